@@ -1,0 +1,80 @@
+# Each target works as the first command typed on a fresh machine with Python 3.11 or later.
+#
+# An installation is repeated only when a lock file or the package's metadata has changed: the
+# stamps in .venv/ say when it was last done, and are written last, so that one that was
+# interrupted is done again.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A particular interpreter can be given: make setup PYTHON=/path/to/python3.12
+PYTHON ?=
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet \
+	--progress-bar off
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test lint format lock clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.installed-dev ## Make .venv with everything that running and testing need
+
+run: $(VENV)/.installed-run ## Serve on http://127.0.0.1:8000 from an SQLite file (HOST, PORT, DATABASE_URL)
+	@$(BIN)/python -m flask --app wsgi db upgrade
+	@exec $(BIN)/python -m flask --app wsgi serve
+
+test: $(VENV)/.installed-dev ## Run the whole test suite, on SQLite and on PostgreSQL
+	@exec $(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+
+format: $(VENV)/.installed-dev ## Mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.made ## Pin the newest versions that setup.cfg allows
+	$(INSTALL) uv
+	$(LOCK) --upgrade --extra test --output-file requirements/dev.txt \
+		setup.cfg requirements/build.in
+	$(LOCK) --upgrade --constraint requirements/dev.txt --output-file requirements/run.txt \
+		setup.cfg requirements/build.in
+
+clean: ## Remove what make and the tools have made; databases stay
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A candidate is tried by running it: one that is only a name (a shim whose version is not
+# installed) or that cannot make environments is passed over.
+$(VENV)/.made:
+	@set -eu; \
+	suits='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; \
+	for python in $${PYTHON:-python3.13 python3.12 python3.11 python3 python3.14}; do \
+		if "$$python" -c "$$suits" >/dev/null 2>&1; then \
+			echo "Making $(VENV) with $$("$$python" --version)"; \
+			"$$python" -m venv --clear $(VENV); \
+			touch $@; \
+			exit 0; \
+		fi; \
+	done; \
+	echo "Python 3.11 or later with its venv module is needed, and none was found\
+	$${PYTHON:+ (PYTHON=$$PYTHON)}" >&2; \
+	exit 1
+
+$(VENV)/.installed-run: requirements/run.txt setup.cfg pyproject.toml | $(VENV)/.made
+	@echo "Installing what the service needs"
+	@$(INSTALL) --require-hashes --no-deps --requirement requirements/run.txt
+	@# setuptools warns of the folder's name on every editable installation.
+	@PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed-run
+	@echo "Installing what the tests need"
+	@$(INSTALL) --require-hashes --no-deps --requirement requirements/dev.txt
+	@touch $@
