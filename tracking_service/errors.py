@@ -1,0 +1,130 @@
+"""Every error that this service raises on purpose, as one tree.
+
+Standard library only, so that every layer may import it. An error knows nothing of HTTP or of
+exit codes: `api/problems.py` maps it to a status, `cli/` to an exit. The first line of a class's
+docstring is its message where it is raised without one.
+"""
+
+
+class TrackingServiceError(Exception):
+    """The tracking number service failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        if message is None:
+            message = (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(message)
+
+
+class SettingsError(TrackingServiceError):
+    """A setting is unknown, unparsable or out of range."""
+
+
+# Issuing: no number can be given now.
+
+
+class AllocationError(TrackingServiceError):
+    """No serial could be allocated."""
+
+
+class ReserveEmptyError(AllocationError):
+    """This instance has no serials left in memory and could not lease more in time."""
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
+        """`retry_after` is in whole seconds, at least 1."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SeriesExhaustedError(AllocationError):
+    """Every serial of this series has been leased."""
+
+
+class WitnessError(AllocationError):
+    """The witness file cannot be read or written."""
+
+
+class ClosedError(AllocationError):
+    """This instance is shutting down and gives no more numbers."""
+
+
+class UnknownSeriesError(TrackingServiceError):
+    """There is no series of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no series named {name!r}")
+        self.name = name
+
+
+class ShipmentRefusedError(TrackingServiceError):
+    """The series' format cannot write a number for this shipment."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class BatchKeyReusedError(TrackingServiceError):
+    """This idempotency key belongs to another request."""
+
+
+class BatchInProgressError(TrackingServiceError):
+    """A request with this idempotency key is being answered."""
+
+
+# Reading a number back.
+
+
+class NumberError(TrackingServiceError):
+    """This is not a tracking number of this service."""
+
+
+class MalformedNumberError(NumberError):
+    """This has not the shape of a tracking number."""
+
+
+class CheckCharacterError(NumberError):
+    """The check character does not match."""
+
+    def __init__(self, message: str | None = None, *, typing_error: bool = False) -> None:
+        """`typing_error`: exactly one substitution or swap of neighbours would mend it."""
+        super().__init__(message)
+        self.typing_error = typing_error
+
+
+class NeverLeasedError(NumberError):
+    """No such tracking number has been issued."""
+
+
+# The store.
+
+
+class StoreError(TrackingServiceError):
+    """The database did not do what was asked of it."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached, or did not answer in time."""
+
+
+class SchemaError(StoreError):
+    """The database's schema is not the one that this version needs."""
+
+
+class CounterWentBackwardsError(StoreError):
+    """The database gave serials that it had given before; it was skipped ahead."""
+
+
+class KeyChangedError(StoreError):
+    """The key of a number space is not the one that this instance began with."""
+
+
+class SeriesExistsError(StoreError):
+    """A series of this name exists already."""
+
+
+class NumberSpaceTakenError(StoreError):
+    """This number space has no room for another series."""
+
+
+class InvalidSeriesError(StoreError):
+    """A series cannot be made with these properties."""

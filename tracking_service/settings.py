@@ -1,0 +1,126 @@
+"""The service's settings, read from the environment in one place.
+
+Every field of `Settings` is one environment variable; its metadata holds the variable's name, the
+unit and the range, so that parsing, `--help` and the documentation test read the same facts. A
+variable that begins with `TRACKING_` and is not listed here stops the start: a misspelt setting
+that is silently ignored would be found out in production only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from tracking_service.errors import SettingsError
+
+PREFIX = "TRACKING_"
+
+
+def _setting(env: str, default: Any, help: str, **bounds: float) -> Any:
+    return field(
+        default=default, repr=env != "DATABASE_URL", metadata={"env": env, "help": help, **bounds}
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Immutable, and whole: a field that is not given has its default."""
+
+    database_url: str = _setting(
+        "DATABASE_URL",
+        "sqlite:///tracking.sqlite3",
+        "SQLAlchemy URL of the database; a relative SQLite path lies under instance/",
+    )
+    host: str = _setting("HOST", "127.0.0.1", "address that `flask serve` listens on")
+    port: int = _setting("PORT", 8000, "TCP port; 0 takes any free one", least=0, most=65535)
+    threads: int = _setting(
+        "TRACKING_THREADS", 8, "worker threads of `flask serve`", least=1, most=256
+    )
+    drain_seconds: float = _setting(
+        "TRACKING_DRAIN_SECONDS",
+        10.0,
+        "seconds that a shutdown gives requests in flight, and then the database",
+        least=0.0,
+        most=600.0,
+    )
+    reserve_seconds: float = _setting(
+        "TRACKING_RESERVE_SECONDS",
+        900.0,
+        "seconds that an instance can go on without the database at its present rate",
+        least=0.0,
+        most=86400.0,
+    )
+    wait_seconds: float = _setting(
+        "TRACKING_WAIT_SECONDS",
+        2.0,
+        "seconds that a request waits for a lease when nothing is left, then 503",
+        least=0.0,
+        most=60.0,
+    )
+    waiting_requests: int = _setting(
+        "TRACKING_WAITING_REQUESTS",
+        2,
+        "requests of one series that may wait at once while the database is away",
+        least=0,
+        most=256,
+    )
+    database_timeout_seconds: float = _setting(
+        "TRACKING_DATABASE_TIMEOUT_SECONDS",
+        5.0,
+        "seconds until a connection attempt, a lock or a statement is given up",
+        least=1.0,
+        most=300.0,
+    )
+    batch_keep_seconds: float = _setting(
+        "TRACKING_BATCH_KEEP_SECONDS",
+        86400.0,
+        "seconds that an idempotency key and the serials of its batch are remembered",
+        least=60.0,
+        most=31_536_000.0,
+    )
+    state_dir: str = _setting(
+        "TRACKING_STATE_DIR",
+        "",
+        "folder of the witness file; by default beside the SQLite file, else instance/",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read `environment` (default: the process's own).
+
+        Raises SettingsError, naming the variable, where one is unknown, unparsable or out of
+        range. A variable that is set but empty counts as not set.
+        """
+        if environment is None:
+            environment = os.environ
+        known = {setting.metadata["env"]: setting for setting in fields(cls)}
+        for name in sorted(environment):
+            if name.startswith(PREFIX) and name not in known:
+                raise SettingsError(f"{name} is not a setting of this service")
+        return cls(
+            **{
+                setting.name: parse(setting, environment[name])
+                for name, setting in known.items()
+                if environment.get(name)
+            }
+        )
+
+
+def parse(setting: Field[Any], text: str) -> Any:
+    """Turn one variable's text into its field's type, within its range; else SettingsError."""
+    env = setting.metadata["env"]
+    kind: type[Any] = type(setting.default)
+    if kind is str:
+        return text
+    try:
+        value = kind(text)
+    except ValueError:
+        noun = "a whole number" if kind is int else "a number"
+        raise SettingsError(f"{env} must be {noun}, not {text!r}") from None
+    least, most = setting.metadata["least"], setting.metadata["most"]
+    # Written so that a NaN, which compares false with everything, is refused as well.
+    if not least <= value <= most:
+        raise SettingsError(f"{env} must be from {least:g} to {most:g}, not {text}")
+    return value
