@@ -1,0 +1,26 @@
+"""Leases blocks of serials and hands them out; pure Python, without a web or database library."""
+
+from tracking_service.allocation.allocator import Allocator, Holding
+from tracking_service.allocation.block import Block
+from tracking_service.allocation.lease import BlockStore, Lease, Mark
+from tracking_service.allocation.observer import NullObserver, Observer
+from tracking_service.allocation.refiller import DatabaseState, Refiller
+from tracking_service.allocation.reserve import ReservePlan
+from tracking_service.allocation.supply import Supply
+from tracking_service.allocation.witness import Witness
+
+__all__ = [
+    "Allocator",
+    "Block",
+    "BlockStore",
+    "DatabaseState",
+    "Holding",
+    "Lease",
+    "Mark",
+    "NullObserver",
+    "Observer",
+    "Refiller",
+    "ReservePlan",
+    "Supply",
+    "Witness",
+]

@@ -1,0 +1,260 @@
+"""The allocator: hands out the serials of one series in one instance, from memory.
+
+Known as hi/lo or segment allocation; see Hibernate's pooled-lo optimiser and Meituan's Leaf.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import dataclass
+
+from tracking_service.allocation.block import Block
+from tracking_service.errors import AllocationError, ClosedError, ReserveEmptyError
+
+PATIENCE_SECONDS = 0.5
+"""After so long without a serial, newcomers are refused at once, all but a few: were every worker
+thread to wait for a database that is away, none would be left to answer anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What an allocator holds at one moment, all in serials."""
+
+    spent: int
+    """Handed out since the start."""
+    unspent: tuple[Block, ...]
+    """What is left: the rest of the block in use, then the reserve."""
+
+    @property
+    def left(self) -> int:
+        """How many serials can be handed out without a lease."""
+        return sum(map(len, self.unspent))
+
+
+class Allocator:
+    """Hands out every serial of the blocks it is given once, in order, to any number of threads.
+
+    The arithmetic: of a block [20000, 30000), leased by moving the series' counter from 20000 to
+    30000, the serials 20000, 20001, … 29999 are handed out; then the next block is begun. The
+    invariant: *next is the next serial to hand out*; it moves on, under the lock, before the
+    serial leaves, so that no two callers see the same one. What the block in use covers is
+    [next, end), and a serial below next is never seen again, whatever becomes of its caller.
+
+    `next` costs one lock and one comparison while it is below the mark at which more blocks are
+    wanted. At the mark, `on_low` is called, once for each refill, with the lock held: it must do
+    no more than wake whoever leases. No method waits for a database; only a caller who comes when
+    nothing is left waits, for `add`, `wait_seconds` at the most.
+    """
+
+    def __init__(
+        self,
+        series: str,
+        *,
+        on_low: Callable[[], None],
+        wait_seconds: float = 2.0,
+        waiting_requests: int = 2,
+    ) -> None:
+        self.series = series
+        self._on_low = on_low
+        self._wait_seconds = wait_seconds
+        self._waiting_requests = waiting_requests
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop every block, and begin anew with locks of its own.
+
+        For the child of a fork, in which no other thread lives: what its parent held is the
+        parent's to spend, and a lock may have been copied while another thread had it.
+        """
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._reserve: deque[Block] = deque()
+        self._start = self._next = self._end = self._mark = 0
+        self._low_water = 0
+        self._spent_before = 0
+        self._waiting = 0
+        self._demand = 0
+        self._kept: list[Block] = []
+        self._dry_since = 0.0
+        self._trouble: AllocationError | None = None
+        self._closed = False
+
+    def next(self) -> int:
+        """Hand out one serial.
+
+        Raises ReserveEmptyError where nothing is left and no lease came in time, the error given
+        to `refuse` where that says that none will, and ClosedError after `close`.
+        """
+        with self._lock:
+            serial = self._next
+            if serial < self._mark:
+                self._next = serial + 1
+                return serial
+            return self._next_at_mark()
+
+    def take(self, count: int) -> tuple[Block, ...]:
+        """Hand out `count` serials at once, in as few blocks as hold them; all of them or none.
+
+        Raises as `next` does.
+        """
+        with self._lock:
+            self._demand += count
+            try:
+                self._wait_for(count)
+            finally:
+                self._demand -= count
+            taken = []
+            while count:
+                if self._next == self._end:
+                    self._begin(self._reserve.popleft())
+                end = min(self._next + count, self._end)
+                taken.append(Block(self._next, end))
+                count -= end - self._next
+                self._next = end
+            self._look_at_mark()
+            return tuple(taken)
+
+    def _next_at_mark(self) -> int:
+        self._wait_for(1)
+        if self._next == self._end:
+            self._begin(self._reserve.popleft())
+        serial = self._next
+        self._next = serial + 1
+        self._look_at_mark()
+        return serial
+
+    def _look_at_mark(self) -> None:
+        if self._next > self._mark or self._next == self._end:
+            # Once is enough: the mark comes back with the blocks that it asks for.
+            self._mark = self._end
+            if self._left() <= self._low_water:
+                self._on_low()
+
+    def _begin(self, block: Block) -> None:
+        self._spent_before += self._next - self._start
+        self._start = self._next = block.start
+        self._end = block.end
+        self._set_mark()
+
+    def _left(self) -> int:
+        return self._end - self._next + sum(map(len, self._reserve))
+
+    def _set_mark(self) -> None:
+        # The mark is the serial that leaves just the low water, if it lies in the block in use.
+        at = self._next + self._left() - self._low_water - 1
+        self._mark = min(max(at, self._next), self._end)
+
+    def _wait_for(self, count: int) -> None:
+        """Wait, with the lock released, until `count` serials are in hand."""
+        if self._closed:
+            raise ClosedError
+        if self._left() >= count:
+            return
+        self._on_low()
+        deadline = self._deadline()
+        self._waiting += 1
+        try:
+            while self._left() < count:
+                if not self._worth_waiting():
+                    raise self._refusal()
+                in_time = self._changed.wait(deadline - time.monotonic())
+                if self._closed:
+                    raise ClosedError
+                if not in_time and self._left() < count:
+                    raise self._refusal()
+        finally:
+            self._waiting -= 1
+
+    def _deadline(self) -> float:
+        """Until when one more may wait, on the monotonic clock: few for long, others for less."""
+        now = time.monotonic()
+        if not self._waiting:
+            self._dry_since = now
+        if self._waiting < self._waiting_requests:
+            return now + self._wait_seconds
+        return min(now + self._wait_seconds, self._dry_since + PATIENCE_SECONDS)
+
+    def _worth_waiting(self) -> bool:
+        """Whether blocks may come, and so few wait while the database is away that one more may."""
+        if isinstance(self._trouble, ReserveEmptyError):
+            return self._waiting <= self._waiting_requests
+        return self._trouble is None
+
+    def _refusal(self) -> AllocationError:
+        # A copy: an error that many threads raise would gather the tracebacks of all.
+        return copy(self._trouble) if self._trouble else ReserveEmptyError()
+
+    def add(self, blocks: Iterable[Block], *, low_water: int) -> None:
+        """Put leased blocks into the reserve; ask for more when no more than `low_water` is left.
+
+        After `close` they are kept unspent, for the next `close` to return.
+        """
+        with self._lock:
+            if self._closed:
+                self._kept.extend(blocks)
+                return
+            self._reserve.extend(blocks)
+            self._trouble = None
+            self._low_water = low_water
+            self._set_mark()
+            self._changed.notify_all()
+
+    def set_low_water(self, low_water: int) -> None:
+        """Ask for more when no more than `low_water` serials are left."""
+        with self._lock:
+            # Where nothing has changed, who was called already need not be called again.
+            if low_water != self._low_water:
+                self._low_water = low_water
+                self._set_mark()
+
+    def refuse(self, error: AllocationError) -> None:
+        """Say why no blocks come; those who wait, and those who find nothing left, learn it."""
+        with self._lock:
+            self._trouble = error
+            self._changed.notify_all()
+
+    def relent(self) -> None:
+        """Take a `refuse` back that had to do with the database: it answers again."""
+        with self._lock:
+            if isinstance(self._trouble, ReserveEmptyError):
+                self._trouble = None
+
+    def close(self) -> tuple[Block, ...]:
+        """Hand out no more; return all that was not spent, which nobody will spend here.
+
+        To call it again returns the same, and what a lease under way brought meanwhile.
+        """
+        with self._lock:
+            self._kept.extend(self._unspent())
+            self._reserve.clear()
+            self._closed = True
+            # What was spent stays counted; what was not can no longer be reached.
+            self._end = self._mark = self._next
+            self._changed.notify_all()
+            return tuple(self._kept)
+
+    def holding(self) -> Holding:
+        """What is held now."""
+        with self._lock:
+            return Holding(self._spent_before + self._next - self._start, self._unspent())
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
+    def demand(self) -> int:
+        """Serials that callers of `take` are waiting for."""
+        return self._demand
+
+    @property
+    def trouble(self) -> AllocationError | None:
+        """Why the last attempt to lease gave nothing, or None where it did."""
+        return self._trouble
+
+    def _unspent(self) -> tuple[Block, ...]:
+        rest = (Block(self._next, self._end),) if self._next < self._end else ()
+        return rest + tuple(self._reserve)

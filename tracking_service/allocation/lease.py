@@ -1,0 +1,67 @@
+"""What the allocation core asks of a database: the BlockStore protocol and its values.
+
+The core knows no SQL. A store promises three things: what `lease` returns is committed and was
+never returned before; where the outcome of a commit is unknown, it raises, so that the block is
+thrown away; and it does not wait for ever.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracking_service.allocation.block import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What one lease transaction gave to this instance."""
+
+    block: Block
+    number: int
+    """Counts the series' leases from 1; a later lease has a higher one."""
+    fresh: bool
+    """True where the block came off the counter, False where it is a tail handed back."""
+    remaining: int
+    """Serials of the series that no lease has taken yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The furthest that a series is known to have come: nothing below may be leased afresh."""
+
+    end: int = 0
+    """The highest end of a block that was ever given."""
+    number: int = 0
+    """The highest lease number that was ever given."""
+
+    def past(self, lease: Lease) -> bool:
+        """Whether the lease shows a series that has not come as far as this mark."""
+        return lease.number <= self.number or (lease.fresh and lease.block.start < self.end)
+
+    def with_lease(self, lease: Lease) -> "Mark":
+        """This mark, raised by a lease."""
+        return self.joined(Mark(lease.block.end, lease.number))
+
+    def joined(self, other: "Mark") -> "Mark":
+        """The further of the two, each way."""
+        return Mark(max(self.end, other.end), max(self.number, other.number))
+
+
+class BlockStore(Protocol):
+    """Where blocks come from. Every method may raise StoreError."""
+
+    def lease(self, series: str, blocks: int) -> Lease:
+        """Take `blocks` times the series' block size, or what is left of it, as one block.
+
+        A tail that was handed back goes first, whatever its size. Raises UnknownSeriesError and
+        SeriesExhaustedError.
+        """
+
+    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+        """Move a series that went backwards beyond `mark`, and set the refused block aside."""
+
+    def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
+        """Release all blocks of this instance; return how many unspent serials went back."""
+
+    def ping(self) -> None:
+        """Return where the database answers."""

@@ -1,0 +1,269 @@
+"""The refiller: the one thread of an instance that leases.
+
+One lease at a time, however many series there are and however many threads ask. While the
+database is away it goes on trying for ever, with exponential back-off and full jitter (Brooker,
+"Exponential Backoff And Jitter", AWS Architecture Blog, 2015), so that a fleet does not come back
+all at once.
+"""
+
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Literal
+
+from tracking_service.allocation.observer import Observer
+from tracking_service.allocation.supply import Supply
+from tracking_service.errors import (
+    CounterWentBackwardsError,
+    ReserveEmptyError,
+    SchemaError,
+    StoreUnavailableError,
+    TrackingServiceError,
+    UnknownSeriesError,
+)
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+"""How often rates are measured."""
+
+BACKOFF_FIRST_SECONDS = 0.1
+BACKOFF_MOST_SECONDS = 5.0
+
+PING_SECONDS = 5.0
+"""How long a database may be left unasked: an idle instance is to know that it is away, too."""
+
+HANGING_SECONDS = 1.0
+"""A database that has not answered for so long counts as away."""
+
+DatabaseState = Literal["unknown", "up", "away"]
+
+
+class Refiller:
+    """Opens series and keeps their supplies stocked, in a background thread.
+
+    `open_series` is called in that thread, may raise UnknownSeriesError or StoreError, and
+    returns the series' supply; `ping` is too, and returns where the database answers. All
+    methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        open_series: Callable[[str], Supply],
+        *,
+        ping: Callable[[], None],
+        observer: Observer,
+        instance: Callable[[], str],
+    ) -> None:
+        self._open_series = open_series
+        self._ping = ping
+        self._observer = observer
+        self._instance = instance
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, without a thread and without any series: for the child of a fork."""
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._called = False
+        self._stopping = False
+        self._finish: Callable[[], None] = lambda: None
+        self._thread: threading.Thread | None = None
+        self._asked: dict[str, Future[Supply]] = {}
+        self._supplies: dict[str, Supply] = {}
+        self._failures = 0
+        self._try_again_at = float("-inf")
+        self._attempt_began: float | None = None
+        self._error: Exception | None = None
+        self._answered_at: float | None = None
+
+    def start(self) -> None:
+        """Start the thread, unless it runs or has been stopped."""
+        with self._lock:
+            if self._thread is None and not self._stopping:
+                self._thread = threading.Thread(target=self._run, name="refiller", daemon=True)
+                self._thread.start()
+
+    def stop(self, seconds: float, finish: Callable[[], None] = lambda: None) -> bool:
+        """Lease no more; return whether the thread ended within `seconds`.
+
+        The thread calls `finish` last; where it was never started, this does.
+        """
+        with self._lock:
+            if not self._stopping:
+                self._finish = finish
+            self._stopping = True
+            self._work.notify()
+            for future in self._asked.values():
+                future.cancel()
+            thread = self._thread
+        if thread is None:
+            finish()
+            return True
+        thread.join(seconds)
+        return not thread.is_alive()
+
+    def call(self) -> None:
+        """Ask for a look at every supply, now. Costs no more than a lock."""
+        with self._lock:
+            self._called = True
+            self._work.notify()
+
+    def open(self, series: str) -> Future[Supply]:
+        """Ask for a series' supply; all who ask at once get the same future.
+
+        It is tried until the database answers. The future then holds the supply, or
+        UnknownSeriesError, or what else is wrong with the series. After `stop` it is cancelled.
+        """
+        with self._lock:
+            future = self._asked.get(series)
+            if future is None:
+                future = Future()
+                if series in self._supplies:
+                    future.set_result(self._supplies[series])
+                elif self._stopping:
+                    future.cancel()
+                else:
+                    self._asked[series] = future
+                    self._called = True
+                    self._work.notify()
+            return future
+
+    @property
+    def supplies(self) -> tuple[Supply, ...]:
+        """Those of every series that was opened."""
+        with self._lock:
+            return tuple(self._supplies.values())
+
+    @property
+    def database(self) -> DatabaseState:
+        """`away` where the last attempt failed or does not come to an end."""
+        began = self._attempt_began
+        hanging = began is not None and time.monotonic() - began > HANGING_SECONDS
+        if hanging or self._error is not None:
+            return "away"
+        return "unknown" if self._answered_at is None else "up"
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the last attempt failed, or None where it did not."""
+        return self._error
+
+    def _run(self) -> None:
+        while self._await_work():
+            now = time.monotonic()
+            self._attempt_began = now
+            try:
+                if self._look_after_supplies(now):
+                    self._succeeded(now)
+            except TrackingServiceError as error:
+                self._failed(error)
+            except Exception as error:  # a thread that died of a fault would starve the instance
+                log.exception("the refiller met an unexpected error and goes on")
+                self._failed(error)
+            finally:
+                self._attempt_began = None
+        self._finish()
+
+    def _await_work(self) -> bool:
+        """Sleep until there is something to do; return False where the thread is to end."""
+        with self._lock:
+            while not self._stopping:
+                wait = self._try_again_at - time.monotonic()
+                if wait <= 0:
+                    if self._called or not self._work.wait(TICK_SECONDS):
+                        break
+                else:
+                    self._work.wait(wait)
+            self._called = False
+            return not self._stopping
+
+    def _look_after_supplies(self, now: float) -> bool:
+        """Open and refill what is wanted; return whether the database was asked, and answered."""
+        # First of all, for the rates are wanted most while the database is away.
+        for supply in self.supplies:
+            supply.sample(now)
+        answered = self._open_asked()
+        answered |= self._refill(now)
+        if not answered and (
+            self._answered_at is None
+            or self._error is not None
+            or now - self._answered_at >= PING_SECONDS
+        ):
+            self._ping()
+            answered = True
+        return answered
+
+    def _refill(self, now: float) -> bool:
+        asked = False
+        trouble: TrackingServiceError | None = None
+        for supply in self.supplies:
+            if self._stopping:
+                break
+            try:
+                asked |= supply.refill(now)
+            except (CounterWentBackwardsError, UnknownSeriesError) as error:
+                # It has to do with this series alone: the others must not go without.
+                trouble = error
+        if trouble is not None:
+            raise trouble
+        return asked
+
+    def _open_asked(self) -> bool:
+        with self._lock:
+            asked = list(self._asked.items())
+        for series, future in asked:
+            try:
+                supply = self._open_series(series)
+                supply.sample(time.monotonic())
+            except (StoreUnavailableError, SchemaError):
+                raise
+            except Exception as error:
+                # It has to do with this series alone: who asked is told, no other is held up.
+                if not isinstance(error, TrackingServiceError):
+                    log.exception("a series cannot be opened", extra={"series": series})
+                with self._lock:
+                    del self._asked[series]
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+            else:
+                with self._lock:
+                    del self._asked[series]
+                    self._supplies[series] = supply
+                if future.set_running_or_notify_cancel():
+                    future.set_result(supply)
+        return bool(asked)
+
+    def _succeeded(self, now: float) -> None:
+        if self._error is not None:
+            log.warning("the database answers again", extra={"instance": self._instance()})
+            for supply in self.supplies:
+                supply.allocator.relent()
+        self._error = None
+        self._failures = 0
+        self._answered_at = now
+
+    def _failed(self, error: Exception) -> None:
+        now = time.monotonic()
+        seconds = now - (self._attempt_began or now)
+        most = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2**self._failures)
+        delay = random.uniform(0, most)
+        self._failures = min(self._failures + 1, 16)
+        with self._lock:
+            self._try_again_at = now + delay
+            # What was called for is still to be done, and as soon as that.
+            self._called = True
+        if self._error is None:
+            log.error(
+                "leasing failed; it is tried again until it succeeds",
+                extra={"instance": self._instance(), "error": str(error)},
+            )
+        self._error = error
+        self._observer.lease_failed(error, seconds)
+        refusal = ReserveEmptyError(retry_after=max(1, math.ceil(most)))
+        for supply in self.supplies:
+            supply.allocator.refuse(refusal)
