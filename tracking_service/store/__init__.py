@@ -1,0 +1,1 @@
+"""Keeps series and blocks in SQLite or PostgreSQL, through SQLAlchemy."""

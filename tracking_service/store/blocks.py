@@ -1,0 +1,87 @@
+"""The block store over SQLAlchemy: each call is one transaction of its own on the lease engine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, text
+
+from tracking_service.allocation import Block, Lease, Mark
+from tracking_service.store import leases, returns, skips
+from tracking_service.store.deadline import transaction
+from tracking_service.store.failures import translated
+
+
+class SqlBlockStore:
+    """Leases to one instance. Implements the `BlockStore` of the allocation core.
+
+    Where a commit's outcome is unknown the driver raises, and so no block is returned: it is
+    thrown away. `now` gives the moment to record; nothing depends on it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        instance: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._instance = instance
+        self._now = now
+        self._held: set[int] = set()
+
+    @property
+    def instance(self) -> str:
+        """The name that blocks are leased in."""
+        return self._instance
+
+    def lease(self, series: str, blocks: int) -> Lease:
+        """See `BlockStore`."""
+        return self.lease_with_id(series, blocks)[0]
+
+    def lease_with_id(self, series: str, blocks: int) -> tuple[Lease, int]:
+        """Lease, and return the block's id as well."""
+        with self._transaction() as connection:
+            lease, block_id = leases.lease(
+                connection, series, blocks, instance=self._instance, now=self._now()
+            )
+        # Only here is the commit known.
+        self._held.add(block_id)
+        return lease, block_id
+
+    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+        """See `BlockStore`."""
+        with self._transaction() as connection:
+            skips.skip_past(
+                connection, series, mark, refused, instance=self._instance, now=self._now()
+            )
+
+    def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block:
+        """Skip ahead at an operator's word; return what was left out."""
+        with self._transaction() as connection:
+            return skips.skip_to(
+                connection, series, to=to, by=by, instance=self._instance, now=self._now()
+            )
+
+    def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
+        """See `BlockStore`."""
+        with self._transaction() as connection:
+            return returns.hand_back(
+                connection,
+                series,
+                unspent,
+                self._held,
+                instance=self._instance,
+                now=self._now(),
+            )
+
+    def ping(self) -> None:
+        """See `BlockStore`."""
+        with translated(), transaction(self._engine) as connection:
+            connection.execute(text("SELECT 1"))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with translated(), transaction(self._engine) as connection:
+            yield connection

@@ -1,0 +1,33 @@
+"""Turns what a database driver raises into this service's errors, without secrets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from tracking_service.errors import SchemaError, StoreUnavailableError
+
+_UNDEFINED_TABLE = {"42P01", "42703"}
+_UNDEFINED = ("no such table", "no such column", "has no column")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise StoreUnavailableError or SchemaError for whatever the database raises within.
+
+    The message is the driver's first line. It names hosts, and never the URL or its password.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        cause = str(error.orig).strip().partition("\n")[0]
+        if getattr(error.orig, "sqlstate", None) in _UNDEFINED_TABLE or any(
+            text in cause for text in _UNDEFINED
+        ):
+            raise SchemaError(f"the schema is not the right one ({cause})") from error
+        raise StoreUnavailableError(f"the database does not answer: {cause}") from error
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError("every connection to the database is in use") from error
+    except SQLAlchemyError as error:
+        raise StoreUnavailableError(f"the database failed: {type(error).__name__}") from error

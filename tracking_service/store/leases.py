@@ -1,0 +1,153 @@
+"""The lease: the one transaction that takes a block out of a series and records who took it.
+
+The UPDATE comes first. It locks the series' row, so that all that follows sees what no other
+lease can change; on SQLite, BEGIN IMMEDIATE has locked the whole file before it. The block's start
+is unique within its series, so that the database itself would refuse a repeat.
+
+Each function works in a transaction that its caller began and commits.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, insert, or_, select, update
+
+from tracking_service.allocation import Block, Lease
+from tracking_service.errors import SeriesExhaustedError, UnknownSeriesError
+from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.skips import skip
+from tracking_service.store.timeline import server_timeline
+
+
+class _Row(NamedTuple):
+    """The series' row as the UPDATE left it."""
+
+    id: int
+    next_serial: int
+    end_serial: int
+    block_size: int
+    lease_count: int
+    returned_blocks: int
+    failover_skip: int
+    timeline: str | None
+
+
+_ROW = [getattr(Series, name) for name in _Row._fields]
+
+
+def lease(
+    connection: Connection, series: str, blocks: int, *, instance: str, now: datetime
+) -> tuple[Lease, int]:
+    """Lease a block to `instance`; return it and its id.
+
+    A returned tail goes first. Else the block is `blocks` times the series' block size, or what
+    is left of the series. Where the server writes another history than at the last lease, the
+    series is skipped ahead before. Raises UnknownSeriesError and SeriesExhaustedError.
+    """
+    row, taken = _take(connection, series, blocks)
+    timeline = server_timeline(connection)
+    if timeline is not None and timeline != row.timeline:
+        connection.execute(update(Series).where(Series.id == row.id).values(timeline=timeline))
+        if row.timeline is not None:
+            # What was taken just now becomes part of what is left out.
+            skip(
+                connection,
+                row.id,
+                Block(row.next_serial - taken, row.next_serial + row.failover_skip),
+                instance=instance,
+                now=now,
+            )
+            row, taken = _take(connection, series, blocks)
+    if taken:
+        block = Block(row.next_serial - taken, row.next_serial)
+        block_id = _record(connection, row.id, block, instance=instance, now=now)
+    else:
+        block, block_id = _take_returned(connection, row.id, instance=instance, now=now)
+    remaining = row.end_serial - row.next_serial
+    return Lease(block, row.lease_count, fresh=taken > 0, remaining=remaining), block_id
+
+
+def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
+    """Move the counter on; return the row and by how many serials, 0 where a tail is to go first."""
+    wanted = Series.block_size * blocks
+    row = connection.execute(
+        update(Series)
+        .where(
+            Series.name == series,
+            or_(Series.returned_blocks > 0, Series.next_serial + wanted <= Series.end_serial),
+        )
+        .values(
+            lease_count=Series.lease_count + 1,
+            next_serial=case(
+                (Series.returned_blocks > 0, Series.next_serial),
+                else_=Series.next_serial + wanted,
+            ),
+        )
+        .returning(*_ROW)
+    ).one_or_none()
+    if row is None:
+        return _take_rest(connection, series)
+    taken = _Row(*row)
+    return taken, 0 if taken.returned_blocks else taken.block_size * blocks
+
+
+def _take_rest(connection: Connection, series: str) -> tuple[_Row, int]:
+    """Take what is left of a series that has less than was wanted."""
+    left = connection.execute(
+        select(Series.end_serial - Series.next_serial)
+        .where(Series.name == series)
+        .with_for_update()
+    ).scalar_one_or_none()
+    if left is None:
+        raise UnknownSeriesError(series)
+    if left == 0:
+        raise SeriesExhaustedError(f"series exhausted: {series} has no serials left")
+    row = connection.execute(
+        update(Series)
+        .where(Series.name == series)
+        .values(lease_count=Series.lease_count + 1, next_serial=Series.end_serial)
+        .returning(*_ROW)
+    ).one()
+    return _Row(*row), left
+
+
+def _take_returned(
+    connection: Connection, series_id: int, *, instance: str, now: datetime
+) -> tuple[Block, int]:
+    """Lease the lowest block that was handed back. There is one: the row said so under its lock."""
+    lowest = (
+        select(BlockRecord.id)
+        .where(BlockRecord.series_id == series_id, BlockRecord.state == "returned")
+        .order_by(BlockRecord.start)
+        .limit(1)
+        .scalar_subquery()
+    )
+    start, end, block_id = connection.execute(
+        update(BlockRecord)
+        .where(BlockRecord.id == lowest)
+        .values(state="leased", instance=instance, leased_at=now, released_at=None)
+        .returning(BlockRecord.start, BlockRecord.end, BlockRecord.id)
+    ).one()
+    connection.execute(
+        update(Series)
+        .where(Series.id == series_id)
+        .values(returned_blocks=Series.returned_blocks - 1)
+    )
+    return Block(start, end), block_id
+
+
+def _record(
+    connection: Connection, series_id: int, block: Block, *, instance: str, now: datetime
+) -> int:
+    return connection.execute(
+        insert(BlockRecord)
+        .values(
+            series_id=series_id,
+            start=block.start,
+            end=block.end,
+            state="leased",
+            instance=instance,
+            leased_at=now,
+        )
+        .returning(BlockRecord.id)
+    ).scalar_one()

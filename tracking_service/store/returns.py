@@ -1,0 +1,82 @@
+"""Handing back: at a clean shutdown, what an instance did not spend is for others to lease.
+
+One transaction, under the lock of the series' row. Whatever dies in its course, either all of it
+happened or nothing; and the instance has closed its allocator before, so that nothing is spent
+any more that goes back here.
+"""
+
+from collections.abc import Container, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from tracking_service.allocation import Block
+from tracking_service.store.models import BlockRecord, Series
+
+
+def hand_back(
+    connection: Connection,
+    series: str,
+    unspent: Sequence[Block],
+    held: Container[int],
+    *,
+    instance: str,
+    now: datetime,
+) -> int:
+    """Release the blocks of `instance` in `series` whose id is in `held`; return how many serials
+    went back.
+
+    A block in the instance's name that it does not know of was thrown away, for its commit was in
+    doubt; it stays as it is. Only an unspent part that ends where a block of this instance ends goes back; with any other
+    the records disagree (a database that was exchanged, say), and it is thrown away. To call it
+    again changes nothing.
+    """
+    # Touches the row to lock it; how many blocks come back is known only below.
+    series_id = connection.execute(
+        update(Series)
+        .where(Series.name == series)
+        .values(returned_blocks=Series.returned_blocks)
+        .returning(Series.id)
+    ).scalar_one_or_none()
+    if series_id is None:
+        return 0
+    unspent_by_end = {block.end: block for block in unspent}
+    returned: list[Block] = []
+    rows = connection.execute(
+        select(BlockRecord.id, BlockRecord.start, BlockRecord.end, BlockRecord.leased_at).where(
+            BlockRecord.series_id == series_id,
+            BlockRecord.instance == instance,
+            BlockRecord.state == "leased",
+        )
+    ).all()
+    for row in rows:
+        if row.id not in held:
+            continue
+        tail = unspent_by_end.get(row.end)
+        this = update(BlockRecord).where(BlockRecord.id == row.id)
+        if tail is None or tail.start < row.start:
+            connection.execute(this.values(state="spent", released_at=now))
+            continue
+        returned.append(tail)
+        if tail.start == row.start:
+            connection.execute(this.values(state="returned", released_at=now))
+            continue
+        connection.execute(this.values(end=tail.start, state="spent", released_at=now))
+        connection.execute(
+            insert(BlockRecord).values(
+                series_id=series_id,
+                start=tail.start,
+                end=tail.end,
+                state="returned",
+                instance=instance,
+                leased_at=row.leased_at,
+                released_at=now,
+            )
+        )
+    if returned:
+        connection.execute(
+            update(Series)
+            .where(Series.id == series_id)
+            .values(returned_blocks=Series.returned_blocks + len(returned))
+        )
+    return sum(map(len, returned))

@@ -1,0 +1,121 @@
+"""Skipping a series ahead: what is done wherever leases may have been forgotten.
+
+Serials are left out rather than risked. Tails that were handed back are left out as well: one may
+have been leased again by a lease that the database has forgotten.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, case, insert, select, update
+
+from tracking_service.allocation import Block, Mark
+from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
+from tracking_service.store.models import BlockRecord, Series
+
+
+def skip(
+    connection: Connection, series_id: int, skipped: Block, *, instance: str, now: datetime
+) -> Block | None:
+    """Leave `skipped` out of a series whose row is locked, up to the series' end.
+
+    `skipped` begins at or below the counter: what lies between is left out by being leased.
+    Returns what was left out, or None where that is nothing. The block table records it.
+    """
+    connection.execute(
+        update(BlockRecord)
+        .where(BlockRecord.series_id == series_id, BlockRecord.state == "returned")
+        .values(state="skipped")
+    )
+    end = connection.execute(
+        update(Series)
+        .where(Series.id == series_id)
+        .values(
+            returned_blocks=0,
+            next_serial=case(
+                (Series.end_serial < skipped.end, Series.end_serial), else_=skipped.end
+            ),
+        )
+        .returning(Series.next_serial)
+    ).scalar_one()
+    if end <= skipped.start:
+        return None
+    connection.execute(
+        insert(BlockRecord).values(
+            series_id=series_id,
+            start=skipped.start,
+            end=end,
+            state="skipped",
+            instance=instance,
+            leased_at=now,
+        )
+    )
+    return Block(skipped.start, end)
+
+
+def skip_past(
+    connection: Connection,
+    series: str,
+    mark: Mark,
+    refused: Block,
+    *,
+    instance: str,
+    now: datetime,
+) -> Block | None:
+    """Move a series that went backwards beyond `mark`, and by its failover skip further.
+
+    Others than the one who holds the mark may have leased, and the database forgot that too.
+    """
+    row = connection.execute(
+        update(Series)
+        .where(Series.name == series)
+        .values(
+            lease_count=case(
+                (Series.lease_count < mark.number, mark.number), else_=Series.lease_count
+            )
+        )
+        .returning(Series.id, Series.next_serial, Series.failover_skip)
+    ).one_or_none()
+    if row is None:
+        raise UnknownSeriesError(series)
+    connection.execute(
+        update(BlockRecord)
+        .where(
+            BlockRecord.series_id == row.id,
+            BlockRecord.start == refused.start,
+            BlockRecord.instance == instance,
+        )
+        .values(state="skipped")
+    )
+    beyond = max(mark.end, row.next_serial) + row.failover_skip
+    return skip(connection, row.id, Block(row.next_serial, beyond), instance=instance, now=now)
+
+
+def skip_to(
+    connection: Connection,
+    series: str,
+    *,
+    to: int | None = None,
+    by: int | None = None,
+    instance: str,
+    now: datetime,
+) -> Block:
+    """Skip ahead at an operator's word: to the serial `to`, or `by` so many.
+
+    Raises InvalidSeriesError where that would go back or beyond the series' end.
+    """
+    row = connection.execute(
+        select(Series.id, Series.next_serial, Series.end_serial)
+        .where(Series.name == series)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise UnknownSeriesError(series)
+    end = to if to is not None else row.next_serial + (by or 0)
+    if not row.next_serial < end <= row.end_serial:
+        raise InvalidSeriesError(
+            f"{series} is at serial {row.next_serial} and ends at {row.end_serial}:"
+            f" it cannot skip to {end}"
+        )
+    block = Block(row.next_serial, end)
+    skip(connection, row.id, block, instance=instance, now=now)
+    return block

@@ -1,0 +1,58 @@
+"""Which history a PostgreSQL server is writing: its system identifier and its timeline.
+
+A standby that is promoted, and a server restored to a point in time, begin a new timeline
+(https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES). With
+asynchronous replication the new one may lack the last commits of the old one, leases among them;
+so a change of timeline is a reason to skip ahead.
+
+The timeline is read off the name of the WAL file that is being written. `pg_control_checkpoint()`
+would be the plainer way and is the wrong one: it tells the timeline of the last checkpoint, which
+a promoted server makes only some time after it took its first commit.
+"""
+
+import logging
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+log = logging.getLogger(__name__)
+
+_TIMELINE = text(
+    "SELECT (SELECT system_identifier FROM pg_control_system())"
+    " || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+)
+
+# undefined_function, insufficient_privilege, feature_not_supported, undefined_table
+_NO_SUCH_FUNCTION = {"42883", "42501", "0A000", "42P01"}
+
+_STEPS_ASIDE = "timeline_steps_aside"
+
+
+def server_timeline(connection: Connection) -> str | None:
+    """The history that the server is writing, such as `7311…/00000002`.
+
+    None where the server has no timelines (SQLite; CockroachDB and YugabyteDB, which agree on
+    each commit and lose none) or does not let this role see them. That is found out once for
+    each connection.
+    """
+    if connection.dialect.name != "postgresql" or connection.info.get(_STEPS_ASIDE):
+        return None
+    if _STEPS_ASIDE in connection.info:
+        return _read(connection)
+    try:
+        # In a savepoint, for a failed statement would end the transaction.
+        with connection.begin_nested():
+            timeline = _read(connection)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in _NO_SUCH_FUNCTION:
+            raise
+        log.warning("the server tells no timeline; a failover that lost commits goes unseen")
+        connection.info[_STEPS_ASIDE] = True
+        return None
+    connection.info[_STEPS_ASIDE] = False
+    return timeline
+
+
+def _read(connection: Connection) -> str:
+    timeline: str = connection.execute(_TIMELINE).scalar_one()
+    return timeline
