@@ -1,0 +1,316 @@
+"""The use case: a valid shipment in, an issued tracking number out. Knows no HTTP and no SQL.
+
+An `Issuer` is what one instance is: its name, the series it has opened, and the thread that
+leases for them. Issuing is a look-up in a dictionary, a serial from memory and some arithmetic;
+the database is asked by the refiller's thread alone.
+"""
+
+import atexit
+import logging
+import math
+import os
+import secrets
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from copy import copy
+from dataclasses import dataclass
+
+from tracking_service.allocation import (
+    Allocator,
+    Block,
+    BlockStore,
+    DatabaseState,
+    NullObserver,
+    Observer,
+    Refiller,
+    ReservePlan,
+    Supply,
+    Witness,
+)
+from tracking_service.errors import (
+    ClosedError,
+    ReserveEmptyError,
+    SeriesExhaustedError,
+    StoreError,
+    StoreUnavailableError,
+    TrackingServiceError,
+    UnknownSeriesError,
+)
+from tracking_service.numbering import Format, Shipment
+from tracking_service.spaces import DEFAULT_SERIES, SeriesSource, Spaces
+
+_log = logging.getLogger(__name__)
+
+_UNKNOWN_SECONDS = 1.0
+_UNKNOWN_MOST = 1024
+
+
+def instance_name() -> str:
+    """A name for this process that no other ever has: host, pid and a random part."""
+    return f"{socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSeries:
+    """A series that this instance has begun to issue from."""
+
+    format: Format
+    allocator: Allocator
+    supply: Supply
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the instance can issue from the default series now, and for how long."""
+
+    ready: bool
+    reason: str | None
+    reserve_seconds: float | None
+    """How long the reserve lasts at the present rate; None where nothing is spent, or known."""
+    database: DatabaseState
+
+
+class Issuer:
+    """Issues tracking numbers. Its methods may be called from any number of threads.
+
+    `store_for` makes the block store of an instance of a given name; `after_fork` is called in
+    the child of a fork, and drops what the child must not share with its parent.
+    """
+
+    def __init__(
+        self,
+        store_for: Callable[[str], BlockStore],
+        catalogue: SeriesSource,
+        witness: Witness,
+        *,
+        reserve_seconds: float = 900.0,
+        wait_seconds: float = 2.0,
+        waiting_requests: int = 2,
+        observer: Observer | None = None,
+        after_fork: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.spaces = Spaces(catalogue)
+        self._store_for = store_for
+        self._catalogue = catalogue
+        self._witness = witness
+        self._plan = ReservePlan(reserve_seconds)
+        self._wait_seconds = wait_seconds
+        self._waiting_requests = waiting_requests
+        self._observer = observer or NullObserver()
+        self._after_fork = after_fork
+        self._begin()
+        _on_fork(self)
+
+    def _begin(self) -> None:
+        self.instance = instance_name()
+        self._store = self._store_for(self.instance)
+        self._refiller = Refiller(
+            self._open_series,
+            ping=self._store.ping,
+            observer=self._observer,
+            instance=lambda: self.instance,
+        )
+        # Read without a lock: it is never changed, only exchanged, by the refiller's thread.
+        self._open: Mapping[str, OpenSeries] = {}
+        self._unknown: dict[str, float] = {}
+        self._may_wait = threading.BoundedSemaphore(max(1, self._waiting_requests))
+        self._leaving = False
+        self._closing = False
+        self._handed_back = False
+
+    def start(self) -> None:
+        """Start leasing for the default series, in the background; once is enough.
+
+        Nothing is leased before, so that an app that is only made, or forked, holds nothing. The
+        first request starts it too.
+        """
+        if not self._closing:
+            self._refiller.start()
+            self._refiller.open(DEFAULT_SERIES)
+
+    def issue(self, shipment: Shipment, series: str = DEFAULT_SERIES) -> str:
+        """Issue one number: it was never handed out before and never will be again.
+
+        Raises ShipmentRefusedError and UnknownSeriesError before anything is spent, and
+        ReserveEmptyError, SeriesExhaustedError or ClosedError where there is no number to give.
+        """
+        opened = self._open.get(series) or self._first_use(series)
+        opened.format.check(shipment)
+        return opened.format.encode(opened.allocator.next(), shipment)
+
+    def issue_many(
+        self, shipment: Shipment, count: int, series: str = DEFAULT_SERIES
+    ) -> tuple[Format, tuple[Block, ...]]:
+        """Spend `count` serials at once; return the format that writes them. Raises as `issue`."""
+        opened = self._open.get(series) or self._first_use(series)
+        opened.format.check(shipment)
+        return opened.format, opened.allocator.take(count)
+
+    def format_of(self, series: str) -> Format:
+        """The format of a series. Raises UnknownSeriesError, and ReserveEmptyError in its stead
+        where the database does not answer.
+        """
+        return (self._open.get(series) or self._first_use(series)).format
+
+    def check(self, shipment: Shipment, series: str = DEFAULT_SERIES) -> None:
+        """Raise what `issue` would of this shipment and series, and spend nothing."""
+        (self._open.get(series) or self._first_use(series)).format.check(shipment)
+
+    def readiness(self) -> Readiness:
+        """Whether `issue` would succeed now. Starts an instance that has not been started."""
+        if self._leaving:
+            return Readiness(False, "shutting down", None, self._refiller.database)
+        self.start()
+        database = self._refiller.database
+        opened = self._open.get(DEFAULT_SERIES)
+        if opened is None or not (left := opened.allocator.holding().left):
+            return Readiness(False, self._why_not_ready(opened, database), 0.0, database)
+        rate = opened.supply.meter.rate
+        seconds = left / rate if rate else math.inf
+        reason = None
+        if database == "away":
+            lasts = f"about {seconds:.0f} seconds" if rate else "until numbers are asked for"
+            reason = f"the database cannot be reached; the reserve lasts {lasts}"
+        return Readiness(True, reason, seconds if rate else None, database)
+
+    def has_spent(self, series: str, serial: int, instance: str) -> bool:
+        """Whether `instance`, which leased the serial, is this one and has handed it out."""
+        opened = self._open.get(series)
+        return (
+            opened is not None
+            and instance == self.instance
+            and not any(serial in block for block in opened.allocator.holding().unspent)
+        )
+
+    @property
+    def supplies(self) -> tuple[Supply, ...]:
+        """The supplies of the series that are open."""
+        return self._refiller.supplies
+
+    @property
+    def database(self) -> DatabaseState:
+        """Whether the database answers, as far as the leasing thread knows."""
+        return self._refiller.database
+
+    def stop_being_ready(self) -> None:
+        """Answer `readiness` with no from now on, and go on issuing: a shutdown has begun."""
+        self._leaving = True
+
+    def close(self, seconds: float = 5.0) -> bool:
+        """Issue no more and hand back what was not spent; return whether that was recorded.
+
+        It takes `seconds` at the most: where the database hangs, the serials are lost instead.
+        Called again it takes no time, and says whether that has been recorded by now.
+        """
+        if self._closing:
+            seconds = 0.0
+        self._leaving = self._closing = True
+        for opened in self._open.values():
+            opened.allocator.close()
+        # The leasing thread does it when it ends: for a lease may be under way, a database that
+        # hangs must not keep the process, and an interpreter that ends starts no new thread.
+        return self._refiller.stop(seconds, self._hand_back) and self._handed_back
+
+    def _hand_back(self) -> None:
+        for series, opened in self._open.items():
+            try:
+                serials = self._store.hand_back(series, opened.supply.close())
+            except StoreError as error:
+                _log.warning(
+                    "serials could not be handed back",
+                    extra={"series": series, "error": str(error)},
+                )
+                return
+            self._observer.handed_back(series, serials)
+        self._handed_back = True
+
+    def forget(self) -> None:
+        """Drop everything that a fork copied: the blocks, which are the parent's, and the rest."""
+        self._after_fork()
+        self.spaces.forget()
+        self._begin()
+
+    def _open_series(self, name: str) -> Supply:
+        """Make what is needed to issue from a series. Called in the refiller's thread."""
+        record = self._catalogue.find(name)
+        space = self.spaces.of(record)
+        allocator = Allocator(
+            name,
+            on_low=self._refiller.call,
+            wait_seconds=self._wait_seconds,
+            waiting_requests=self._waiting_requests,
+        )
+        supply = Supply(
+            allocator,
+            block_size=record.block_size,
+            witnessed_as=f"{space.fingerprint}/{name}",
+            store=self._store,
+            witness=self._witness,
+            plan=self._plan,
+            observer=self._observer,
+        )
+        self._open = {**self._open, name: OpenSeries(space.format, allocator, supply)}
+        return supply
+
+    def _first_use(self, name: str) -> OpenSeries:
+        """Open a series that this instance has not issued from, waiting for it a bounded time."""
+        if self._closing:
+            raise ClosedError
+        if time.monotonic() - self._unknown.get(name, -math.inf) < _UNKNOWN_SECONDS:
+            raise UnknownSeriesError(name)
+        self.start()
+        future = self._refiller.open(name)
+        # Only few may wait for a database that is away: see Allocator.
+        away = self._refiller.database == "away"
+        if away and not self._may_wait.acquire(blocking=False):
+            raise ReserveEmptyError
+        try:
+            future.result(self._wait_seconds)
+        except UnknownSeriesError:
+            if len(self._unknown) >= _UNKNOWN_MOST:
+                self._unknown.clear()
+            self._unknown[name] = time.monotonic()
+            raise UnknownSeriesError(name) from None
+        except TrackingServiceError as error:
+            # Many may wait for one future, and an error is not to be raised twice.
+            raise copy(error) from None
+        except CancelledError:
+            raise ClosedError from None
+        except TimeoutError:
+            raise ReserveEmptyError from None
+        finally:
+            if away:
+                self._may_wait.release()
+        return self._open[name]
+
+    def _why_not_ready(self, opened: OpenSeries | None, database: DatabaseState) -> str:
+        error = self._refiller.error
+        trouble = opened.allocator.trouble if opened is not None else None
+        if isinstance(trouble, SeriesExhaustedError):
+            return str(trouble)
+        if isinstance(error, TrackingServiceError) and not isinstance(error, StoreUnavailableError):
+            return str(error)
+        if database == "away":
+            return "the database cannot be reached, and no serials are left in memory"
+        return "no block has been leased yet"
+
+
+def _on_fork(issuer: Issuer) -> None:
+    """See that a child forgets; and that a process that ends in good order hands back."""
+    reference = weakref.ref(issuer)
+
+    def forget() -> None:
+        if (issuer := reference()) is not None:
+            issuer.forget()
+
+    def close() -> None:
+        if (issuer := reference()) is not None:
+            issuer.close()
+
+    # Neither can be taken back, hence the weak reference.
+    os.register_at_fork(after_in_child=forget)
+    atexit.register(close)

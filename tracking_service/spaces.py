@@ -1,0 +1,90 @@
+"""Number spaces as an instance knows them: the format with its key, and the series' ranges."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracking_service.errors import KeyChangedError
+from tracking_service.numbering import FORMATS, Format
+
+DEFAULT_SERIES = "default"
+SERIES_NAME = re.compile(r"[a-z0-9-]{1,32}")
+
+
+class SeriesFacts(Protocol):
+    """What a series' record tells."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def number_space(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, str]: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def block_size(self) -> int: ...
+    @property
+    def first_serial(self) -> int: ...
+    @property
+    def next_serial(self) -> int: ...
+    @property
+    def end_serial(self) -> int: ...
+
+
+class SeriesSource(Protocol):
+    """Where series are looked up. Every method may raise StoreError."""
+
+    def find(self, name: str) -> SeriesFacts:
+        """The series of this name, or UnknownSeriesError."""
+
+    def in_space(self, number_space: str) -> Sequence[SeriesFacts]:
+        """The series of one number space, by their serials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A number space: its format, keyed, and a name for it that no other database has."""
+
+    format: Format
+    fingerprint: str
+
+
+class Spaces:
+    """Makes each space's format once, and refuses a key that is not the one it knows.
+
+    A second key in one space could repeat a number.
+    """
+
+    def __init__(self, source: SeriesSource) -> None:
+        self._source = source
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, with a lock of its own: for the child of a fork."""
+        self._lock = threading.Lock()
+        self._spaces: dict[str, Space] = {}
+
+    def of(self, series: SeriesFacts) -> Space:
+        """The space of a series. Raises KeyChangedError."""
+        fingerprint = hashlib.sha256(series.key).hexdigest()[:16]
+        with self._lock:
+            space = self._spaces.get(series.number_space)
+            if space is None:
+                made = FORMATS[series.format].build(series.key, series.options)
+                space = self._spaces[series.number_space] = Space(made, fingerprint)
+        if space.fingerprint != fingerprint:
+            raise KeyChangedError(
+                f"the key of number space {series.number_space} is not the one that this"
+                " instance began with; no number is issued under a second key"
+            )
+        return space
+
+    def series_in(self, number_space: str) -> Sequence[SeriesFacts]:
+        """The series of a number space as they are now."""
+        return self._source.in_space(number_space)

@@ -1,0 +1,140 @@
+"""The use case's other half: a tracking number back to its series, serial and block.
+
+No table of numbers exists. The number's shape names its space, the space's format decodes the
+serial, the serial lies in one series' range, and one indexed look-up finds its block.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from tracking_service.errors import CheckCharacterError, NeverLeasedError, NumberError
+from tracking_service.numbering import (
+    Decoded,
+    Format,
+    check_number,
+    compact,
+    looks_like_typing_error,
+    space_of,
+)
+from tracking_service.spaces import SeriesFacts, Spaces
+
+
+class BlockFacts(Protocol):
+    """What a block's record tells."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def instance(self) -> str: ...
+    @property
+    def leased_at(self) -> datetime: ...
+    @property
+    def released_at(self) -> datetime | None: ...
+
+
+class BlockSource(Protocol):
+    """Where blocks are looked up. May raise StoreError."""
+
+    def holding(self, series: str, serial: int) -> BlockFacts | None:
+        """The block that a serial lies in, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedNumber:
+    """All that is known of a number; for operators, as it names serial, block and instance."""
+
+    number: str
+    series: str
+    decoded: Decoded
+    block: BlockFacts
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNumber:
+    """What a client may know of a number."""
+
+    tracking_number: str
+    series: str
+    origin_country_id: str | None
+    destination_country_id: str | None
+    status: Literal["issued", "reserved"]
+    leased_at: datetime
+
+
+class Verifier:
+    """Reads numbers back. Its methods may be called from any number of threads.
+
+    `has_spent(series, serial, instance)` says whether the instance of that name is this one,
+    and has handed the serial out.
+    """
+
+    def __init__(
+        self,
+        spaces: Spaces,
+        blocks: BlockSource,
+        has_spent: Callable[[str, int, str], bool],
+    ) -> None:
+        self._spaces = spaces
+        self._blocks = blocks
+        self._has_spent = has_spent
+
+    def verify(self, text: str) -> VerifiedNumber:
+        """Say what may be known of a number, as people type it.
+
+        Raises MalformedNumberError, CheckCharacterError (which knows whether it looks like a
+        typing error), NeverLeasedError for a number that was not issued, and StoreError.
+        """
+        traced = self.trace(text)
+        block = traced.block
+        issued = block.state == "spent" or (
+            block.state == "leased"
+            and self._has_spent(traced.series, traced.decoded.serial, block.instance)
+        )
+        return VerifiedNumber(
+            traced.number,
+            traced.series,
+            traced.decoded.origin,
+            traced.decoded.destination,
+            "issued" if issued else "reserved",
+            block.leased_at,
+        )
+
+    def trace(self, text: str) -> TracedNumber:
+        """Find a number's serial and block. Raises as `verify` does."""
+        number = compact(text)
+        space_name = space_of(number)
+        members = self._spaces.series_in(space_name)
+        if not members:
+            # No key to decode it with, but what is no number at all is told first all the same.
+            check_number(number)
+            raise NeverLeasedError
+        number_format = self._spaces.of(members[0]).format
+        try:
+            decoded = number_format.decode(number)
+        except CheckCharacterError as error:
+            typing_error = looks_like_typing_error(number, _leased_in(members, number_format))
+            raise CheckCharacterError(str(error), typing_error=typing_error) from None
+        for series in members:
+            if series.first_serial <= decoded.serial < series.next_serial:
+                block = self._blocks.holding(series.name, decoded.serial)
+                # A tail that was handed back has not been issued: it is for others to lease.
+                if block is not None and block.state != "returned":
+                    return TracedNumber(number, series.name, decoded, block)
+        raise NeverLeasedError
+
+
+def _leased_in(members: Sequence[SeriesFacts], number_format: Format) -> Callable[[str], bool]:
+    """Tells of a number whether its serial has been leased, by the series' counters alone."""
+
+    def leased(number: str) -> bool:
+        try:
+            serial = number_format.decode(number).serial
+        except NumberError:
+            return False
+        return any(series.first_serial <= serial < series.next_serial for series in members)
+
+    return leased
