@@ -1,0 +1,62 @@
+"""A Flask app of the API alone, with an issuer that counts what it gives out."""
+
+from collections.abc import Callable
+from itertools import count
+from unittest.mock import Mock, create_autospec
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tracking_service.api import problems
+from tracking_service.api.context import EXTENSION, Tracking
+from tracking_service.api.routes import blueprint
+from tracking_service.issuing import Issuer
+from tracking_service.telemetry.metrics import Metrics
+from tracking_service.verifying import Verifier
+
+
+@pytest.fixture
+def issuer() -> Mock:
+    """An Issuer of the right shape that gives MYID00000000000X, MYID00000000001X and so on."""
+    fake: Mock = create_autospec(Issuer, instance=True)
+    serials = count()
+    fake.issue.side_effect = lambda *_: f"MYID{next(serials):011}X"
+    return fake
+
+
+@pytest.fixture
+def verifier() -> Mock:
+    """A Verifier of the right shape; each test says what it answers."""
+    fake: Mock = create_autospec(Verifier, instance=True)
+    return fake
+
+
+@pytest.fixture
+def app(issuer: Mock, verifier: Mock) -> Flask:
+    app = Flask("api_alone")
+    app.register_blueprint(blueprint)
+    problems.register(app)
+    app.extensions[EXTENSION] = Tracking(issuer, Mock(), verifier, Metrics())
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def ask(client: FlaskClient) -> Callable[..., TestResponse]:
+    """Send a request whose query string reaches the app byte for byte as it is given."""
+
+    def send(
+        query_string: str = "",
+        *,
+        path: str = "/api/next-tracking-number/",
+        method: str = "GET",
+    ) -> TestResponse:
+        return client.open(path, method=method, environ_overrides={"QUERY_STRING": query_string})
+
+    return send

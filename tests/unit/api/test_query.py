@@ -1,0 +1,125 @@
+"""The query string: decoding, repeats, and what is no text."""
+
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from tracking_service.api import query
+
+KNOWN = frozenset(("weight", "created_at", "customer_name"))
+TWICE = ["must not be given more than once"]
+NOT_UTF_8 = ["must be UTF-8, percent-encoded"]
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(KNOWN)), texts))
+def test_what_urlencode_writes_is_read_back(parameters: dict[str, str]) -> None:
+    assert query.parse(urlencode(parameters).encode(), KNOWN) == (parameters, {})
+
+
+@given(texts)
+def test_a_space_may_be_a_plus_or_percent_20(name: str) -> None:
+    for written in (quote(name), quote_plus(name)):
+        assert query.parse(b"customer_name=" + written.encode(), KNOWN) == (
+            {"customer_name": name},
+            {},
+        )
+
+
+@given(st.binary(max_size=200))
+@example(b"")
+@example(b"&&&===;;;&=&")
+@example(b"weight=%&weight%=%zz&%=%%%")
+@example(b"weight=\x00%00&\xff=\xfe")
+def test_no_bytes_make_it_fail(raw: bytes) -> None:
+    values, faults = query.parse(raw, KNOWN)
+
+    assert values.keys() | faults.keys() <= KNOWN
+    assert not values.keys() & faults.keys()
+
+
+@pytest.mark.parametrize(
+    "raw, value",
+    [
+        (b"weight=1.5", "1.5"),
+        (b"weight=", ""),
+        (b"weight", ""),
+        (b"weight=a=b", "a=b"),
+        (b"weight=%31%2e5", "1.5"),
+        (b"%77eight=1.5", "1.5"),
+        (b"&&weight=1&&", "1"),
+        (b"weight=1;weight=2", "1;weight=2"),
+        (b"weight=100%", "100%"),
+        (b"weight=%zz%4", "%zz%4"),
+        (b"weight=%00", "\0"),
+        (b"weight=%C3%A9\xc3\xa9", "éé"),
+        (b"weight=%F0%9F%93%A6", "\N{PACKAGE}"),
+    ],
+)
+def test_one_value_is_decoded(raw: bytes, value: str) -> None:
+    assert query.parse(raw, KNOWN) == ({"weight": value}, {})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"weight=1&weight=2",
+        b"weight=1&weight=1",
+        b"weight=1&weight",
+        b"weight=1&%77eight=1",
+        b"weight=1&weight=%FF",
+        b"weight=%FF&weight=1",
+        b"weight=1&weight=1&weight=1",
+        b"weight=1&weight=1&weight=1&weight=1",
+    ],
+)
+def test_a_known_parameter_given_twice_is_a_fault_even_with_one_value(raw: bytes) -> None:
+    assert query.parse(raw, KNOWN) == ({}, {"weight": TWICE})
+
+
+@pytest.mark.parametrize(
+    "raw", [b"%FF", b"\xff", b"%C3", b"%ED%A0%80", b"%C0%80", b"%F4%90%80%80", b"ok%E2%82"]
+)
+def test_bytes_that_are_not_utf_8_are_a_fault_of_their_parameter_alone(raw: bytes) -> None:
+    values, faults = query.parse(b"customer_name=" + raw + b"&weight=1", KNOWN)
+
+    assert values == {"weight": "1"}
+    assert faults == {"customer_name": NOT_UTF_8}
+
+
+@pytest.mark.parametrize(
+    "raw", [b"Weight=1", b"WEIGHT=1", b"weight%00=1", b"+weight=1", b"x=1&x=2", b"\xff=1", b"%FF"]
+)
+def test_other_names_are_ignored(raw: bytes) -> None:
+    assert query.parse(raw, KNOWN) == ({}, {})
+
+
+def test_the_number_of_fields_is_bounded() -> None:
+    most = b"&".join([b"weight=1"] + [b"x=1"] * (query.MAX_FIELDS - 1))
+
+    assert query.parse(most, KNOWN) == ({"weight": "1"}, {})
+    with pytest.raises(ValidationError) as refused:
+        query.parse(most + b"&", KNOWN)
+    assert refused.value.messages_dict == {"": ["the query must have at most 100 fields"]}
+
+
+@pytest.mark.parametrize(
+    "sent, read",
+    [
+        ("2024-01-01T12:00:00 08:00", "2024-01-01T12:00:00+08:00"),
+        ("2024-01-01T12:00:00.5 00:00", "2024-01-01T12:00:00.5+00:00"),
+        ("2024-01-01T12:00:00+08:00", "2024-01-01T12:00:00+08:00"),
+        ("2024-01-01T12:00:00-08:00", "2024-01-01T12:00:00-08:00"),
+        ("2024-01-01T12:00:00Z", "2024-01-01T12:00:00Z"),
+        ("2024-01-01 12:00:00Z", "2024-01-01 12:00:00Z"),
+        ("2024-01-01T12:00:00  08:00", "2024-01-01T12:00:00 +08:00"),
+        ("", ""),
+        (" ", " "),
+    ],
+)
+def test_only_a_space_before_the_offset_reads_as_plus(sent: str, read: str) -> None:
+    assert query.restore_plus(sent) == read

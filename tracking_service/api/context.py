@@ -1,0 +1,29 @@
+"""Where the current Flask app keeps what the routes need."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from tracking_service.batches import Batches
+    from tracking_service.issuing import Issuer
+    from tracking_service.telemetry.metrics import Metrics
+    from tracking_service.verifying import Verifier
+
+EXTENSION = "tracking"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What the routes work with: `app.extensions["tracking"]`."""
+
+    issuer: "Issuer"
+    batches: "Batches"
+    verifier: "Verifier"
+    metrics: "Metrics"
+
+
+def current_tracking() -> Tracking:
+    """That of the app that handles the present request."""
+    return cast(Tracking, current_app.extensions[EXTENSION])

@@ -1,0 +1,206 @@
+"""Every error as problem details: one table from error class to status, one handler for all.
+
+A `type` is a path that names the kind of problem and never changes; it need not lead anywhere.
+Errors that say nothing beyond their HTTP status have `about:blank`, as the standard has it.
+
+Standard: https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from tracking_service import errors
+
+CONTENT_TYPE = "application/problem+json"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem. `detail` None: the error's own message is fit for the public.
+
+    `retry_after` is in seconds; None: trying again is of no use, or the error itself knows.
+    """
+
+    status: int
+    slug: str
+    title: str
+    detail: str | None = None
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What one problem+json answer says; `members` are further members of its body."""
+
+    status: int
+    type: str
+    title: str
+    detail: str
+    members: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+INVALID_REQUEST = Kind(400, "invalid-request", "The request is not valid")
+NOT_READY = Kind(503, "not-ready", "This instance cannot issue numbers now", retry_after=1)
+
+# Looked up along an error's class and its bases: the nearest counts. What is not here is a 500.
+# Errors of the store and of the reserve get a text of their own, so that no host, no address and
+# no driver's message gets out.
+KINDS: dict[type[Exception], Kind] = {
+    ValidationError: INVALID_REQUEST,
+    errors.UnknownSeriesError: INVALID_REQUEST,
+    errors.ShipmentRefusedError: INVALID_REQUEST,
+    errors.NumberError: Kind(400, "malformed-number", "Not a tracking number"),
+    errors.CheckCharacterError: Kind(
+        400, "wrong-check-character", "The check character does not match"
+    ),
+    errors.NeverLeasedError: Kind(
+        404, "unknown-number", "Unknown tracking number", "No such tracking number was issued."
+    ),
+    errors.BatchKeyReusedError: Kind(
+        422,
+        "idempotency-key-reused",
+        "The idempotency key belongs to another request",
+        "This Idempotency-Key was used with another request; use a new one.",
+    ),
+    errors.BatchInProgressError: Kind(
+        409,
+        "batch-in-progress",
+        "A request with this idempotency key is being answered",
+        "A request with this Idempotency-Key is being answered; try again.",
+        retry_after=1,
+    ),
+    errors.AllocationError: Kind(
+        503,
+        "no-number-now",
+        "No number can be given now",
+        "This instance has no serials left and could not get more in time; try again.",
+        retry_after=1,
+    ),
+    # Nothing but an operator can mend it, so there is no hurry to ask again.
+    errors.SeriesExhaustedError: Kind(503, "series-exhausted", "Series exhausted", None, 3600),
+    errors.ClosedError: Kind(
+        503,
+        "shutting-down",
+        "This instance is shutting down",
+        "This instance gives no more numbers; try again, another one may answer.",
+        retry_after=1,
+    ),
+    errors.StoreUnavailableError: Kind(
+        503,
+        "database-unavailable",
+        "The database cannot be reached",
+        "The database cannot be reached or did not answer in time; try again.",
+        retry_after=5,
+    ),
+}
+
+
+def register(app: Flask) -> None:
+    """Answer every error of `app`, from any route and from none, with problem+json."""
+    # Flask looks handlers up along the error's bases, so Exception stands for them all: its own
+    # HTTP errors, this service's, and those that nobody expected.
+    app.register_error_handler(Exception, _handle)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what may be told of an error. One that is in no table becomes a 500 without it."""
+    if isinstance(error, HTTPException):
+        return _http_problem(error)
+    for cls in type(error).__mro__:
+        kind = KINDS.get(cls)
+        if kind is not None:
+            return _known_problem(error, kind)
+    return _http_problem(InternalServerError())
+
+
+def respond(problem: Problem) -> Response:
+    """Render a problem."""
+    body = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        **problem.members,
+    }
+    headers = [*problem.headers, ("Cache-Control", "no-store")]
+    return Response(
+        json.dumps(body, allow_nan=False), problem.status, headers, content_type=CONTENT_TYPE
+    )
+
+
+def problem_of_kind(kind: Kind, detail: str, **members: Any) -> Problem:
+    """Return a problem of a kind that stands for no error class, or with a detail of its own."""
+    retry_after = kind.retry_after
+    headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
+    return Problem(kind.status, f"/problems/{kind.slug}", kind.title, detail, members, headers)
+
+
+def _handle(error: Exception) -> Response:
+    problem = problem_of(error)
+    # An HTTPException of 500 is either meant, or Flask has logged its cause already.
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
+        _logger.error(
+            "unexpected error while answering %s %r", request.method, request.path, exc_info=error
+        )
+    return respond(problem)
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    # A server error may carry a text that was written for operators: only the class's is public.
+    source = type(error) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else error
+    headers = tuple(
+        (name, value) for name, value in error.get_headers() if name.lower() != "content-type"
+    )
+    return Problem(
+        status, "about:blank", error.name, source.description or error.name, headers=headers
+    )
+
+
+def _known_problem(error: Exception, kind: Kind) -> Problem:
+    detail = kind.detail or str(error)
+    faults: list[tuple[str, str]] = []
+    match error:
+        case ValidationError():
+            faults = [
+                (parameter, message)
+                for parameter, messages in error.messages_dict.items()
+                for message in messages
+            ]
+            detail = _summary(faults)
+        case errors.UnknownSeriesError():
+            faults = [("series", detail)]
+        case errors.ShipmentRefusedError():
+            faults = [(error.parameter, detail)]
+        case errors.CheckCharacterError(typing_error=True):
+            detail += (
+                " It looks like a typing error: changing one character, or swapping two"
+                " neighbours, would mend it."
+            )
+        case errors.SeriesExhaustedError():
+            detail = f"series exhausted: {detail}"
+        case errors.ReserveEmptyError():
+            kind = replace(kind, retry_after=max(1, error.retry_after))
+    if isinstance(error, errors.NumberError) and kind.status == HTTPStatus.BAD_REQUEST:
+        faults = [("number", detail)]
+    if not faults:
+        return problem_of_kind(kind, detail)
+    listed = [{"parameter": parameter, "message": message} for parameter, message in faults]
+    return problem_of_kind(kind, detail, errors=listed)
+
+
+def _summary(faults: list[tuple[str, str]]) -> str:
+    if len(faults) == 1:
+        return " ".join(faults[0]).strip()
+    return f"{len(faults)} faults: {', '.join(parameter for parameter, _ in faults)}"

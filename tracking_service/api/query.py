@@ -1,0 +1,64 @@
+"""A query string as it came over the wire -> the parameters that are known, and their faults.
+
+Reads application/x-www-form-urlencoded (https://url.spec.whatwg.org/#urlencoded-parsing) more
+strictly than the usual parsers, which silently replace bytes that are not UTF-8 and keep one of
+two values. Like them it takes a `%` that begins no escape as it stands.
+"""
+
+from collections.abc import Container
+from urllib.parse import unquote_to_bytes
+
+from marshmallow import ValidationError
+
+# Far above what is of use; it bounds the work that one request may ask for.
+MAX_FIELDS = 100
+
+
+def parse(
+    query_string: bytes, known: Container[str]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the values of the known parameters, and for each that has none to trust its fault.
+
+    Names are case-sensitive; those not in `known` are ignored. A parameter is in one of the two
+    results, or in neither where it was not sent. Raises ValidationError, for the query as a whole
+    (parameter ""), if it has more than `MAX_FIELDS` fields.
+    """
+    values: dict[str, str] = {}
+    faults: dict[str, list[str]] = {}
+    # Latin-1 keeps each byte as one character: most values are plain ASCII and stand as they are.
+    text = query_string.decode("latin-1")
+    if text.count("&") >= MAX_FIELDS:
+        raise ValidationError({"": [f"the query must have at most {MAX_FIELDS} fields"]})
+    for field in text.split("&"):
+        name, _, value = field.partition("=")
+        if name not in known:
+            name = _unescape(name).decode(errors="replace")
+            if name not in known:
+                continue
+        if name in values or name in faults:
+            values.pop(name, None)
+            faults[name] = ["must not be given more than once"]
+            continue
+        if "%" in value or "+" in value or not value.isascii():
+            try:
+                value = _unescape(value).decode()
+            except UnicodeDecodeError:
+                faults[name] = ["must be UTF-8, percent-encoded"]
+                continue
+        values[name] = value
+    return values, faults
+
+
+def restore_plus(timestamp: str) -> str:
+    """Return a timestamp with the space before its offset read as `+`.
+
+    A `+` stands for a space in a query string, so that an offset typed as it is, `+08:00`,
+    arrives as ` 08:00`.
+    """
+    if timestamp[-6:-5] == " ":
+        return f"{timestamp[:-6]}+{timestamp[-5:]}"
+    return timestamp
+
+
+def _unescape(latin_1: str) -> bytes:
+    return unquote_to_bytes(latin_1.replace("+", " ").encode("latin-1"))

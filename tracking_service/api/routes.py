@@ -1,0 +1,123 @@
+"""The routes. Each rule takes its path with and without a trailing slash and never redirects.
+
+Errors are raised and become answers in `problems.py`. A HEAD answers as GET does and spends
+nothing; OPTIONS and 405 are Flask's.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+
+from tracking_service.api import health, problems
+from tracking_service.api.answers import JSON_HEADERS, check_query, issue_from_query
+from tracking_service.api.batches import RENDERINGS, read_body, read_key
+from tracking_service.api.context import current_tracking
+from tracking_service.api.hot_path import FAULT, PATH
+from tracking_service.telemetry.metrics import CONTENT_TYPE
+
+blueprint = Blueprint("api", __name__)
+
+View = TypeVar("View", bound=Callable[..., Response])
+
+
+def _get(path: str) -> Callable[[View], View]:
+    """Register a view for GET, and so for HEAD and OPTIONS, of a path with and without a slash."""
+
+    def register(view: View) -> View:
+        # Two exact rules rather than one that is lax about slashes, which knows no 405 without
+        # its slash. Unless told not to, Werkzeug redirects a path with two slashes, in HTML.
+        for rule in (path, f"{path}/"):
+            blueprint.add_url_rule(rule, view_func=view, methods=["GET"], merge_slashes=False)
+        return view
+
+    return register
+
+
+@_get(PATH)
+def next_tracking_number() -> Response:
+    """Issue one tracking number for the shipment that the query describes."""
+    if (fault := request.environ.get(FAULT)) is not None:
+        raise fault
+    issuer = current_tracking().issuer
+    if request.method != "HEAD":
+        return _json(issue_from_query(request.query_string, issuer))
+    check_query(request.query_string, issuer)
+    response = Response(headers=dict(JSON_HEADERS))
+    # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
+    # is shows only once it is issued.
+    response.automatically_set_content_length = False
+    return response
+
+
+def issue_batch() -> Response:
+    """Issue up to 100,000 numbers for one shipment, as the JSON body describes."""
+    if not request.is_json:
+        raise UnsupportedMediaType("A batch is asked for with a body of application/json.")
+    media_type = request.accept_mimetypes.best_match(RENDERINGS)
+    if media_type is None and request.accept_mimetypes:
+        raise NotAcceptable(f"A batch can be had as {', '.join(RENDERINGS)}.")
+    media_type = media_type or "application/json"
+    asked = read_body(request.get_data(cache=False))
+    shipment = asked.shipment
+    batch = current_tracking().batches.issue(
+        shipment.shipment,
+        asked.count,
+        shipment.series,
+        key=read_key(request.headers.get("Idempotency-Key")),
+        fingerprint=asked.fingerprint,
+    )
+    response = Response(RENDERINGS[media_type](batch, shipment.offset), HTTPStatus.CREATED)
+    response.headers.update({"Content-Type": media_type, "Cache-Control": "no-store"})
+    return response
+
+
+for _rule in ("/api/tracking-numbers", "/api/tracking-numbers/"):
+    blueprint.add_url_rule(_rule, view_func=issue_batch, methods=["POST"], merge_slashes=False)
+
+
+@_get("/api/tracking-numbers/<number>")
+def verify_tracking_number(number: str) -> Response:
+    """Say what is known of a tracking number, read kindly as people type it."""
+    verified = current_tracking().verifier.verify(number)
+    leased_at = verified.leased_at.astimezone(UTC).replace(tzinfo=None)
+    return _json(
+        {
+            "tracking_number": verified.tracking_number,
+            "series": verified.series,
+            "origin_country_id": verified.origin_country_id,
+            "destination_country_id": verified.destination_country_id,
+            "status": verified.status,
+            "leased_at": leased_at.isoformat(timespec="seconds") + "Z",
+        }
+    )
+
+
+@_get("/healthz")
+def healthz() -> Response:
+    """Alive: the process answers. Says nothing of the database."""
+    return _json({"status": "ok"})
+
+
+@_get("/readyz")
+def readyz() -> Response:
+    """Ready: the instance can issue numbers now. Asks the issuer, and leases nothing."""
+    readiness = current_tracking().issuer.readiness()
+    if not readiness.ready:
+        return problems.respond(health.not_ready_problem(readiness))
+    return _json(health.ready_body(readiness))
+
+
+@_get("/metrics")
+def metrics() -> Response:
+    """What Prometheus reads."""
+    return Response(current_tracking().metrics.render(), content_type=CONTENT_TYPE)
+
+
+def _json(body: bytes | dict[str, Any]) -> Response:
+    encoded = body if isinstance(body, bytes) else json.dumps(body, allow_nan=False)
+    return Response(encoded, headers=dict(JSON_HEADERS))

@@ -1,0 +1,79 @@
+"""What each parameter of a shipment may hold: one small pure function a rule.
+
+A rule takes the text as it was sent and returns the value that is kept. It raises marshmallow's
+ValidationError with one line that says what is expected and does not repeat what was sent. Every
+pattern is linear in the length of its input, so that no input is slow to refuse.
+
+UUID: https://www.rfc-editor.org/rfc/rfc9562 (section 4, in either case).
+"""
+
+import re
+
+from marshmallow import ValidationError
+
+from tracking_service.countries import COUNTRIES
+from tracking_service.spaces import SERIES_NAME
+
+_WEIGHT = re.compile(r"0*[0-9]{1,5}(?:\.[0-9]{1,3})?")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
+# Category Cc is C0, DEL and C1. Lone surrogates are no characters and cannot be written as UTF-8.
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+_SLUG_LENGTH = 255
+
+
+def country(text: str) -> str:
+    """An officially assigned ISO 3166-1 alpha-2 code, upper case."""
+    if text not in COUNTRIES:
+        raise ValidationError(
+            "must be an officially assigned ISO 3166-1 alpha-2 country code in upper case,"
+            " such as MY"
+        )
+    return text
+
+
+def weight(text: str) -> str:
+    """Kilograms, in (0, 100000): ASCII digits, optionally a point and one to three digits."""
+    # With at most five digits ahead of the point the upper bound holds by shape; stripping what
+    # zero is made of leaves nothing of zero.
+    if _WEIGHT.fullmatch(text) is None or not text.strip("0."):
+        raise ValidationError(
+            "must be kilograms above 0 and below 100000 with at most three decimals, such as 1.234"
+        )
+    return text
+
+
+def customer_id(text: str) -> str:
+    """A UUID, hyphenated, in either case."""
+    if _UUID.fullmatch(text) is None:
+        raise ValidationError(
+            "must be a hyphenated UUID, such as de619854-b59b-425e-9db4-943979e1bd49"
+        )
+    return text
+
+
+def customer_name(text: str) -> str:
+    """1 to 255 characters, none of them a control character."""
+    if _NAME.fullmatch(text) is None:
+        raise ValidationError("must be 1 to 255 characters without control characters")
+    return text
+
+
+def customer_slug(text: str) -> str:
+    """Kebab-case, at most 255 characters."""
+    if len(text) > _SLUG_LENGTH or _SLUG.fullmatch(text) is None:
+        raise ValidationError(
+            "must be at most 255 lower-case letters and digits in groups joined by single"
+            " hyphens, such as redbox-logistics"
+        )
+    return text
+
+
+def series(text: str) -> str:
+    """The name of a series. Whether there is one of this name is not known here."""
+    if SERIES_NAME.fullmatch(text) is None:
+        raise ValidationError(
+            "must be a series name of 1 to 32 lower-case letters, digits and hyphens"
+        )
+    return text

@@ -1,0 +1,105 @@
+"""What a request for a tracking number says: the marshmallow schema, built once, and its result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
+from marshmallow.types import ErrorMessages
+
+from tracking_service.api import query, rules, timestamps
+from tracking_service.numbering.format import Shipment
+from tracking_service.spaces import DEFAULT_SERIES
+
+_MESSAGES: ErrorMessages = {
+    "required": "is required",
+    "invalid": "must be a string",
+    "empty": "must not be empty",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentRequest:
+    """What is used of a valid request; the rest was checked and is not kept.
+
+    `offset` is that of the request's `created_at`, as `timestamps.read_offset` returns it.
+    """
+
+    shipment: Shipment
+    series: str
+    offset: str
+
+
+class Text(fields.String):
+    """A parameter that one rule reads.
+
+    Marshmallow's own `deserialize` composes a field's validators anew in each call, which costs
+    more than all the rules together. A rule checks and converts at once, so nothing is left over
+    for validators, and this takes the short way: missing, not a text, empty, or up to the rule.
+    """
+
+    def __init__(self, rule: Callable[[str], str], **kwargs: Any) -> None:
+        super().__init__(error_messages=_MESSAGES, **kwargs)
+        self.rule = rule
+
+    def deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        """Return what the rule makes of `value`; raise ValidationError where it is at fault."""
+        if value is missing:
+            if self.required:
+                raise self.make_error("required")
+            return self.load_default
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        if not value:
+            raise self.make_error("empty")
+        return self.rule(value)
+
+
+class ShipmentSchema(Schema):
+    """The parameters of a request for a number, in the order in which faults are told."""
+
+    class Meta:
+        """Parameters that are not known are ignored."""
+
+        unknown = EXCLUDE
+
+    origin_country_id = Text(rules.country, required=True)
+    destination_country_id = Text(rules.country, required=True)
+    weight = Text(rules.weight, required=True)
+    created_at = Text(timestamps.read_offset, required=True)
+    customer_id = Text(rules.customer_id, required=True)
+    customer_name = Text(rules.customer_name, required=True)
+    customer_slug = Text(rules.customer_slug, required=True)
+    series = Text(rules.series, load_default=DEFAULT_SERIES)
+
+
+_SCHEMA = ShipmentSchema()
+_KNOWN = frozenset(_SCHEMA.load_fields)
+
+
+def read_query(query_string: bytes) -> ShipmentRequest:
+    """Read a request for a number from the bytes of its query string.
+
+    Raises ValidationError with every fault of every parameter.
+    """
+    values, faults = query.parse(query_string, _KNOWN)
+    if "created_at" in values:
+        values["created_at"] = query.restore_plus(values["created_at"])
+    try:
+        loaded = _SCHEMA.load(values)
+    except ValidationError as error:
+        # A parameter whose value could not be read is missing to the schema: its own fault says
+        # more than "is required".
+        raise ValidationError({**error.messages_dict, **faults}) from None
+    if faults:
+        raise ValidationError(faults)
+    return as_request(loaded)
+
+
+def as_request(loaded: Mapping[str, str]) -> ShipmentRequest:
+    """What is used of what the schema loaded."""
+    return ShipmentRequest(
+        Shipment(loaded["origin_country_id"], loaded["destination_country_id"]),
+        loaded["series"],
+        loaded["created_at"],
+    )
