@@ -1,0 +1,98 @@
+"""The one place that knows all the others: puts an app together out of its parts."""
+
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from tracking_service.allocation import Witness
+from tracking_service.api import problems, routes
+from tracking_service.api.context import EXTENSION, Tracking
+from tracking_service.api.hot_path import HotPath
+from tracking_service.batches import Batches
+from tracking_service.cli import register_commands
+from tracking_service.cli.context import CLI_EXTENSION, Backstage
+from tracking_service.issuing import Issuer
+from tracking_service.settings import Settings
+from tracking_service.store.batches import SqlBatchRecords
+from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.catalogue import Catalogue
+from tracking_service.store.database import db, engine_options, lease_engine, prepare
+from tracking_service.store.lookup import BlockLookup
+from tracking_service.store.urls import database_url
+from tracking_service.telemetry.logs import configure_logging
+from tracking_service.telemetry.metrics import Metrics
+from tracking_service.verifying import Verifier
+
+BODY_BYTES_MOST = 65_536
+"""A request for a batch is some 600 bytes; anything much larger is none."""
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the app; connect to nothing, lease nothing. Raises SettingsError.
+
+    Without `settings`, those of the environment hold. The order is fixed: settings, database,
+    the issuing core, then what shows it to the world.
+    """
+    settings = settings or Settings.from_environment()
+    configure_logging()
+    app = Flask(__name__, instance_path=str(ROOT / "instance"), static_folder=None)
+
+    url = database_url(settings.database_url)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MOST
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings)
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"))
+    with app.app_context():
+        engine = db.engine
+    prepare(engine, settings)
+    leases = lease_engine(engine, settings)
+
+    def drop_connections() -> None:
+        # The sockets are the parent's: they are left open, and only forgotten.
+        engine.dispose(close=False)
+        leases.dispose(close=False)
+
+    def dispose() -> None:
+        engine.dispose()
+        leases.dispose()
+
+    def store_for(instance: str) -> SqlBlockStore:
+        return SqlBlockStore(leases, instance=instance)
+
+    metrics = Metrics()
+    catalogue = Catalogue(engine)
+    blocks = BlockLookup(engine)
+    issuer = Issuer(
+        store_for,
+        catalogue,
+        Witness(_state_dir(settings, engine.url.database, app.instance_path)),
+        reserve_seconds=settings.reserve_seconds,
+        wait_seconds=settings.wait_seconds,
+        waiting_requests=settings.waiting_requests,
+        observer=metrics,
+        after_fork=drop_connections,
+    )
+    batches = Batches(issuer, SqlBatchRecords(engine), keep_seconds=settings.batch_keep_seconds)
+    verifier = Verifier(issuer.spaces, blocks, issuer.has_spent)
+    app.extensions[EXTENSION] = Tracking(issuer, batches, verifier, metrics)
+    app.extensions[CLI_EXTENSION] = Backstage(
+        settings, engine, catalogue, blocks, store_for, issuer, verifier, dispose
+    )
+
+    app.register_blueprint(routes.blueprint)
+    problems.register(app)
+    register_commands(app)
+    app.wsgi_app = HotPath(app.wsgi_app, issuer)  # type: ignore[method-assign]
+    return app
+
+
+def _state_dir(settings: Settings, database: str | None, instance_path: str) -> Path:
+    if settings.state_dir:
+        return Path(settings.state_dir)
+    if settings.database_url.startswith("sqlite") and database:
+        return Path(database).resolve().parent
+    return Path(instance_path)

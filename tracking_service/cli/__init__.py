@@ -1,0 +1,14 @@
+"""The `flask` commands: noun group, verb command."""
+
+from flask import Flask
+
+from tracking_service.cli.blocks import blocks
+from tracking_service.cli.numbers import numbers
+from tracking_service.cli.series import series
+from tracking_service.cli.serve import serve
+
+
+def register_commands(app: Flask) -> None:
+    """Add every command of this service to `app`."""
+    for command in (serve, blocks, series, numbers):
+        app.cli.add_command(command)

@@ -1,0 +1,110 @@
+"""`flask blocks`: lease blocks by hand, and see who leased what."""
+
+from typing import Any
+
+import click
+
+from tracking_service.cli.context import (
+    Backstage,
+    json_option,
+    print_facts,
+    print_json,
+    print_table,
+    with_database,
+    written,
+)
+from tracking_service.issuing import instance_name
+from tracking_service.spaces import DEFAULT_SERIES
+from tracking_service.store.lookup import LeasedBlock
+
+_COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
+
+
+@click.group()
+def blocks() -> None:
+    """Lease blocks of serials, and inspect the leases."""
+
+
+@blocks.command()
+@click.option("--series", default=DEFAULT_SERIES, show_default=True, help="Series to lease from.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="How many blocks to lease, each in a transaction of its own.",
+)
+@json_option
+@with_database
+def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
+    """Lease blocks and print them. They are yours: no instance will issue from them."""
+    store = backstage.store_for(instance_name())
+    rows = []
+    for _ in range(count):
+        _, block_id = store.lease_with_id(series, 1)
+        block = backstage.blocks.by_id(block_id)
+        if block is not None:
+            rows.append(_row(block))
+    _print(rows, as_json)
+
+
+@blocks.command("list")
+@click.option("--series", help="Only those of this series.")
+@click.option("--instance", help="Only those of this instance: host:pid:random.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="How many to print, the newest first.",
+)
+@json_option
+@with_database
+def list_blocks(
+    backstage: Backstage, series: str | None, instance: str | None, limit: int, as_json: bool
+) -> None:
+    """List the last leases, the newest first.
+
+    A block is [start, end). Its state is leased (held, or lost with its instance), spent, returned
+    (unspent, to be leased first) or skipped.
+    """
+    if series is not None:
+        backstage.catalogue.find(series)
+    found = backstage.blocks.latest(series=series, instance=instance, limit=limit)
+    _print([_row(block) for block in found], as_json)
+
+
+@blocks.command()
+@click.argument("block_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@json_option
+@with_database
+def show(backstage: Backstage, block_id: int, as_json: bool) -> None:
+    """Show one block."""
+    block = backstage.blocks.by_id(block_id)
+    if block is None:
+        raise click.ClickException(f"there is no block {block_id}")
+    if as_json:
+        print_json(_row(block))
+    else:
+        print_facts(_row(block))
+
+
+def _row(block: LeasedBlock) -> dict[str, Any]:
+    return {
+        "id": block.id,
+        "series": block.series,
+        "start": block.start,
+        "end": block.end,
+        "state": block.state,
+        "instance": block.instance,
+        "leased_at": written(block.leased_at),
+        "released_at": written(block.released_at),
+        "spent_end": block.spent_end,
+    }
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, _COLUMNS)

@@ -1,0 +1,105 @@
+"""What every command shares: the parts it works with, its errors, and how it prints data."""
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import Engine
+
+from tracking_service.errors import TrackingServiceError
+from tracking_service.issuing import Issuer
+from tracking_service.settings import Settings
+from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.catalogue import Catalogue
+from tracking_service.store.lookup import BlockLookup
+from tracking_service.store.schema import check_schema
+from tracking_service.verifying import Verifier
+
+CLI_EXTENSION = "tracking-cli"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """What the commands work with: `app.extensions["tracking-cli"]`."""
+
+    settings: Settings
+    engine: Engine
+    catalogue: Catalogue
+    blocks: BlockLookup
+    store_for: Callable[[str], SqlBlockStore]
+    issuer: Issuer
+    verifier: Verifier
+    dispose: Callable[[], None]
+    """Closes every connection to the database."""
+
+
+def current_backstage() -> Backstage:
+    """That of the app whose command runs."""
+    return cast(Backstage, current_app.extensions[CLI_EXTENSION])
+
+
+def with_backstage(command: Callable[Concatenate[Backstage, P], R]) -> Callable[P, R]:
+    """Give a command the backstage of its app; report this service's errors in one line, exit 1."""
+
+    @with_appcontext
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(current_backstage(), *args, **kwargs)
+        except TrackingServiceError as error:
+            raise click.ClickException(str(error)) from error
+
+    return cast(Callable[P, R], run)
+
+
+def with_database(command: Callable[Concatenate[Backstage, P], R]) -> Callable[P, R]:
+    """As `with_backstage`, for a command that cannot do without a database at its newest schema."""
+
+    @functools.wraps(command)
+    def run(backstage: Backstage, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_schema(backstage.engine)
+        return command(backstage, *args, **kwargs)
+
+    return with_backstage(run)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def written(moment: datetime | None) -> str | None:
+    """A moment as RFC 3339 in UTC, to the second."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> None:
+    """Print rows in aligned columns, headed by their names."""
+    lines = [tuple(columns)]
+    lines += [
+        tuple("-" if row[name] is None else str(row[name]) for name in lines[0]) for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print one thing's facts, a line each."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name.ljust(width)}  {'-' if value is None else value}")

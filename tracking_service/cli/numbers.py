@@ -1,0 +1,138 @@
+"""`flask numbers`: mint numbers in advance, and trace one back to its lease."""
+
+import os
+import secrets
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from tracking_service.allocation import Block
+from tracking_service.batches import Batch, framed
+from tracking_service.cli.context import (
+    Backstage,
+    json_option,
+    print_facts,
+    print_json,
+    with_database,
+    written,
+)
+from tracking_service.countries import COUNTRIES
+from tracking_service.issuing import instance_name
+from tracking_service.numbering import Shipment
+from tracking_service.spaces import DEFAULT_SERIES
+from tracking_service.store.blocks import SqlBlockStore
+
+
+@click.group()
+def numbers() -> None:
+    """Mint tracking numbers in advance, and trace one."""
+
+
+@numbers.command()
+@click.argument("number")
+@json_option
+@with_database
+def inspect(backstage: Backstage, number: str, as_json: bool) -> None:
+    """Trace NUMBER back to its series, serial, block and instance."""
+    traced = backstage.verifier.trace(number)
+    facts: dict[str, Any] = {
+        "tracking_number": traced.number,
+        "series": traced.series,
+        "serial": traced.decoded.serial,
+        "block_id": traced.block.id,
+        "state": traced.block.state,
+        "instance": traced.block.instance,
+        "leased_at": written(traced.block.leased_at),
+        "released_at": written(traced.block.released_at),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
+def _country(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value not in COUNTRIES:
+        raise click.BadParameter("must be an officially assigned ISO 3166-1 alpha-2 code")
+    return value
+
+
+@numbers.command()
+@click.option("--origin", required=True, callback=_country, help="Country of origin, such as MY.")
+@click.option("--destination", required=True, callback=_country, help="Such as ID.")
+@click.option("--count", required=True, type=click.IntRange(1, 100_000_000), help="How many.")
+@click.option("--series", default=DEFAULT_SERIES, show_default=True, help="Series to mint from.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write, whole or not at all.  [default: standard output]",
+)
+@with_database
+def mint(
+    backstage: Backstage,
+    origin: str,
+    destination: str,
+    count: int,
+    series: str,
+    output: Path | None,
+) -> None:
+    """Issue COUNT numbers, one a line, for labels printed in advance or a site without network."""
+    shipment = Shipment(origin, destination)
+    record = backstage.catalogue.find(series)
+    number_format = backstage.issuer.spaces.of(record).format
+    number_format.check(shipment)
+    store = backstage.store_for(instance_name())
+    # A bar is for people; in a pipe it would be noise.
+    hidden = output is None or not sys.stderr.isatty()
+    with (
+        _opened(output) as file,
+        closing(_leased(store, series, count, record.block_size)) as blocks,
+        click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
+    ):
+        for block in blocks:
+            batch = Batch(number_format, shipment, (block,), datetime.now(UTC))
+            for chunk in batch.chunks():
+                lines = framed(chunk, number_format.width, b"", b"\n")
+                file.write(lines)
+                bar.update(len(chunk) // number_format.width)
+
+
+def _leased(
+    store: SqlBlockStore, series: str, count: int, block_size: int
+) -> Generator[Block, None, None]:
+    """Lease until `count` serials are there, and hand the unspent rest back, come what may."""
+    left: Block | None = None
+    try:
+        while count:
+            lease = store.lease(series, -(-count // block_size))
+            taken = min(count, len(lease.block))
+            count -= taken
+            spent = Block(lease.block.start, lease.block.start + taken)
+            left = Block(spent.end, lease.block.end) if taken < len(lease.block) else None
+            yield spent
+    finally:
+        store.hand_back(series, [left] if left else [])
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when all is written; or standard output."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(output)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,160 @@
+"""`flask series`: make series, see how far they have come, skip one ahead."""
+
+from typing import Any
+
+import click
+
+from tracking_service.cli.context import (
+    Backstage,
+    json_option,
+    print_facts,
+    print_json,
+    print_table,
+    with_database,
+    written,
+)
+from tracking_service.countries import COUNTRIES
+from tracking_service.errors import InvalidSeriesError
+from tracking_service.issuing import instance_name
+from tracking_service.numbering import FORMATS
+from tracking_service.spaces import SERIES_NAME
+from tracking_service.store.catalogue import SeriesRecord
+
+_COLUMNS = ("name", "format", "block_size", "leased", "remaining", "used", "warning")
+_NEARLY = 0.9
+
+
+@click.group()
+def series() -> None:
+    """Make series of tracking numbers, and see how far they have come."""
+
+
+@series.command()
+@click.argument("name")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(sorted(FORMATS)),
+    required=True,
+    help="How its numbers are written; it cannot be changed afterwards.",
+)
+@click.option("--service", help="s10: the service indicator, such as RA.")
+@click.option("--country", help="s10: the country of origin, such as MY.")
+@click.option(
+    "--block-size",
+    type=click.IntRange(1, 1_000_000),
+    help="Serials in a block.  [default: 10,000; s10: 1,000]",
+)
+@click.option(
+    "--serials",
+    type=click.IntRange(1, 2**63 - 1),
+    help="Serials in all.  [default: ten trillion; s10: 100 million]",
+)
+@json_option
+@with_database
+def create(
+    backstage: Backstage,
+    name: str,
+    format_name: str,
+    service: str | None,
+    country: str | None,
+    block_size: int | None,
+    serials: int | None,
+    as_json: bool,
+) -> None:
+    """Make the series NAME: 1 to 32 of a-z, 0-9 and hyphens.
+
+    Running instances learn of it when it is first asked for.
+    """
+    if SERIES_NAME.fullmatch(name) is None:
+        raise InvalidSeriesError("a series' name is 1 to 32 of a-z, 0-9 and hyphens")
+    kind = FORMATS[format_name]
+    given = {"service": service, "country": country}
+    options = kind.validate(
+        {key: value for key, value in given.items() if value is not None}, COUNTRIES
+    )
+    if serials is not None and serials > kind.serials_per_series:
+        raise InvalidSeriesError(f"a {format_name} series has {kind.serials_per_series} at most")
+    record = backstage.catalogue.create(
+        name,
+        number_space=kind.space(options),
+        format=format_name,
+        options=options,
+        space_capacity=kind.capacity,
+        serials=serials or kind.serials_per_series,
+        block_size=block_size or kind.block_size,
+    )
+    _print_one(record, as_json)
+
+
+@series.command("list")
+@json_option
+@with_database
+def list_series(backstage: Backstage, as_json: bool) -> None:
+    """List every series and how much of it is left."""
+    rows = [_row(record) for record in backstage.catalogue.all()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, _COLUMNS)
+
+
+@series.command()
+@click.argument("name")
+@json_option
+@with_database
+def show(backstage: Backstage, name: str, as_json: bool) -> None:
+    """Show the series NAME."""
+    _print_one(backstage.catalogue.find(name), as_json)
+
+
+@series.command()
+@click.argument("name")
+@click.option("--to", type=click.IntRange(0, 2**63 - 1), help="The next serial to lease.")
+@click.option("--by", type=click.IntRange(1, 2**63 - 1), help="How many serials to leave out.")
+@json_option
+@with_database
+def skip(backstage: Backstage, name: str, to: int | None, by: int | None, as_json: bool) -> None:
+    """Leave serials of NAME out, for ever: after a restore from a backup, for instance.
+
+    Tails that were handed back are left out as well.
+    """
+    if (to is None) == (by is None):
+        raise click.UsageError("give one of --to and --by")
+    skipped = backstage.store_for(instance_name()).skip_to(name, to=to, by=by)
+    if as_json:
+        print_json({"series": name, "start": skipped.start, "end": skipped.end})
+    else:
+        click.echo(f"{name}: serials {skipped.start} to {skipped.end - 1} are left out")
+
+
+def _row(record: SeriesRecord) -> dict[str, Any]:
+    total = record.end_serial - record.first_serial
+    leased = record.next_serial - record.first_serial
+    warning = None
+    if not record.remaining:
+        warning = "exhausted"
+    elif leased >= _NEARLY * total:
+        warning = "nearly exhausted"
+    return {
+        "name": record.name,
+        "format": record.format,
+        **record.options,
+        "number_space": record.number_space,
+        "block_size": record.block_size,
+        "first_serial": record.first_serial,
+        "next_serial": record.next_serial,
+        "end_serial": record.end_serial,
+        "leased": leased,
+        "remaining": record.remaining,
+        "used": f"{100 * leased / total:.1f}%",
+        "warning": warning,
+        "created_at": written(record.created_at),
+    }
+
+
+def _print_one(record: SeriesRecord, as_json: bool) -> None:
+    if as_json:
+        print_json(_row(record))
+    else:
+        print_facts(_row(record))

@@ -1,0 +1,74 @@
+"""`flask serve`: the service on waitress, from start to a clean end."""
+
+import dataclasses
+import logging
+import time
+
+import click
+from flask import current_app
+
+from tracking_service.cli.context import Backstage, with_backstage
+from tracking_service.cli.serving import serve as serve_until_signal
+from tracking_service.errors import StoreUnavailableError
+from tracking_service.settings import Settings
+from tracking_service.store.schema import check_schema
+
+log = logging.getLogger(__name__)
+
+FIRST_LEASE_SECONDS = 1.0
+"""How long to wait for the first block before listening, so that no first request waits for it."""
+
+
+def _default(name: str) -> str:
+    (setting,) = (each for each in dataclasses.fields(Settings) if each.name == name)
+    return f"[default: {setting.metadata['env']} or {setting.default}]"
+
+
+@click.command()
+@click.option("--host", help=f"Address to listen on.  {_default('host')}")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"TCP port.  {_default('port')}")
+@click.option(
+    "--threads", type=click.IntRange(1, 256), help=f"Worker threads.  {_default('threads')}"
+)
+@with_backstage
+def serve(backstage: Backstage, host: str | None, port: int | None, threads: int | None) -> None:
+    """Serve tracking numbers over HTTP, with waitress.
+
+    SIGTERM and SIGINT finish the requests in flight, hand unspent serials back and exit 0; a
+    second one ends at once. While the database is away the server listens, says so at /readyz,
+    and begins to issue when the database answers.
+    """
+    settings, issuer = backstage.settings, backstage.issuer
+    _check_database(backstage)
+    issuer.start()
+    deadline = time.monotonic() + FIRST_LEASE_SECONDS
+    while not issuer.readiness().ready and time.monotonic() < deadline:
+        if issuer.database == "away":
+            break
+        time.sleep(0.005)
+
+    serve_until_signal(
+        current_app._get_current_object(),  # type: ignore[attr-defined]  # the proxy's own way
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        threads=settings.threads if threads is None else threads,
+        drain_seconds=settings.drain_seconds,
+        on_listening=lambda url: click.echo(f"Listening on {url} (Ctrl-C ends it)", err=True),
+        on_draining=issuer.stop_being_ready,
+    )
+    if issuer.close(settings.drain_seconds):
+        backstage.dispose()
+        log.info("stopped; unspent serials were handed back", extra={"instance": issuer.instance})
+    else:
+        log.warning("stopped; unspent serials are lost", extra={"instance": issuer.instance})
+
+
+def _check_database(backstage: Backstage) -> None:
+    """Stop where the schema is wrong; go on where a server is away, for it may come back."""
+    try:
+        check_schema(backstage.engine)
+    except StoreUnavailableError as error:
+        if backstage.engine.dialect.name == "sqlite":
+            # A file that cannot be opened does not come back by itself.
+            raise
+        log.warning("started without the database", extra={"error": str(error)})
