@@ -1,0 +1,235 @@
+"""POST /api/tracking-numbers/ on both databases: numbers once, the same again for the same key."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from tracking_service.app import create_app
+from tracking_service.settings import Settings
+
+PATH = "/api/tracking-numbers/"
+BODY = {
+    "origin_country_id": "MY",
+    "destination_country_id": "ID",
+    "weight": "1.234",
+    "created_at": "2018-11-20T19:29:32+08:00",
+    "customer_id": "de619854-b59b-425e-9db4-943979e1bd49",
+    "customer_name": "RedBox Logistics",
+    "customer_slug": "redbox-logistics",
+    "count": 3,
+}
+
+MakeApp = Callable[[], Flask]
+
+
+@pytest.fixture
+def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
+    """Makes instances that share a database."""
+    made: list[Flask] = []
+
+    def make() -> Flask:
+        app = create_app(Settings(database_url=database_url, state_dir=str(tmp_path)))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["tracking"].issuer.close()
+        app.extensions["tracking-cli"].dispose()
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app()
+
+
+def post(app: Flask, key: str | None = None, path: str = PATH, **changed: Any) -> TestResponse:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return app.test_client().post(path, json=BODY | changed, headers=headers)
+
+
+def numbers(response: TestResponse) -> list[str]:
+    assert 201 == response.status_code, response.get_data(as_text=True)
+    found: list[str] = response.get_json()["tracking_numbers"]
+    return found
+
+
+def rows(app: Flask) -> int:
+    with app.extensions["tracking-cli"].engine.connect() as connection:
+        count: int = connection.execute(text("SELECT count(*) FROM batch")).scalar_one()
+        return count
+
+
+@pytest.mark.parametrize("path", [PATH, PATH.rstrip("/")])
+def test_a_batch_is_as_many_numbers_as_were_asked_for(app: Flask, path: str) -> None:
+    response = post(app, path=path)
+
+    assert 3 == len(set(numbers(response)))
+    assert 3 == response.get_json()["count"]
+    assert response.get_json()["created_at"].endswith("+08:00")
+    assert "no-store" == response.headers["Cache-Control"]
+    assert "application/json" == response.headers["Content-Type"]
+
+
+def test_batches_and_single_numbers_never_meet(app: Flask) -> None:
+    query = {name: value for name, value in BODY.items() if name != "count"}
+    found = []
+    for _ in range(20):
+        found += numbers(post(app, count=1_500))
+        single = app.test_client().get("/api/next-tracking-number/", query_string=query)
+        found.append(single.get_json()["tracking_number"])
+
+    assert 20 * 1_501 == len(set(found))
+
+
+def test_a_batch_larger_than_the_reserve_waits_for_its_lease(app: Flask) -> None:
+    assert 100_000 == len(set(numbers(post(app, count=100_000))))
+
+
+def test_a_batch_verifies_as_issued(app: Flask) -> None:
+    number = numbers(post(app))[0]
+
+    answer = app.test_client().get(f"/api/tracking-numbers/{number}").get_json()
+
+    assert "issued" == answer["status"]
+
+
+def test_a_retry_gets_the_very_same_answer_from_any_instance(app: Flask, make_app: MakeApp) -> None:
+    first = post(app, "order-1", count=2_000)
+    again = post(app, "order-1", count=2_000)
+    elsewhere = post(make_app(), "order-1", count=2_000)
+
+    assert 2_000 == len(set(numbers(first)))
+    assert first.get_data() == again.get_data() == elsewhere.get_data()
+    assert 1 == rows(app)
+
+
+def test_another_key_gets_other_numbers(app: Flask) -> None:
+    assert not set(numbers(post(app, "order-1"))) & set(numbers(post(app, "order-2")))
+
+
+def test_the_key_with_another_request_is_a_422(app: Flask) -> None:
+    numbers(post(app, "order-1"))
+
+    response = post(app, "order-1", count=4)
+
+    assert 422 == response.status_code
+    assert "application/problem+json" == response.content_type
+
+
+def test_of_many_at_once_with_one_key_all_that_succeed_get_the_same(
+    app: Flask, make_app: MakeApp
+) -> None:
+    apps = [app, make_app()]
+    answers: list[TestResponse] = []
+    go = threading.Barrier(8)
+
+    def ask(number: int) -> None:
+        go.wait(10)
+        answers.append(post(apps[number % 2], "order-1"))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert {201, 409} >= {answer.status_code for answer in answers}
+    issued = [answer for answer in answers if answer.status_code == 201]
+    assert 1 == len({answer.get_data() for answer in issued})
+    assert all(answer.headers["Retry-After"] for answer in answers if answer.status_code == 409)
+    # Whoever got a 409 and tries again gets them too.
+    assert issued[0].get_data() == post(app, "order-1").get_data()
+
+
+def test_a_batch_that_could_not_be_issued_leaves_its_key_free(app: Flask) -> None:
+    app.test_cli_runner().invoke(args=["series", "create", "few", "--format", "routed"])
+    cli = ["series", "create", "small", "--format", "routed", "--serials", "10"]
+    assert 0 == app.test_cli_runner().invoke(args=cli).exit_code
+
+    refused = post(app, "order-1", series="small", count=11)
+
+    assert 503 == refused.status_code
+    assert 0 == rows(app)
+    assert 10 == len(set(numbers(post(app, "order-2", series="small", count=10))))
+
+
+def test_a_claim_that_nobody_made_good_runs_out(app: Flask) -> None:
+    """The instance that began died; its claim is taken over, not kept for ever."""
+    engine = app.extensions["tracking-cli"].engine
+    numbers(post(app, "order-1"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE batch SET ranges = NULL, issued_at = NULL"))
+    assert 409 == post(app, "order-1").status_code
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE batch SET expires_at = '2020-01-01 00:00:00+00'"))
+
+    assert 3 == len(numbers(post(app, "order-1")))
+
+
+def test_a_key_is_forgotten_after_its_time(app: Flask) -> None:
+    first = numbers(post(app, "order-1"))
+    with app.extensions["tracking-cli"].engine.begin() as connection:
+        connection.execute(text("UPDATE batch SET expires_at = '2020-01-01 00:00:00+00'"))
+
+    assert not set(first) & set(numbers(post(app, "order-1")))
+    assert 1 == rows(app)
+
+
+@pytest.mark.parametrize(
+    "accept, content_type",
+    [
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("text/csv", "text/csv"),
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+    ],
+)
+def test_the_caller_chooses_how_the_numbers_are_written(
+    app: Flask, accept: str, content_type: str
+) -> None:
+    response = app.test_client().post(PATH, json=BODY, headers={"Accept": accept})
+
+    assert 201 == response.status_code
+    assert content_type == response.headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    "status, arguments",
+    [
+        (406, {"json": BODY, "headers": {"Accept": "image/png"}}),
+        (415, {"data": "count=3", "content_type": "application/x-www-form-urlencoded"}),
+        (415, {"data": b"{}"}),
+        (400, {"data": b"{", "content_type": "application/json"}),
+        (400, {"json": BODY | {"count": 100_001}}),
+        (400, {"json": BODY | {"series": "none-such"}}),
+        (400, {"json": BODY, "headers": {"Idempotency-Key": "a b"}}),
+        (413, {"data": b" " * 65_537, "content_type": "application/json"}),
+    ],
+)
+def test_a_faulty_request_is_a_problem_and_spends_nothing(
+    app: Flask, status: int, arguments: dict[str, Any]
+) -> None:
+    response = app.test_client().post(PATH, **arguments)
+
+    assert status == response.status_code
+    assert "application/problem+json" == response.content_type
+    assert status == response.get_json()["status"]
+    spent = [
+        supply.allocator.holding().spent for supply in app.extensions["tracking"].issuer.supplies
+    ]
+    assert 0 == sum(spent)
+
+
+def test_a_get_without_a_number_is_a_405(app: Flask) -> None:
+    response = app.test_client().get(PATH)
+
+    assert 405 == response.status_code
+    assert "POST" in response.headers["Allow"]

@@ -1,0 +1,189 @@
+"""A block store and a catalogue in memory, which can be slow, fail, hang and forget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tracking_service.allocation import Block, Lease, Mark
+from tracking_service.errors import SeriesExhaustedError, StoreUnavailableError, UnknownSeriesError
+from tracking_service.spaces import SeriesFacts
+
+
+class FakeStore:
+    """Leases [start, end) in memory; a series has a counter of its own from `start` on."""
+
+    def __init__(self, *, block_size: int = 100, start: int = 0, end: int = 10**12) -> None:
+        self.block_size = block_size
+        self.start = start
+        self.end = end
+        self.counters: dict[str, int] = {}
+        self.lease_count = 0
+        self.tails: list[Block] = []
+        """Handed back by another instance, and to be leased first."""
+        self.failure: Exception | None = None
+        """What every call raises, before it does anything."""
+        self.lost_acknowledgement: Exception | None = None
+        """What a lease raises after it has committed."""
+        self.open = threading.Event()
+        """Every call hangs while it is not set."""
+        self.open.set()
+        self.calls: list[str] = []
+        self.asked_blocks: list[int] = []
+        self.committed: list[Block] = []
+        self.skipped: list[tuple[str, Mark, Block]] = []
+        self.handed_back: dict[str, tuple[Block, ...]] = {}
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        with self._lock:
+            self.calls.append(name)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if not self.open.wait(60):
+                raise StoreUnavailableError("nobody opened the fake store")
+            if self.failure is not None:
+                raise self.failure
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def lease(self, series: str, blocks: int) -> Lease:
+        with self._call("lease"):
+            self.asked_blocks.append(blocks)
+            start = self.counters.setdefault(series, self.start)
+            self.lease_count += 1
+            if self.tails:
+                lease = Lease(self.tails.pop(), self.lease_count, False, self.end - start)
+            elif start >= self.end:
+                raise SeriesExhaustedError
+            else:
+                end = min(start + blocks * self.block_size, self.end)
+                self.counters[series] = end
+                lease = Lease(Block(start, end), self.lease_count, True, self.end - end)
+            self.committed.append(lease.block)
+            if self.lost_acknowledgement is not None:
+                raise self.lost_acknowledgement
+            return lease
+
+    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+        with self._call("skip_past"):
+            self.skipped.append((series, mark, refused))
+            self.counters[series] = max(self.counters[series], mark.end)
+            self.lease_count = max(self.lease_count, mark.number)
+
+    def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
+        with self._call("hand_back"):
+            self.handed_back[series] = tuple(unspent)
+            return sum(map(len, unspent))
+
+    def ping(self) -> None:
+        with self._call("ping"):
+            return
+
+
+@dataclass(frozen=True)
+class FakeSeries:
+    """A series' record."""
+
+    name: str
+    number_space: str = "routed"
+    format: str = "routed"
+    options: Mapping[str, str] = field(default_factory=dict)
+    key: bytes = bytes(range(32))
+    block_size: int = 100
+    first_serial: int = 0
+    next_serial: int = 0
+    end_serial: int = 10**12
+
+
+class FakeCatalogue:
+    """Knows the series that it is given."""
+
+    def __init__(self, *series: FakeSeries) -> None:
+        self.series = {each.name: each for each in series}
+        self.failure: Exception | None = None
+        self.found: list[str] = []
+
+    def find(self, name: str) -> SeriesFacts:
+        self.found.append(name)
+        if self.failure is not None:
+            raise self.failure
+        if name not in self.series:
+            raise UnknownSeriesError(name)
+        return self.series[name]
+
+    def in_space(self, number_space: str) -> Sequence[SeriesFacts]:
+        return [each for each in self.series.values() if each.number_space == number_space]
+
+
+class FakeObserver:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.leases: list[tuple[str, int]] = []
+        self.failures: list[Exception] = []
+        self.backwards: list[str] = []
+        self.returned: list[tuple[str, int]] = []
+
+    def leased(self, series: str, serials: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.leases.append((series, serials))
+
+    def lease_failed(self, error: Exception, seconds: float) -> None:
+        assert seconds >= 0
+        self.failures.append(error)
+
+    def went_backwards(self, series: str) -> None:
+        self.backwards.append(series)
+
+    def handed_back(self, series: str, serials: int) -> None:
+        self.returned.append((series, serials))
+
+
+class Clock:
+    """Stands in for a module's `time`: monotonic time that moves by hand."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class InThreads:
+    """Runs a function in threads, and gathers what each returned or raised."""
+
+    def __init__(self, count: int, function: object) -> None:
+        assert callable(function)
+        self.results: list[object] = []
+        self.errors: list[BaseException] = []
+        self._function = function
+        self._lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self) -> None:
+        try:
+            result = self._function()
+        except Exception as error:  # noqa: BLE001 - it is what the test asks about
+            with self._lock:
+                self.errors.append(error)
+        else:
+            with self._lock:
+                self.results.append(result)
+
+    def join(self) -> InThreads:
+        """Wait for all of them; a test must not leave one behind."""
+        for thread in self.threads:
+            thread.join(30)
+            assert not thread.is_alive(), "a thread did not come to its end"
+        return self

@@ -1,0 +1,38 @@
+"""Free TCP ports on the loopback address."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+HOST = "127.0.0.1"
+
+# Below the range from which Linux (32768) and the IANA (49152) take the source ports of outgoing
+# connections: a port from there may be taken by a client while its server is down, and a client
+# that knocks at such a port can even be connected to itself.
+LOWEST, HIGHEST = 15_000, 32_000
+_random = random.SystemRandom()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now; it stays free unless someone asks for just this one."""
+    for _ in range(100):
+        port = _random.randrange(LOWEST, HIGHEST)
+        with socket.socket() as probe:
+            # As servers do, so that a port whose last connections are in TIME_WAIT counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"found no free port from {LOWEST} to {HIGHEST}")
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on `port`."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

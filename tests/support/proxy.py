@@ -1,0 +1,135 @@
+"""A TCP proxy between a client and a server that loses what a test tells it to lose.
+
+One message, with the connection that it came on; or, as a black hole, everything from now on: then
+connections are accepted, bytes are taken, and nothing ever comes back. Nobody is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+from types import TracebackType
+from typing import Literal, Self
+
+from tests.support.ports import HOST, free_port
+
+Loss = Literal["request", "answer"]
+CHUNK = 65_536
+# Seconds between two looks at whether the proxy is to end.
+TICK = 0.1
+
+
+class Proxy:
+    r"""Forwards every connection to `upstream`, a port on the loopback address, until it is told
+    otherwise. `upstream` may be changed: new connections go to the new one.
+
+    `lose(b"COMMIT\0", "answer")` lets the next message with these bytes in it through, waits for
+    the server's answer to it, and then drops the connection; "request" drops it before the
+    server has seen the message.
+    """
+
+    def __init__(self, upstream: int) -> None:
+        self.upstream = upstream
+        self.port = free_port()
+        self.losses = 0
+        self.swallowing = False
+        self.ended = threading.Event()
+        self._loss: tuple[bytes, Loss] | None = None
+        self._lines: list[_Line] = []
+        self._listener = socket.create_server((HOST, self.port), backlog=128)
+        self._listener.settimeout(TICK)
+        self._thread = threading.Thread(target=self._accept, name="proxy", daemon=True)
+        self._thread.start()
+
+    def lose(self, message: bytes, what: Loss) -> None:
+        """Lose the next request that holds `message`, or the answer to it; only once."""
+        self._loss = (message, what)
+
+    def swallow(self) -> None:
+        """Take every byte from now on, of old connections and new ones, and pass none on."""
+        self.swallowing = True
+        for line in self._lines:
+            line.lost = True
+
+    def forward(self) -> None:
+        """Forward new connections again. Those from before have lost bytes, and stay lost."""
+        self.swallowing = False
+
+    def close(self) -> None:
+        """End every connection; may be called twice."""
+        self.ended.set()
+        self._thread.join(10)
+        for line in self._lines:
+            line.thread.join(10)
+        self._listener.close()
+
+    def loss_of(self, data: bytes) -> Loss | None:
+        """What of this request is to be lost; told once."""
+        if self._loss is None or self._loss[0] not in data:
+            return None
+        _, what = self._loss
+        self._loss = None
+        self.losses += 1
+        return what
+
+    def _accept(self) -> None:
+        while not self.ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                client, _ = self._listener.accept()
+                self._lines = [line for line in self._lines if line.thread.is_alive()]
+                self._lines.append(_Line(self, client))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Line:
+    """One connection through the proxy; `lost` for good where a part of it was swallowed."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket) -> None:
+        self.lost = proxy.swallowing
+        self._proxy = proxy
+        self.thread = threading.Thread(target=self._run, args=(client,), name="line", daemon=True)
+        self.thread.start()
+
+    def _run(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            if self.lost:
+                # There is no way to the server, and nobody to say so.
+                self._forward(client, None)
+                return
+            with socket.create_connection((HOST, self._proxy.upstream), timeout=5) as server:
+                self._forward(client, server)
+
+    def _forward(self, client: socket.socket, server: socket.socket | None) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(client, selectors.EVENT_READ, server)
+            if server is not None:
+                selector.register(server, selectors.EVENT_READ, client)
+            while not self._proxy.ended.is_set():
+                for key, _ in selector.select(TICK):
+                    source: socket.socket = key.fileobj  # type: ignore[assignment]
+                    data = source.recv(CHUNK)
+                    if not data or (source is client and self._is_lost(data, server)):
+                        return
+                    if not self.lost and key.data is not None:
+                        key.data.sendall(data)
+
+    def _is_lost(self, data: bytes, server: socket.socket | None) -> bool:
+        if self.lost or server is None:
+            return False
+        what = self._proxy.loss_of(data)
+        if what == "answer":
+            server.sendall(data)
+            server.recv(CHUNK)
+        return what is not None

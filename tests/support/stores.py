@@ -1,0 +1,95 @@
+"""What one process holds over one database, put together as the app does it, without Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import create_engine, text
+
+from tracking_service.settings import Settings
+from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.catalogue import Catalogue, SeriesRecord
+from tracking_service.store.database import engine_options, lease_engine, prepare
+from tracking_service.store.lookup import BlockLookup
+from tracking_service.store.urls import database_url
+
+
+class Stores:
+    """The engines, stores and look-ups of one process; ended by `close` or `with`."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
+        """`timeout_seconds` is the setting: until a connection or a statement is given up."""
+        self.url = database_url(url)
+        self.settings = Settings(database_url=url, database_timeout_seconds=timeout_seconds)
+        self.engine = create_engine(self.url, **engine_options(self.url, self.settings))
+        prepare(self.engine, self.settings)
+        self.leases = lease_engine(self.engine, self.settings)
+        self.catalogue = Catalogue(self.engine)
+        self.blocks = BlockLookup(self.engine)
+
+    def store(self, instance: str = "host:1:aaaa") -> SqlBlockStore:
+        return SqlBlockStore(self.leases, instance=instance)
+
+    def create(
+        self,
+        name: str,
+        *,
+        serials: int = 1000,
+        block_size: int = 10,
+        number_space: str = "test",
+        space_capacity: int = 10**12,
+        format: str = "routed",
+        options: Mapping[str, str] | None = None,
+    ) -> SeriesRecord:
+        """Make a series in a number space of the tests' own, whose serials begin at 0."""
+        return self.catalogue.create(
+            name,
+            number_space=number_space,
+            format=format,
+            options=options or {},
+            space_capacity=space_capacity,
+            serials=serials,
+            block_size=block_size,
+        )
+
+    def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run one reading statement outside the stores, and return its rows."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), parameters)]
+
+    def change(self, statement: str, **parameters: Any) -> None:
+        """Run one writing statement outside the stores."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), parameters)
+
+    def states(self, series: str) -> list[tuple[int, int, str]]:
+        """(start, end, state) of every block of a series, by start."""
+        return [
+            (start, end, state)
+            for start, end, state in self.rows(
+                'SELECT start, "end", state FROM block'
+                " WHERE series_id = (SELECT id FROM series WHERE name = :series) ORDER BY start",
+                series=series,
+            )
+        ]
+
+    def counter(self, series: str) -> int:
+        """The next serial that no lease has taken."""
+        return self.catalogue.find(series).next_serial
+
+    def close(self) -> None:
+        self.leases.dispose()
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
