@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -67,17 +66,16 @@ class Spaces:
 
     def forget(self) -> None:
         """Begin anew, with a lock of its own: for the child of a fork."""
-        self._lock = threading.Lock()
         self._spaces: dict[str, Space] = {}
 
     def of(self, series: SeriesFacts) -> Space:
         """The space of a series. Raises KeyChangedError."""
         fingerprint = hashlib.sha256(series.key).hexdigest()[:16]
-        with self._lock:
-            space = self._spaces.get(series.number_space)
-            if space is None:
-                made = FORMATS[series.format].build(series.key, series.options)
-                space = self._spaces[series.number_space] = Space(made, fingerprint)
+        space = self._spaces.get(series.number_space)
+        if space is None:
+            made = FORMATS[series.format].build(series.key, series.options)
+            # Whichever of two threads is first: a lock might be held by another thread at a fork.
+            space = self._spaces.setdefault(series.number_space, Space(made, fingerprint))
         if space.fingerprint != fingerprint:
             raise KeyChangedError(
                 f"the key of number space {series.number_space} is not the one that this"
