@@ -22,7 +22,9 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from tracking_service.cli import serving
+from tracking_service import serving
+from tracking_service.serving.connections import DETAILS
+from tracking_service.serving.options import OPTIONS
 
 BOUND = 15.0  # seconds after which whatever is waited for counts as not happening
 PIECE = b"0123456789abcdef" * 16_384  # 256 KiB
@@ -77,7 +79,7 @@ def run() -> None:
     parser.add_argument("--in-thread", action="store_true")
     options = parser.parse_args()
     # Far above BOUND: whoever is answered in time was not helped by the poll's time-out.
-    serving.OPTIONS["asyncore_loop_timeout"] = 60
+    OPTIONS["asyncore_loop_timeout"] = 60
     routes = Routes()
     drain = threading.Event()
     commands = {"release": routes.released.set, "drain": drain.set}
@@ -513,7 +515,7 @@ def test_an_error_of_the_server_itself_is_a_problem_too(start: Start, case: str)
     assert problem.keys() == {"type", "title", "status", "detail"}
     assert (problem["type"], problem["status"]) == ("about:blank", status)
     assert problem["title"]
-    assert problem["detail"] == serving.DETAILS[status]
+    assert problem["detail"] == DETAILS[status]
     assert b"secret" not in reply.body
 
 

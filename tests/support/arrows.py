@@ -28,8 +28,9 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "verifying": CORE | {"telemetry", "store", "spaces"},
     "issuing": CORE | {"telemetry", "store", "spaces", "verifying"},
     "batches": CORE | {"telemetry", "spaces", "issuing"},
+    "serving": frozenset({"errors"}),
     "api": CORE | USE_CASES,
-    "cli": CORE | USE_CASES,
+    "cli": CORE | USE_CASES | {"serving"},
     "app": CORE | USE_CASES | {"api", "cli"},
 }
 
@@ -50,6 +51,7 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "verifying": WEB | DATABASE | {"sqlite3"},
     "issuing": WEB | DATABASE | {"sqlite3"},
     "batches": WEB | DATABASE | {"sqlite3"},
+    "serving": DATABASE | WEB - {"waitress"},
     "telemetry": DATABASE,
 }
 

@@ -27,6 +27,9 @@ from tracking_service.numbering import Shipment
 from tracking_service.spaces import DEFAULT_SERIES
 from tracking_service.store.blocks import SqlBlockStore
 
+RUN = 100_000
+"""Serials that are spent at a time: an interrupt wastes no more."""
+
 
 @click.group()
 def numbers() -> None:
@@ -91,11 +94,11 @@ def mint(
     hidden = output is None or not sys.stderr.isatty()
     with (
         _opened(output) as file,
-        closing(_leased(store, series, count, record.block_size)) as blocks,
+        closing(_leased(store, series, count, record.block_size)) as runs,
         click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
     ):
-        for block in blocks:
-            batch = Batch(number_format, shipment, (block,), datetime.now(UTC))
+        for run in runs:
+            batch = Batch(number_format, shipment, (run,), datetime.now(UTC))
             for chunk in batch.chunks():
                 lines = framed(chunk, number_format.width, b"", b"\n")
                 file.write(lines)
@@ -105,16 +108,20 @@ def mint(
 def _leased(
     store: SqlBlockStore, series: str, count: int, block_size: int
 ) -> Generator[Block, None, None]:
-    """Lease until `count` serials are there, and hand the unspent rest back, come what may."""
+    """Lease until `count` serials are there, and hand back what was not given, come what may.
+
+    It comes in runs: who stops in the middle has spent those that were begun.
+    """
     left: Block | None = None
     try:
         while count:
-            lease = store.lease(series, -(-count // block_size))
-            taken = min(count, len(lease.block))
-            count -= taken
-            spent = Block(lease.block.start, lease.block.start + taken)
-            left = Block(spent.end, lease.block.end) if taken < len(lease.block) else None
-            yield spent
+            left = store.lease(series, -(-count // block_size)).block
+            while count and left is not None:
+                end = min(left.end, left.start + min(count, RUN))
+                run = Block(left.start, end)
+                left = Block(end, left.end) if end < left.end else None
+                count -= len(run)
+                yield run
     finally:
         store.hand_back(series, [left] if left else [])
 
@@ -125,6 +132,9 @@ def _opened(output: Path | None) -> Iterator[IO[bytes]]:
     if output is None:
         yield sys.stdout.buffer
         return
+    if output.exists() and not output.is_file():
+        # A device would be replaced by a file of its name.
+        raise click.ClickException(f"{output} is not a regular file")
     partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     try:
         with partial.open("xb") as file:

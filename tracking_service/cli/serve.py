@@ -8,8 +8,8 @@ import click
 from flask import current_app
 
 from tracking_service.cli.context import Backstage, with_backstage
-from tracking_service.cli.serving import serve as serve_until_signal
 from tracking_service.errors import StoreUnavailableError
+from tracking_service.serving import serve as serve_until_signal
 from tracking_service.settings import Settings
 from tracking_service.store.schema import check_schema
 

@@ -14,8 +14,10 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, Task, WSGITask
 
-from tracking_service.cli import serving
 from tracking_service.errors import SettingsError
+from tracking_service.serving import connections, server
+from tracking_service.serving.listening import listen
+from tracking_service.serving.options import OPTIONS
 
 
 def refusal(host: str, port: int) -> str:
@@ -28,7 +30,7 @@ def refusal(host: str, port: int) -> str:
         raise AssertionError
 
     with pytest.raises(SettingsError) as caught:
-        serving.serve(
+        server.serve(
             application,
             host=host,
             port=port,
@@ -88,7 +90,7 @@ def test_any_other_refusal_of_the_kernel_names_both(
 
 
 def test_every_address_of_a_name_is_listened_at_on_one_port() -> None:
-    sockets = serving._listen("localhost", 0)
+    sockets = listen("localhost", 0)
     try:
         assert len({sock.getsockname()[1] for sock in sockets}) == 1
         assert {sock.family for sock in sockets} <= {socket.AF_INET, socket.AF_INET6}
@@ -109,12 +111,12 @@ def test_an_address_that_is_absent_does_not_stop_the_others(
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
 
-    (sock,) = serving._listen("localhost", 0)
+    (sock,) = listen("localhost", 0)
     with sock:
         assert sock.getsockname()[0] == "127.0.0.1"
 
 
-Connection = tuple[serving._Channel, socket.socket, dict[int, Any]]
+Connection = tuple[connections.Channel, socket.socket, dict[int, Any]]
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def connection() -> Iterator[Connection]:
     ours, theirs = socket.socketpair()
     polled: dict[int, Any] = {}
     server: Any = SimpleNamespace(active_channels={}, channels=polled)
-    channel = serving._Channel(server, ours, ("", 0), Adjustments(**serving.OPTIONS), map=polled)
+    channel = connections.Channel(server, ours, ("", 0), Adjustments(**OPTIONS), map=polled)
     with theirs:
         yield channel, theirs, polled
         for each in list(polled.values()):
@@ -135,7 +137,7 @@ def test_an_idle_connection_is_kept_for_the_grace_then_ended_and_read_on(
 ) -> None:
     channel, client, polled = connection
     client.setblocking(False)
-    grace = serving.IDLE_GRACE_SECONDS
+    grace = connections.IDLE_GRACE_SECONDS
     for now in (100.0, 100.0 + grace / 2):
         channel.retire_if_idle(now)
         with pytest.raises(BlockingIOError):
@@ -170,7 +172,7 @@ def test_an_ended_connection_is_not_kept_beyond_its_time(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel, _, polled = connection
-    monkeypatch.setattr(serving, "LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.0)
     channel.will_close = True
     channel.handle_write_event()
 
@@ -184,20 +186,20 @@ def test_a_drain_waits_for_what_is_still_read(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel, client, polled = connection
-    monkeypatch.setattr(serving, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.1)
     channel.will_close = True
     channel.handle_write_event()
     client.send(b"a late request")
 
-    serving._drain(polled, time.monotonic() + 60.0)
+    server._drain(polled, time.monotonic() + 60.0)
 
     assert polled == {}
 
 
 def test_every_option_is_one_that_waitress_knows_and_takes_unchanged() -> None:
-    taken_over = Adjustments(**serving.OPTIONS)
+    taken_over = Adjustments(**OPTIONS)
 
-    assert {name: getattr(taken_over, name) for name in serving.OPTIONS} == serving.OPTIONS
+    assert {name: getattr(taken_over, name) for name in OPTIONS} == OPTIONS
 
 
 def test_waitress_has_the_parts_that_the_drain_is_built_on() -> None:

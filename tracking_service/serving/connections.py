@@ -1,0 +1,194 @@
+"""Connections that end well: what waitress's channels lack for a drain.
+
+https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+"""
+
+import json
+import socket
+import threading
+import time
+from typing import Any, Final, cast
+from wsgiref.types import WSGIApplication
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, WSGITask
+
+from tracking_service.serving.workers import Workers
+
+# Seconds that a draining server keeps a connection without a request. A client under load sends
+# its next one within this time and is told to close; a client at rest is not waited for long.
+IDLE_GRACE_SECONDS: Final = 0.5
+
+# Seconds that a connection closed from this side is still read, and what comes thrown away. Data
+# that meets a closed socket is answered with a reset, which may destroy an answer on its way.
+LINGER_SECONDS: Final = 1.0
+
+# Constant texts, because waitress's own repeat parts of the request.
+DETAILS: Final = {
+    400: "The request is not well-formed HTTP.",
+    413: "The request's body is too large.",
+    431: "The request line and the header fields together are too large.",
+    500: "The server failed to answer this request.",
+    501: "The request's transfer coding is not supported.",
+}
+
+
+class _WsgiTask(WSGITask):
+    channel: "Channel"
+    request: Any
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.draining and self.channel.on_last_request():
+            # As if the client had asked for it: so waitress closes after HTTP/1.0 and 1.1 alike.
+            self.request.headers["CONNECTION"] = "close"
+        return super().build_response_header()
+
+
+class _ProblemTask(ErrorTask):
+    """Waitress's own errors, bad HTTP for most, in the form of all the others."""
+
+    request: Any
+
+    def execute(self) -> None:
+        self.request.error = _Problem(self.request.error)
+        super().execute()
+
+
+class _Problem:
+    """Stands in for a `waitress.utilities.Error`."""
+
+    def __init__(self, error: Any) -> None:
+        self._status: int = error.code
+        self._title: str = error.reason
+
+    def to_response(self, _ident: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
+        problem = {
+            "type": "about:blank",
+            "title": self._title,
+            "status": self._status,
+            "detail": DETAILS.get(self._status, self._title),
+        }
+        headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
+        return f"{self._status} {self._title}", headers, json.dumps(problem).encode()
+
+
+class Channel(HTTPChannel):
+    """One connection. `will_close` is waitress's word that it should be closed from this side."""
+
+    task_class = _WsgiTask
+    error_task_class = _ProblemTask
+    server: "Listener"
+    requests_lock: threading.Lock
+
+    _idle_since: float | None = None  # monotonic seconds; set only while draining
+
+    def on_last_request(self) -> bool:
+        """Whether nothing has come in after the request that is being answered."""
+        # The lock is held while a batch of pipelined requests is read, so all of it counts.
+        with self.requests_lock:
+            return len(self.requests) <= 1 and self.request is None
+
+    def retire_if_idle(self, now: float) -> None:
+        """Close this side if no request has come for IDLE_GRACE_SECONDS; else note the time."""
+        if self.requests or self.request is not None or self.writable():
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        elif now - self._idle_since >= IDLE_GRACE_SECONDS and not self._has_input():
+            self.will_close = True
+            self.handle_close()
+
+    def cut(self) -> None:
+        """Close both sides now, whatever is unfinished, and wake a worker that waits to write."""
+        super().handle_close()
+
+    def handle_close(self) -> None:
+        """Close; if it was not the client who began it, linger."""
+        sock = self.socket
+        if not self.will_close or sock is None:
+            self.cut()
+            return
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:  # the client has gone
+            self.cut()
+            return
+        self.socket = None
+        self.cut()
+        Lingering(sock, self.server.channels)
+
+    def _has_input(self) -> bool:
+        try:
+            return self.socket is not None and bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing there, or no connection any more
+            return False
+
+
+class Lingering(wasyncore.dispatcher):
+    """A connection closed from this side, read until the client closes its own."""
+
+    def __init__(self, sock: socket.socket, channels: dict[int, Any]) -> None:
+        super().__init__(sock, channels)
+        self.connected = True
+        self._until = time.monotonic() + LINGER_SECONDS
+
+    def cut(self) -> None:
+        self.close()
+
+    def writable(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def handle_write(self) -> None:
+        self.close()
+
+    def handle_read(self) -> None:
+        try:
+            self.recv(65_536)  # at the client's end this calls handle_close
+        except OSError:
+            self.close()
+
+    def handle_close(self) -> None:
+        self.close()
+
+
+class Listener(TcpWSGIServer):
+    """A listening socket and what waitress hangs on it; its channels outlive its listening."""
+
+    channel_class = Channel
+    draining = False
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        channels: dict[int, Any],
+        sock: socket.socket,
+        workers: Workers,
+        adjustments: Adjustments,
+    ) -> None:
+        super().__init__(
+            application,
+            channels,
+            _sock=sock,
+            dispatcher=cast(Any, workers),
+            adj=adjustments,
+            sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
+            bind_socket=False,
+        )
+        self.channels = channels
+
+    def stop_listening(self) -> None:
+        """Take in the connections that the kernel has accepted, then refuse any more."""
+        self.draining = True
+        if self.socket is None:
+            return
+        for _ in range(self.adj.backlog):
+            before = len(self.channels)
+            self.handle_accept()
+            now = len(self.channels)
+            if now == before or now >= self.adj.connection_limit:
+                break
+        # Not self.close(): that would close the trigger, which the open channels still need.
+        wasyncore.dispatcher.close(self)

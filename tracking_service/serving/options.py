@@ -1,0 +1,24 @@
+"""What waitress is told of its limits; what is not here is as waitress has it.
+
+https://docs.pylonsproject.org/projects/waitress/en/latest/arguments.html
+"""
+
+from typing import Any, Final
+
+OPTIONS: Final[dict[str, Any]] = {
+    "ident": None,  # no Server header: what runs here is nobody's business
+    "backlog": 1024,  # connections the kernel holds for us in a burst; it caps this at somaxconn
+    "connection_limit": 800,  # open sockets; the usual 1,024 descriptors leave the database some
+    "channel_timeout": 120,  # seconds without a byte; above the usual 60 of a load balancer, so
+    # that the balancer closes an idle connection first and no request crosses the closing
+    "cleanup_interval": 10,  # seconds between looks for such connections
+    "max_request_header_size": 16_384,  # bytes; the longest valid query takes about a quarter
+    "max_request_body_size": 65_536,  # bytes; no route reads a body, a small one is let pass
+    "channel_request_lookahead": 0,  # requests read ahead; more, and one could arrive while the
+    # answer before it is saying `Connection: close`
+    "clear_untrusted_proxy_headers": True,  # no proxy is trusted: its headers may be forged
+    "asyncore_use_poll": True,  # select() fails on descriptors above 1,023
+    "asyncore_loop_timeout": 1,  # seconds until time-outs are looked at on a quiet server
+    "log_socket_errors": True,  # if off, waitress swallows an application's OSError as well
+    "expose_tracebacks": False,  # a 500 tells no internals
+}

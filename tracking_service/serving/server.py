@@ -1,0 +1,106 @@
+"""Waitress with a drain: `serve` answers requests until a signal, then finishes what it began.
+
+Waitress alone drops its connections when it is told to stop. Here the first SIGTERM or SIGINT
+closes the listening socket and lets every request that has reached this process be answered; each
+last answer on a connection says `Connection: close`, so that a client knows not to send another.
+A connection without a request is kept for a moment, because its client may be sending one just
+now, and is then closed so that the client reads a clean end and may try again elsewhere.
+
+Standards: https://www.rfc-editor.org/rfc/rfc9112#section-9.6 (closing a connection),
+https://www.rfc-editor.org/rfc/rfc9457 (problem details).
+Waitress: https://docs.pylonsproject.org/projects/waitress/
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
+from wsgiref.types import WSGIApplication
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+
+from tracking_service.serving.connections import Channel, Lingering, Listener
+from tracking_service.serving.listening import listen, url_of
+from tracking_service.serving.options import OPTIONS
+from tracking_service.serving.stopping import stop_signal
+from tracking_service.serving.workers import Workers
+
+# Seconds between two looks at idle connections while draining; input wakes the loop at once.
+TICK_SECONDS: Final = 0.05
+
+_logger = logging.getLogger(__name__)
+
+
+def serve(
+    application: WSGIApplication,
+    *,
+    host: str,
+    port: int,
+    threads: int,
+    drain_seconds: float,
+    on_listening: Callable[[str], None],
+    on_draining: Callable[[], None],
+) -> None:
+    """Serve `application` until a signal, then drain; return when that is done.
+
+    `on_listening` is called once with the URL, when connections are accepted; port 0 is any free
+    port, and the URL has the real one. `on_draining` is called once at the first SIGTERM or
+    SIGINT, before any connection is closed; nothing is accepted or read until it returns. The
+    drain ends when every connection is closed and every worker thread at rest, or
+    `drain_seconds` after the signal: what is unfinished then is cut off.
+
+    A second signal ends the process at once with status 128 + its number and no clean-up, because
+    the clean-up may be what hangs. Signals are handled only where this runs in the main thread;
+    the handlers that were there before are back when it returns.
+
+    Raises SettingsError, naming HOST or PORT, where it cannot listen.
+    """
+    sockets = listen(host, port)
+    channels: dict[int, Any] = {}
+    adjustments = Adjustments(sockets=sockets, **OPTIONS)
+    workers = Workers(threads)
+    listeners = [Listener(application, channels, sock, workers, adjustments) for sock in sockets]
+    deadline = time.monotonic()
+    with stop_signal(channels) as stop:
+        try:
+            on_listening(url_of(host, sockets[0].getsockname()[1]))
+            while not stop.received:
+                _turn(channels, adjustments.asyncore_loop_timeout)
+            deadline = time.monotonic() + drain_seconds
+            for listener in listeners:
+                listener.draining = True
+            on_draining()
+        finally:
+            # After an error, with no time left, this closes what is open.
+            for listener in listeners:
+                listener.stop_listening()
+            _drain(channels, deadline)
+            # A worker that is still at it may yet write to its listener's trigger: the descriptor
+            # must not be closed, lest its number be given to, say, a database connection.
+            if workers.stop(deadline):
+                for listener in listeners:
+                    cast(Any, listener.trigger).close()
+
+
+def _turn(channels: dict[int, Any], timeout: float) -> None:
+    """Wait for input, `timeout` seconds at most, and handle it."""
+    wasyncore.loop(timeout, use_poll=True, map=channels, count=1)
+
+
+def _drain(channels: dict[int, Any], deadline: float) -> None:
+    """Turn until every connection is closed; cut off those that are open at `deadline`."""
+    kinds = (Channel, Lingering)
+    while still_open := [each for each in channels.values() if isinstance(each, kinds)]:
+        now = time.monotonic()
+        if now >= deadline:
+            _logger.warning(
+                "the drain time is over; connections were cut", extra={"open": len(still_open)}
+            )
+            for connection in still_open:
+                connection.cut()
+            return
+        for connection in still_open:
+            if isinstance(connection, Channel):
+                connection.retire_if_idle(now)
+        _turn(channels, min(TICK_SECONDS, deadline - now))
