@@ -71,11 +71,59 @@ class BatchInProgressError(TrackingServiceError):
     """A request with this idempotency key is being answered."""
 
 
+class SpeculativeRequestError(TrackingServiceError):
+    """A number is not issued ahead of being asked for; this request says that it is a prefetch."""
+
+
+# Who may ask.
+
+
+class AccessError(TrackingServiceError):
+    """This request is not allowed."""
+
+
+class MissingTokenError(AccessError):
+    """This needs a token, and the request brings none."""
+
+
+class InvalidTokenError(AccessError):
+    """The token is none of this service's, or has been revoked."""
+
+
+class MissingScopeError(AccessError):
+    """The key is not for this."""
+
+
+class ForeignSeriesError(AccessError):
+    """The key is for other series."""
+
+
+class KeysUnavailableError(AccessError):
+    """Whether the token is good cannot be looked up now."""
+
+
+class InvalidKeyError(TrackingServiceError):
+    """A key cannot be made with these properties."""
+
+
+class KeyExistsError(TrackingServiceError):
+    """There is a key of this name already."""
+
+
+class UnknownKeyError(TrackingServiceError):
+    """There is no such key, or it has been revoked already."""
+
+
 # Reading a number back.
 
 
 class NumberError(TrackingServiceError):
     """This is not a tracking number of this service."""
+
+    def __init__(self, message: str | None = None, *, typing_error: bool = False) -> None:
+        """`typing_error`: exactly one substitution or swap of neighbours would mend it."""
+        super().__init__(message)
+        self.typing_error = typing_error
 
 
 class MalformedNumberError(NumberError):
@@ -84,11 +132,6 @@ class MalformedNumberError(NumberError):
 
 class CheckCharacterError(NumberError):
     """The check character does not match."""
-
-    def __init__(self, message: str | None = None, *, typing_error: bool = False) -> None:
-        """`typing_error`: exactly one substitution or swap of neighbours would mend it."""
-        super().__init__(message)
-        self.typing_error = typing_error
 
 
 class NeverLeasedError(NumberError):
@@ -128,3 +171,11 @@ class NumberSpaceTakenError(StoreError):
 
 class InvalidSeriesError(StoreError):
     """A series cannot be made with these properties."""
+
+
+class MovedError(StoreError):
+    """The series of this database were moved to another one by an export."""
+
+
+class ExportError(StoreError):
+    """This is not an export that can be imported here."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from copy import copy
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 
 from tracking_service.allocation import (
     Allocator,
@@ -30,6 +31,7 @@ from tracking_service.allocation import (
     ReservePlan,
     Supply,
     Witness,
+    WitnessedLeases,
 )
 from tracking_service.errors import (
     ClosedError,
@@ -162,9 +164,14 @@ class Issuer:
 
     def readiness(self) -> Readiness:
         """Whether `issue` would succeed now. Starts an instance that has not been started."""
+        if not self._leaving:
+            self.start()
+        return self.standing()
+
+    def standing(self) -> Readiness:
+        """As `readiness`, of the instance as it stands: starts nothing, so leases nothing."""
         if self._leaving:
             return Readiness(False, "shutting down", None, self._refiller.database)
-        self.start()
         database = self._refiller.database
         opened = self._open.get(DEFAULT_SERIES)
         if opened is None or not (left := opened.allocator.holding().left):
@@ -181,9 +188,7 @@ class Issuer:
         """Whether `instance`, which leased the serial, is this one and has handed it out."""
         opened = self._open.get(series)
         return (
-            opened is not None
-            and instance == self.instance
-            and not any(serial in block for block in opened.allocator.holding().unspent)
+            opened is not None and instance == self.instance and opened.allocator.has_spent(serial)
         )
 
     @property
@@ -231,7 +236,6 @@ class Issuer:
     def forget(self) -> None:
         """Drop everything that a fork copied: the blocks, which are the parent's, and the rest."""
         self._after_fork()
-        self.spaces.forget()
         self._begin()
 
     def _open_series(self, name: str) -> Supply:
@@ -246,10 +250,14 @@ class Issuer:
         )
         supply = Supply(
             allocator,
+            WitnessedLeases(
+                name,
+                witnessed_as=space.witnessed_as(name),
+                store=self._store,
+                witness=self._witness,
+                observer=self._observer,
+            ),
             block_size=record.block_size,
-            witnessed_as=f"{space.fingerprint}/{name}",
-            store=self._store,
-            witness=self._witness,
             plan=self._plan,
             observer=self._observer,
         )
@@ -311,6 +319,9 @@ def _on_fork(issuer: Issuer) -> None:
         if (issuer := reference()) is not None:
             issuer.close()
 
-    # Neither can be taken back, hence the weak reference.
+    # None of them can be taken back, hence the weak reference.
     os.register_at_fork(after_in_child=forget)
     atexit.register(close)
+    # A child that multiprocessing forked, such as a worker of granian, ends without atexit's
+    # functions, and runs only these. Closing twice does no harm.
+    Finalize(None, close, exitpriority=0)

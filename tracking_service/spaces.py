@@ -45,6 +45,9 @@ class SeriesSource(Protocol):
     def in_space(self, number_space: str) -> Sequence[SeriesFacts]:
         """The series of one number space, by their serials."""
 
+    def all(self) -> Sequence[SeriesFacts]:
+        """Every series."""
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -52,6 +55,10 @@ class Space:
 
     format: Format
     fingerprint: str
+
+    def witnessed_as(self, series: str) -> str:
+        """What the witness calls a series of this space, apart from one of another database."""
+        return f"{self.fingerprint}/{series}"
 
 
 class Spaces:
@@ -62,10 +69,6 @@ class Spaces:
 
     def __init__(self, source: SeriesSource) -> None:
         self._source = source
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew, with a lock of its own: for the child of a fork."""
         self._spaces: dict[str, Space] = {}
 
     def of(self, series: SeriesFacts) -> Space:
@@ -82,6 +85,10 @@ class Spaces:
                 " instance began with; no number is issued under a second key"
             )
         return space
+
+    def all_series(self) -> Sequence[SeriesFacts]:
+        """Every series as it is now."""
+        return self._source.all()
 
     def series_in(self, number_space: str) -> Sequence[SeriesFacts]:
         """The series of a number space as they are now."""

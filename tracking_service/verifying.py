@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from tracking_service.errors import CheckCharacterError, NeverLeasedError, NumberError
+from tracking_service.errors import (
+    CheckCharacterError,
+    MalformedNumberError,
+    NeverLeasedError,
+    NumberError,
+    StoreError,
+)
 from tracking_service.numbering import (
     Decoded,
-    Format,
     check_number,
     compact,
     looks_like_typing_error,
@@ -106,18 +111,19 @@ class Verifier:
     def trace(self, text: str) -> TracedNumber:
         """Find a number's serial and block. Raises as `verify` does."""
         number = compact(text)
-        space_name = space_of(number)
-        members = self._spaces.series_in(space_name)
-        if not members:
-            # No key to decode it with, but what is no number at all is told first all the same.
-            check_number(number)
-            raise NeverLeasedError
-        number_format = self._spaces.of(members[0]).format
         try:
-            decoded = number_format.decode(number)
-        except CheckCharacterError as error:
-            typing_error = looks_like_typing_error(number, _leased_in(members, number_format))
-            raise CheckCharacterError(str(error), typing_error=typing_error) from None
+            return self._find(number)
+        except (MalformedNumberError, CheckCharacterError) as error:
+            typing_error = looks_like_typing_error(number, _Leased(self._spaces))
+            raise type(error)(str(error), typing_error=typing_error) from None
+
+    def _find(self, number: str) -> TracedNumber:
+        # First of all: what is no number under any key is so without a database.
+        check_number(number)
+        members = self._spaces.series_in(space_of(number))
+        if not members:
+            raise NeverLeasedError
+        decoded = self._spaces.of(members[0]).format.decode(number)
         for series in members:
             if series.first_serial <= decoded.serial < series.next_serial:
                 block = self._blocks.holding(series.name, decoded.serial)
@@ -127,14 +133,29 @@ class Verifier:
         raise NeverLeasedError
 
 
-def _leased_in(members: Sequence[SeriesFacts], number_format: Format) -> Callable[[str], bool]:
-    """Tells of a number whether its serial has been leased, by the series' counters alone."""
+class _Leased:
+    """Tells of a number whether its serial has been leased, by the series' counters alone.
 
-    def leased(number: str) -> bool:
+    They are read once, and not before a number has a shape and a check character that are right.
+    """
+
+    def __init__(self, spaces: Spaces) -> None:
+        self._spaces = spaces
+        self._series: Sequence[SeriesFacts] | None = None
+
+    def __call__(self, number: str) -> bool:
         try:
-            serial = number_format.decode(number).serial
-        except NumberError:
+            check_number(number)
+            return any(self._holds(series, number) for series in self._in(space_of(number)))
+        except (NumberError, StoreError):
+            # That the first number is wrong is certain; the hint may be missing.
             return False
-        return any(series.first_serial <= serial < series.next_serial for series in members)
 
-    return leased
+    def _in(self, space: str) -> Sequence[SeriesFacts]:
+        if self._series is None:
+            self._series = self._spaces.all_series()
+        return [series for series in self._series if series.number_space == space]
+
+    def _holds(self, series: SeriesFacts, number: str) -> bool:
+        serial = self._spaces.of(series).format.decode(number).serial
+        return series.first_serial <= serial < series.next_serial

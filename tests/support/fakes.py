@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tracking_service.allocation import Block, Lease, Mark
 from tracking_service.errors import SeriesExhaustedError, StoreUnavailableError, UnknownSeriesError
@@ -13,11 +16,10 @@ from tracking_service.spaces import SeriesFacts
 
 
 class FakeStore:
-    """Leases [start, end) in memory; a series has a counter of its own from `start` on."""
+    """Leases serials below `end` in memory; each series has a counter of its own."""
 
-    def __init__(self, *, block_size: int = 100, start: int = 0, end: int = 10**12) -> None:
+    def __init__(self, *, block_size: int = 100, end: int = 10**12) -> None:
         self.block_size = block_size
-        self.start = start
         self.end = end
         self.counters: dict[str, int] = {}
         self.lease_count = 0
@@ -55,10 +57,15 @@ class FakeStore:
             with self._lock:
                 self._at_once -= 1
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """What a lease that changes the counters runs in."""
+        yield
+
     def lease(self, series: str, blocks: int) -> Lease:
-        with self._call("lease"):
+        with self._call("lease"), self._alone():
             self.asked_blocks.append(blocks)
-            start = self.counters.setdefault(series, self.start)
+            start = self.counters.setdefault(series, 0)
             self.lease_count += 1
             if self.tails:
                 lease = Lease(self.tails.pop(), self.lease_count, False, self.end - start)
@@ -87,6 +94,29 @@ class FakeStore:
     def ping(self) -> None:
         with self._call("ping"):
             return
+
+
+class SharedStore(FakeStore):
+    """A fake store whose counters are in a file, for processes that are to share a series."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._path.open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            self.counters, self.lease_count = json.loads(file.read() or "[{}, 0]")
+            try:
+                yield
+            finally:
+                file.truncate(0)
+                file.write(json.dumps([self.counters, self.lease_count]))
+                file.flush()
+                # A child that was forked in this moment has the file open, too.
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 @dataclass(frozen=True)
@@ -120,6 +150,11 @@ class FakeCatalogue:
             raise UnknownSeriesError(name)
         return self.series[name]
 
+    def all(self) -> Sequence[SeriesFacts]:
+        if self.failure is not None:
+            raise self.failure
+        return list(self.series.values())
+
     def in_space(self, number_space: str) -> Sequence[SeriesFacts]:
         return [each for each in self.series.values() if each.number_space == number_space]
 
@@ -131,7 +166,9 @@ class FakeObserver:
         self.leases: list[tuple[str, int]] = []
         self.failures: list[Exception] = []
         self.backwards: list[str] = []
+        self.timelines: list[str] = []
         self.returned: list[tuple[str, int]] = []
+        self.rounds = 0
 
     def leased(self, series: str, serials: int, seconds: float) -> None:
         assert seconds >= 0
@@ -143,6 +180,12 @@ class FakeObserver:
 
     def went_backwards(self, series: str) -> None:
         self.backwards.append(series)
+
+    def new_timeline(self, series: str) -> None:
+        self.timelines.append(series)
+
+    def looked_after(self) -> None:
+        self.rounds += 1
 
     def handed_back(self, series: str, serials: int) -> None:
         self.returned.append((series, serials))

@@ -8,6 +8,7 @@ from tracking_service.allocation.refiller import DatabaseState, Refiller
 from tracking_service.allocation.reserve import ReservePlan
 from tracking_service.allocation.supply import Supply
 from tracking_service.allocation.witness import Witness
+from tracking_service.allocation.witnessed import WitnessedLeases
 
 __all__ = [
     "Allocator",
@@ -23,4 +24,5 @@ __all__ = [
     "ReservePlan",
     "Supply",
     "Witness",
+    "WitnessedLeases",
 ]

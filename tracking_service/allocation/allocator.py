@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tracking_service.allocation.block import Block
 from tracking_service.errors import AllocationError, ClosedError, ReserveEmptyError
 
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 1.5
 """After so long without a serial, newcomers are refused at once, all but a few: were every worker
 thread to wait for a database that is away, none would be left to answer anything."""
 
@@ -60,19 +60,12 @@ class Allocator:
         self._on_low = on_low
         self._wait_seconds = wait_seconds
         self._waiting_requests = waiting_requests
-        self.forget()
-
-    def forget(self) -> None:
-        """Drop every block, and begin anew with locks of its own.
-
-        For the child of a fork, in which no other thread lives: what its parent held is the
-        parent's to spend, and a lock may have been copied while another thread had it.
-        """
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._reserve: deque[Block] = deque()
         self._start = self._next = self._end = self._mark = 0
         self._low_water = 0
+        self._finished: list[Block] = []
         self._spent_before = 0
         self._waiting = 0
         self._demand = 0
@@ -133,7 +126,9 @@ class Allocator:
                 self._on_low()
 
     def _begin(self, block: Block) -> None:
-        self._spent_before += self._next - self._start
+        if self._start < self._next:
+            self._finished.append(Block(self._start, self._next))
+            self._spent_before += self._next - self._start
         self._start = self._next = block.start
         self._end = block.end
         self._set_mark()
@@ -244,6 +239,13 @@ class Allocator:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    def has_spent(self, serial: int) -> bool:
+        """Whether this serial has been handed out here."""
+        with self._lock:
+            return self._start <= serial < self._next or any(
+                serial in block for block in self._finished
+            )
 
     @property
     def demand(self) -> int:

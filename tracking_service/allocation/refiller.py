@@ -63,10 +63,6 @@ class Refiller:
         self._ping = ping
         self._observer = observer
         self._instance = instance
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew, without a thread and without any series: for the child of a fork."""
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._called = False
@@ -160,6 +156,7 @@ class Refiller:
             try:
                 if self._look_after_supplies(now):
                     self._succeeded(now)
+                self._observer.looked_after()
             except TrackingServiceError as error:
                 self._failed(error)
             except Exception as error:  # a thread that died of a fault would starve the instance

@@ -1,0 +1,233 @@
+"""The allocator with serials in hand: each once, in order, and more asked for in time."""
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.fakes import InThreads
+from tracking_service.allocation import Allocator, Block
+from tracking_service.errors import ReserveEmptyError
+
+
+class Calls:
+    """Counts `on_low`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+def allocator(calls: Calls) -> Allocator:
+    return Allocator("default", on_low=calls, wait_seconds=0.0)
+
+
+@pytest.fixture
+def often_switched() -> Iterator[None]:
+    """Let threads take turns as often as the interpreter can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_serials_come_in_order_and_each_once(allocator: Allocator) -> None:
+    allocator.add([Block(20, 23), Block(50, 52)], low_water=0)
+    allocator.add([Block(7, 8)], low_water=0)
+
+    assert [20, 21, 22, 50, 51, 7] == [allocator.next() for _ in range(6)]
+    with pytest.raises(ReserveEmptyError):
+        allocator.next()
+
+
+def test_what_is_held_is_told(allocator: Allocator) -> None:
+    allocator.add([Block(20, 23), Block(50, 52)], low_water=0)
+    for _ in range(2):
+        allocator.next()
+
+    holding = allocator.holding()
+
+    assert (Block(22, 23), Block(50, 52)) == holding.unspent
+    assert 3 == holding.left
+    assert 2 == holding.spent
+
+
+def test_what_was_spent_is_counted_over_all_blocks(allocator: Allocator) -> None:
+    allocator.add([Block(20, 23), Block(50, 52)], low_water=0)
+
+    for spent in range(1, 6):
+        allocator.next()
+        assert spent == allocator.holding().spent
+
+    allocator.close()
+
+    assert 5 == allocator.holding().spent
+
+
+@pytest.mark.parametrize("low_water", [0, 1, 4, 9])
+def test_more_is_asked_for_once_and_exactly_at_the_low_water(
+    allocator: Allocator, calls: Calls, low_water: int
+) -> None:
+    allocator.add([Block(0, 10)], low_water=low_water)
+    asked_at: list[int] = []
+    for _ in range(10):
+        allocator.next()
+        if calls.count > len(asked_at):
+            asked_at.append(allocator.holding().left)
+
+    assert [low_water] == asked_at
+    assert 1 == calls.count
+
+
+def test_the_low_water_may_lie_in_the_reserve(allocator: Allocator, calls: Calls) -> None:
+    allocator.add([Block(0, 10), Block(10, 20)], low_water=15)
+    for _ in range(4):
+        allocator.next()
+    assert 0 == calls.count
+
+    allocator.next()
+
+    assert 1 == calls.count
+
+
+def test_each_refill_is_asked_for_once(allocator: Allocator, calls: Calls) -> None:
+    for refill in range(1, 6):
+        start = 100 * refill
+        allocator.add([Block(start, start + 10)], low_water=5)
+        while allocator.holding().left > 3:
+            allocator.next()
+
+        assert refill == calls.count
+
+
+def test_a_refill_that_is_soon_used_up_is_followed_by_another_call(
+    allocator: Allocator, calls: Calls
+) -> None:
+    allocator.add([Block(0, 10)], low_water=5)
+    for _ in range(5):
+        allocator.next()
+    assert 1 == calls.count
+
+    allocator.add([Block(10, 12)], low_water=6)
+    allocator.next()
+
+    assert 2 == calls.count
+
+
+def test_a_low_water_that_rose_is_asked_for_with_the_next_serial(
+    allocator: Allocator, calls: Calls
+) -> None:
+    allocator.add([Block(0, 100)], low_water=5)
+    allocator.next()
+
+    allocator.set_low_water(99)
+    assert 0 == calls.count
+    allocator.next()
+
+    assert 1 == calls.count
+
+
+def test_a_low_water_that_stays_asks_no_second_time(allocator: Allocator, calls: Calls) -> None:
+    allocator.add([Block(0, 100)], low_water=99)
+    for _ in range(10):
+        allocator.next()
+        allocator.set_low_water(99)
+
+    assert 1 == calls.count
+
+
+@pytest.mark.usefixtures("often_switched")
+@pytest.mark.parametrize("threads", [16, 100])
+def test_threads_that_hammer_get_each_serial_once_while_blocks_are_added(threads: int) -> None:
+    each = 20_000 // threads
+    low = threading.Semaphore(1)
+    allocator = Allocator("default", on_low=low.release, wait_seconds=30, waiting_requests=threads)
+
+    def refill() -> None:
+        for start in range(0, threads * each, 50):
+            assert low.acquire(timeout=30)
+            allocator.add([Block(start, start + 50)], low_water=25)
+
+    def hammer() -> list[int]:
+        return [allocator.next() for _ in range(each)]
+
+    filler = InThreads(1, refill)
+    hammered = InThreads(threads, hammer).join()
+    filler.join()
+
+    got = [serial for serials in hammered.results for serial in serials]  # type: ignore[attr-defined]
+    assert [] == hammered.errors + filler.errors
+    assert list(range(threads * each)) == sorted(got)
+    assert threads * each == allocator.holding().spent
+    assert 0 == allocator.holding().left
+    assert all(serials == sorted(serials) for serials in hammered.results)  # type: ignore[call-overload]
+
+
+def test_many_at_once_are_all_or_none(allocator: Allocator) -> None:
+    allocator.add([Block(0, 10), Block(50, 60)], low_water=0)
+    allocator.next()
+
+    assert (Block(1, 10), Block(50, 55)) == allocator.take(14)
+    with pytest.raises(ReserveEmptyError):
+        allocator.take(6)
+    assert (Block(55, 60),) == allocator.take(5)
+    assert 20 == allocator.holding().spent
+
+
+def test_many_at_once_ask_for_more_at_the_low_water(allocator: Allocator, calls: Calls) -> None:
+    allocator.add([Block(0, 100)], low_water=50)
+
+    allocator.take(49)
+    assert 0 == calls.count
+    allocator.take(1)
+
+    assert 1 == calls.count
+
+
+@pytest.mark.usefixtures("often_switched")
+def test_many_at_once_and_single_serials_never_meet() -> None:
+    allocator = Allocator("default", on_low=lambda: None, wait_seconds=30, waiting_requests=100)
+    allocator.add((Block(start, start + 37) for start in range(0, 37_000, 37)), low_water=0)
+
+    def hammer() -> list[int]:
+        got = []
+        for count in range(1, 41):
+            got.append(allocator.next())
+            got.extend(serial for block in allocator.take(count) for serial in range(*_ends(block)))
+        return got
+
+    hammered = InThreads(30, hammer).join()
+    got = [serial for serials in hammered.results for serial in serials]  # type: ignore[attr-defined]
+
+    assert [] == hammered.errors
+    assert list(range(30 * 860)) == sorted(got)
+
+
+def _ends(block: Block) -> tuple[int, int]:
+    return block.start, block.end
+
+
+def test_what_was_spent_is_known_serial_by_serial(allocator: Allocator) -> None:
+    allocator.add([Block(0, 3), Block(10, 13)], low_water=0)
+    for _ in range(4):
+        allocator.next()
+
+    assert [0, 1, 2, 10] == [serial for serial in range(20) if allocator.has_spent(serial)]
+
+
+def test_what_was_not_spent_stays_so_after_the_end(allocator: Allocator) -> None:
+    allocator.add([Block(0, 3)], low_water=0)
+    allocator.next()
+
+    allocator.close()
+
+    assert [0] == [serial for serial in range(5) if allocator.has_spent(serial)]
