@@ -1,7 +1,7 @@
 """Runs the migrations, one host at a time, in one transaction."""
 
+import click
 from alembic import context
-from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
@@ -35,7 +35,9 @@ def take_turn(connection: Connection) -> None:
 def run() -> None:
     """Bring the schema to where it is to be; all of it or nothing."""
     if context.is_offline_mode():
-        raise CommandError("offline SQL is not offered: it would print the number space's key")
+        raise click.ClickException(
+            "offline SQL is not offered: it would print the number space's key"
+        )
     migrate = current_app.extensions["migrate"]
     engine = migrate.db.engine.execution_options(**{LEASES: True})
     with engine.begin() as connection:
@@ -55,4 +57,5 @@ try:
     run()
 except OperationalError as error:
     cause = str(error.orig).strip().partition("\n")[0]
-    raise CommandError(f"the database does not answer: {cause}") from error
+    # Click's own, for Flask-Migrate would log Alembic's.
+    raise click.ClickException(f"the database does not answer: {cause}") from error

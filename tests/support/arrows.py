@@ -14,7 +14,7 @@ from pathlib import Path
 PACKAGE = "tracking_service"
 
 # What a layer may import of the package, besides itself and the version.
-CORE = frozenset({"errors", "settings", "countries", "numbering", "allocation"})
+CORE = frozenset({"errors", "settings", "countries", "numbering", "allocation", "auth"})
 USE_CASES = frozenset({"telemetry", "store", "spaces", "verifying", "issuing", "batches"})
 LAYERS: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
@@ -22,13 +22,14 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "countries": frozenset(),
     "numbering": frozenset({"errors"}),
     "allocation": frozenset({"errors"}),
+    "auth": frozenset({"errors"}),
     "telemetry": frozenset({"errors", "settings"}),
     "spaces": frozenset({"errors", "numbering"}),
     "store": CORE | {"telemetry"},
     "verifying": CORE | {"telemetry", "store", "spaces"},
     "issuing": CORE | {"telemetry", "store", "spaces", "verifying"},
     "batches": CORE | {"telemetry", "spaces", "issuing"},
-    "serving": frozenset({"errors"}),
+    "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
     "app": CORE | USE_CASES | {"api", "cli"},
@@ -39,6 +40,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "settings": frozenset(),
     "allocation": frozenset(),
+    "auth": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
     "spaces": frozenset(),
     "countries": frozenset({"pycountry"}),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "HOST", "PORT")
 PREFIXES = ("TRACKING_", "FLASK_", "PG")
+
+# Removed by itself when the tests end.
+_state = tempfile.TemporaryDirectory(prefix="tracking-state-")
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -20,7 +25,19 @@ def environment(**settings: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in OURS and not name.startswith(PREFIXES)
     }
+    url = settings.get("DATABASE_URL", "")
+    if url and not url.startswith("sqlite"):
+        settings.setdefault("TRACKING_STATE_DIR", state_dir(url))
     return {**kept, "PYTHONUNBUFFERED": "1", **settings}
+
+
+def state_dir(url: str) -> str:
+    """A state folder of this database's own.
+
+    Databases that were copied from one template have one key, and so one name in a witness: in a
+    folder that they shared each would look to the others as if it had gone backwards.
+    """
+    return str(Path(_state.name) / hashlib.sha256(url.encode()).hexdigest()[:16])
 
 
 def flask(

@@ -1,18 +1,20 @@
-"""A process that leases, for tests in which several do so at once.
+"""Processes that lease at once, for tests in which several do so.
 
-    python -m tests.support.lease_worker URL SERIES COUNT
+    python -m tests.support.lease_worker URL SERIES COUNT PROCESSES
 
-It says `ready`, waits for a line on its standard input, leases COUNT times one block, and prints
-a line of JSON: what it was given, as [start, end) pairs. `create` in place of SERIES makes COUNT
-series instead, and prints their ranges.
+Forks the processes before anything is connected; when all have looked into the database, each
+leases COUNT times one block. Prints a line of JSON: what all were given, as [start, end) pairs.
+`create` in place of SERIES makes COUNT series each instead, and prints their ranges.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import subprocess
 import sys
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 
 from tests.support.commands import ROOT, environment
 from tests.support.stores import Stores
@@ -20,66 +22,49 @@ from tracking_service.issuing import instance_name
 
 MODULE = "tests.support.lease_worker"
 CREATE = "create"
+SECONDS = 60.0
+
+_together: list[Barrier] = []
 
 
-def run(url: str, series: str, count: int) -> list[tuple[int, int]]:
-    """Lease, or create, once the starting signal has come."""
+def lease(url: str, series: str, count: int) -> list[tuple[int, int]]:
+    """Lease, or create, as soon as all the other processes are ready to."""
     with Stores(url) as stores:
         store = stores.store(instance_name())
-        # So that all begin alike: what a process loads at first use is loaded now.
         stores.catalogue.all()
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        sys.stdin.readline()
+        _together[0].wait(SECONDS)
         if series == CREATE:
-            made = [
-                stores.create(f"s{index}-{instance_name().rpartition(':')[2]}", serials=7)
-                for index in range(count)
-            ]
+            names = [f"s{index}-{instance_name().rpartition(':')[2]}" for index in range(count)]
+            made = [stores.create(name, serials=7) for name in names]
             return [(record.first_serial, record.end_serial) for record in made]
         blocks = [store.lease(series, 1).block for _ in range(count)]
         return [(block.start, block.end) for block in blocks]
 
 
-def all_at_once(url: str, series: str, count: int, *, processes: int) -> list[tuple[int, int]]:
-    """Run so many of these processes together; return what all were given.
+def run(url: str, series: str, count: int, processes: int) -> list[tuple[int, int]]:
+    """What all of so many processes were given."""
+    context = multiprocessing.get_context("fork")
+    _together.append(context.Barrier(processes))
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        futures = [pool.submit(lease, url, series, count) for _ in range(processes)]
+        return [pair for future in futures for pair in future.result(SECONDS)]
 
-    Raises RuntimeError, with what the process said, where one fails.
-    """
-    command: Sequence[str] = [sys.executable, "-m", MODULE, url, series, str(count)]
-    started = [
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(processes)
-    ]
-    given: list[tuple[int, int]] = []
-    try:
-        for process in started:
-            assert process.stdout is not None
-            process.stdout.readline()
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        for process in started:
-            out, err = process.communicate(timeout=60)
-            if process.returncode:
-                raise RuntimeError(f"a process ended with {process.returncode}:\n{err}")
-            given += [(start, end) for start, end in json.loads(out)]
-    finally:
-        for process in started:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
-    return given
+
+def all_at_once(url: str, series: str, count: int, *, processes: int) -> list[tuple[int, int]]:
+    """Run this module; RuntimeError, with what it said, where one of the processes fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", MODULE, url, series, str(count), str(processes)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS - 10,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the processes ended with {done.returncode}:\n{done.stderr}")
+    return [(start, end) for start, end in json.loads(done.stdout)]
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(run(sys.argv[1], sys.argv[2], int(sys.argv[3]))) + "\n")
+    given = run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    sys.stdout.write(json.dumps(given) + "\n")

@@ -55,7 +55,7 @@ class Ledger:
         with engine.connect() as connection:
             rows = connection.execute(
                 text(
-                    "SELECT block.id, series.name, start, \"end\", state, instance FROM block"
+                    'SELECT block.id, series.name, start, "end", state, instance FROM block'
                     " JOIN series ON series.id = series_id"
                 )
             ).all()
@@ -68,11 +68,17 @@ class Ledger:
         engine.dispose()
         formats = {}
         for space in spaces:
-            options = space.options if isinstance(space.options, dict) else json.loads(space.options)
+            options = (
+                space.options if isinstance(space.options, dict) else json.loads(space.options)
+            )
             formats[space.space] = FORMATS[space.format].build(bytes(space.key), options)
         return cls(
             [Row(*row) for row in rows], formats, {space.name: space.space for space in spaces}
         )
+
+    def serial(self, number: str) -> int:
+        """The serial that a number was written from."""
+        return self._formats[space_of(number)].decode(number).serial
 
     def holding(self, number: str) -> Row | None:
         """The block that a number was issued from, or None where it lies in none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+from pathlib import Path
 
 import psutil
 
@@ -49,6 +50,23 @@ def end(process: subprocess.Popen[bytes]) -> None:
     for member in whole:
         _send(member, signal.SIGKILL)
     process.wait(timeout=10)
+    _await_end(whole)
+
+
+def end_family(pid: int, *, in_folder: Path) -> None:
+    """As `end`, for a process that one of ours has started and left: it works in `in_folder`.
+
+    One that works elsewhere was given the id of a process that has ended, and is spared.
+    """
+    whole = family(pid)
+    if not whole or Path(whole[0].cwd()) != in_folder:
+        return
+    for member in whole:
+        _send(member, signal.SIGKILL)
+    _await_end(whole)
+
+
+def _await_end(whole: list[psutil.Process]) -> None:
     # A descendant stays a zombie until init reaps it, but it runs no more and holds nothing.
     wait_until(
         lambda: all(_state(member) == psutil.STATUS_ZOMBIE for member in whole),

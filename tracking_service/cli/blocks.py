@@ -7,6 +7,7 @@ import click
 from tracking_service.cli.context import (
     Backstage,
     json_option,
+    leases_of,
     print_facts,
     print_json,
     print_table,
@@ -38,11 +39,10 @@ def blocks() -> None:
 @with_database
 def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
     """Lease blocks and print them. They are yours: no instance will issue from them."""
-    store = backstage.store_for(instance_name())
+    leases = leases_of(backstage, series, backstage.store_for(instance_name()))
     rows = []
     for _ in range(count):
-        _, block_id = store.lease_with_id(series, 1)
-        block = backstage.blocks.by_id(block_id)
+        block = backstage.blocks.holding(series, leases.lease(1).block.start)
         if block is not None:
             rows.append(_row(block))
     _print(rows, as_json)
@@ -79,7 +79,7 @@ def list_blocks(
 @json_option
 @with_database
 def show(backstage: Backstage, block_id: int, as_json: bool) -> None:
-    """Show one block."""
+    """Show the block ID, as the list names it."""
     block = backstage.blocks.by_id(block_id)
     if block is None:
         raise click.ClickException(f"there is no block {block_id}")

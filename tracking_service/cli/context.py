@@ -12,11 +12,14 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Engine
 
+from tracking_service.allocation import NullObserver, Witness, WitnessedLeases
+from tracking_service.auth import Keyring
 from tracking_service.errors import TrackingServiceError
 from tracking_service.issuing import Issuer
 from tracking_service.settings import Settings
 from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.catalogue import Catalogue
+from tracking_service.store.keys import SqlKeys
 from tracking_service.store.lookup import BlockLookup
 from tracking_service.store.schema import check_schema
 from tracking_service.verifying import Verifier
@@ -38,8 +41,24 @@ class Backstage:
     store_for: Callable[[str], SqlBlockStore]
     issuer: Issuer
     verifier: Verifier
+    witness: Witness
     dispose: Callable[[], None]
     """Closes every connection to the database."""
+    keys: SqlKeys
+    keyring: Keyring | None
+    """None where no key is asked for."""
+
+
+def leases_of(backstage: Backstage, series: str, store: SqlBlockStore) -> WitnessedLeases:
+    """Leases for a command, which the witness guards as it does an instance's."""
+    space = backstage.issuer.spaces.of(backstage.catalogue.find(series))
+    return WitnessedLeases(
+        series,
+        witnessed_as=space.witnessed_as(series),
+        store=store,
+        witness=backstage.witness,
+        observer=NullObserver(),
+    )
 
 
 def current_backstage() -> Backstage:

@@ -11,11 +11,12 @@ from typing import IO, Any
 
 import click
 
-from tracking_service.allocation import Block
+from tracking_service.allocation import Block, WitnessedLeases
 from tracking_service.batches import Batch, framed
 from tracking_service.cli.context import (
     Backstage,
     json_option,
+    leases_of,
     print_facts,
     print_json,
     with_database,
@@ -90,11 +91,12 @@ def mint(
     number_format = backstage.issuer.spaces.of(record).format
     number_format.check(shipment)
     store = backstage.store_for(instance_name())
+    leases = leases_of(backstage, series, store)
     # A bar is for people; in a pipe it would be noise.
     hidden = output is None or not sys.stderr.isatty()
     with (
         _opened(output) as file,
-        closing(_leased(store, series, count, record.block_size)) as runs,
+        closing(_leased(leases, store, series, count, record.block_size)) as runs,
         click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
     ):
         for run in runs:
@@ -106,7 +108,7 @@ def mint(
 
 
 def _leased(
-    store: SqlBlockStore, series: str, count: int, block_size: int
+    leases: WitnessedLeases, store: SqlBlockStore, series: str, count: int, block_size: int
 ) -> Generator[Block, None, None]:
     """Lease until `count` serials are there, and hand back what was not given, come what may.
 
@@ -115,7 +117,7 @@ def _leased(
     left: Block | None = None
     try:
         while count:
-            left = store.lease(series, -(-count // block_size)).block
+            left = leases.lease(-(-count // block_size)).block
             while count and left is not None:
                 end = min(left.end, left.start + min(count, RUN))
                 run = Block(left.start, end)
@@ -137,12 +139,14 @@ def _opened(output: Path | None) -> Iterator[IO[bytes]]:
         raise click.ClickException(f"{output} is not a regular file")
     partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     try:
-        with partial.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(output)
+        partial.touch(exist_ok=False)
+        try:
+            with partial.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from flask import current_app
 
 from tracking_service.cli.context import Backstage, with_backstage
 from tracking_service.errors import StoreUnavailableError
+from tracking_service.serving import is_loopback
 from tracking_service.serving import serve as serve_until_signal
 from tracking_service.settings import Settings
 from tracking_service.store.schema import check_schema
@@ -41,19 +42,29 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
     settings, issuer = backstage.settings, backstage.issuer
     _check_database(backstage)
     issuer.start()
+    if backstage.keyring is not None:
+        backstage.keyring.start(FIRST_LEASE_SECONDS)
     deadline = time.monotonic() + FIRST_LEASE_SECONDS
     while not issuer.readiness().ready and time.monotonic() < deadline:
         if issuer.database == "away":
             break
         time.sleep(0.005)
 
+    host = settings.host if host is None else host
+    if backstage.keyring is None and not is_loopback(host):
+        log.warning(
+            "everybody who reaches this address may ask for numbers; TRACKING_AUTH=required asks"
+            " for keys",
+            extra={"host": host},
+        )
     serve_until_signal(
         current_app._get_current_object(),  # type: ignore[attr-defined]  # the proxy's own way
-        host=settings.host if host is None else host,
+        host=host,
         port=settings.port if port is None else port,
         threads=settings.threads if threads is None else threads,
         drain_seconds=settings.drain_seconds,
-        on_listening=lambda url: click.echo(f"Listening on {url} (Ctrl-C ends it)", err=True),
+        behind_proxy=settings.trusted_hops > 0,
+        on_listening=lambda url: _listening(url, settings.log_format),
         on_draining=issuer.stop_being_ready,
     )
     if issuer.close(settings.drain_seconds):
@@ -61,6 +72,13 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
         log.info("stopped; unspent serials were handed back", extra={"instance": issuer.instance})
     else:
         log.warning("stopped; unspent serials are lost", extra={"instance": issuer.instance})
+
+
+def _listening(url: str, log_format: str) -> None:
+    if log_format == "text":
+        click.echo(f"Listening on {url} (Ctrl-C ends it)", err=True)
+    else:
+        log.info("listening", extra={"url": url})
 
 
 def _check_database(backstage: Backstage) -> None:

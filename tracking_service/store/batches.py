@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from tracking_service.allocation import Block
 from tracking_service.errors import BatchInProgressError, BatchKeyReusedError
 from tracking_service.store.database import LEASES
+from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 from tracking_service.store.models import BatchRecord
 
@@ -33,10 +34,10 @@ class SqlBatchRecords:
     ) -> RecordedBatch | None:
         """See `BatchRecords`. What has run out is forgotten here, so that no sweep is needed."""
         with translated():
-            with self._engine.begin() as connection:
+            with transaction(self._engine) as connection:
                 connection.execute(delete(BatchRecord).where(BatchRecord.expires_at <= now))
             try:
-                with self._engine.begin() as connection:
+                with transaction(self._engine) as connection:
                     connection.execute(
                         insert(BatchRecord).values(
                             key=key, fingerprint=fingerprint, token=token, expires_at=until
@@ -51,7 +52,7 @@ class SqlBatchRecords:
         self, key: str, token: str, blocks: Sequence[Block], *, issued_at: datetime, until: datetime
     ) -> bool:
         """See `BatchRecords`."""
-        with translated(), self._engine.begin() as connection:
+        with translated(), transaction(self._engine) as connection:
             done = connection.execute(
                 update(BatchRecord)
                 .where(BatchRecord.key == key, BatchRecord.token == token)
@@ -65,13 +66,13 @@ class SqlBatchRecords:
 
     def release(self, key: str, token: str) -> None:
         """See `BatchRecords`."""
-        with translated(), self._engine.begin() as connection:
+        with translated(), transaction(self._engine) as connection:
             connection.execute(
                 delete(BatchRecord).where(BatchRecord.key == key, BatchRecord.token == token)
             )
 
     def _recorded(self, key: str, fingerprint: str) -> RecordedBatch:
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             row = connection.execute(
                 select(BatchRecord.fingerprint, BatchRecord.ranges, BatchRecord.issued_at).where(
                     BatchRecord.key == key

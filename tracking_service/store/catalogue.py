@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracking_service.errors import (
+    MovedError,
     NumberSpaceTakenError,
     SeriesExistsError,
     UnknownSeriesError,
@@ -102,7 +103,7 @@ class Catalogue:
         """Make a series of `serials` serials, the next free ones of its number space.
 
         The space is made where it does not exist, with a key of its own. Raises
-        SeriesExistsError, and NumberSpaceTakenError where less is free.
+        SeriesExistsError, NumberSpaceTakenError where less is free, and MovedError.
         """
         writing = self._engine.execution_options(**{LEASES: True})
         while True:
@@ -148,9 +149,13 @@ def _lock_space(connection: Connection, name: str, format: str, options: Mapping
         update(NumberSpace)
         .where(NumberSpace.name == name)
         .values(name=NumberSpace.name)
-        .returning(NumberSpace.id)
+        .returning(NumberSpace.id, NumberSpace.moved_at)
     )
-    space_id = connection.execute(touch).scalar_one_or_none()
+    found = connection.execute(touch).one_or_none()
+    if found is not None and found.moved_at is not None:
+        # The other database may give the same serials to a series of its own.
+        raise MovedError(f"number space {name} was moved to another database by an export")
+    space_id = None if found is None else found.id
     if space_id is None:
         space_id = connection.execute(
             insert(NumberSpace)

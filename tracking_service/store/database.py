@@ -6,14 +6,17 @@ their pool and never stop a lease, and a request's rollback cannot un-lease what
 
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tracking_service.settings import Settings
 from tracking_service.store.deadline import DEADLINE, deadline
+from tracking_service.store.forks import gate
 from tracking_service.store.models import Base
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -21,14 +24,20 @@ db = SQLAlchemy(metadata=Base.metadata)
 LEASES = "leases"
 """Marks, among the execution options, a connection whose transactions write."""
 
+_FILE = "file"
+"""Names, among a pooled connection's facts, the file that it has open."""
+
 
 def engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     """Options of every engine: the time-outs."""
     seconds = settings.database_timeout_seconds
+    # A statement's parameters may be a key, and are not for any log or traceback.
+    options: dict[str, Any] = {"hide_parameters": True}
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": seconds}}
+        return {**options, "connect_args": {"timeout": seconds}}
     milliseconds = round(seconds * 1000)
     return {
+        **options,
         # The lease relies on it: an UPDATE that waited for the row must see the row as it is.
         "isolation_level": "READ COMMITTED",
         "pool_timeout": seconds,
@@ -58,10 +67,37 @@ def lease_engine(engine: Engine, settings: Settings) -> Engine:
 def prepare(engine: Engine, settings: Settings) -> None:
     """Attach to an engine what this service needs of its connections and transactions."""
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_connected)
-        event.listen(engine, "begin", _sqlite_begin)
+        _prepare_sqlite(engine)
     else:
         _prepare_postgresql(engine, settings.database_timeout_seconds)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    path = engine.url.database or ""
+
+    def connected(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        _sqlite_connected(connection)
+        record.info[_FILE] = _file_at(path)
+
+    def checked_out(_connection: object, record: ConnectionPoolEntry, _fairy: object) -> None:
+        # A file that an older copy took the place of lives on for those who have it open. Who
+        # leased from it would lease what others lease from the copy.
+        if record.info.get(_FILE) != _file_at(path):
+            raise InvalidatePoolError
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "checkout", checked_out)
+    event.listen(engine, "begin", _sqlite_begin)
+    gate.keep(engine)
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Which file is at `path` now, whatever it is called; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare_postgresql(engine: Engine, seconds: float) -> None:
@@ -96,7 +132,7 @@ def _leases(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(LEASES))
 
 
-def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
+def _sqlite_connected(connection: sqlite3.Connection) -> None:
     # The driver's own BEGIN comes too late, before the first write only; see _sqlite_begin.
     connection.isolation_level = None
     _to_wal(connection)

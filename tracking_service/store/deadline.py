@@ -10,10 +10,12 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+
+from tracking_service.store.forks import GATE, Gate
 
 DEADLINE = "deadline_seconds"
 """Names, among an engine's execution options, how long one transaction may take; not there where
@@ -26,7 +28,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
     The outcome of a commit that is cut off is unknown, as with any lost connection.
     """
-    with engine.connect() as connection:
+    gate: Gate | None = engine.get_execution_options().get(GATE)
+    with gate.passing() if gate else nullcontext(), engine.connect() as connection:
         seconds = connection.get_execution_options().get(DEADLINE)
         if seconds is None:
             with connection.begin():

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, case, insert, or_, select, update
 
 from tracking_service.allocation import Block, Lease
 from tracking_service.errors import SeriesExhaustedError, UnknownSeriesError
-from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.models import BlockRecord, NumberSpace, Series
 from tracking_service.store.skips import skip
-from tracking_service.store.timeline import server_timeline
+from tracking_service.store.timeline import is_first, server_timeline
 
 
 class _Row(NamedTuple):
@@ -41,14 +41,17 @@ def lease(
     """Lease a block to `instance`; return it and its id.
 
     A returned tail goes first. Else the block is `blocks` times the series' block size, or what
-    is left of the series. Where the server writes another history than at the last lease, the
-    series is skipped ahead before. Raises UnknownSeriesError and SeriesExhaustedError.
+    is left of the series. Where the server writes another history than at the last lease, or is
+    not in its first at the series' first, the series is skipped ahead before. Raises UnknownSeriesError and SeriesExhaustedError.
     """
     row, taken = _take(connection, series, blocks)
     timeline = server_timeline(connection)
+    skips = False
     if timeline is not None and timeline != row.timeline:
         connection.execute(update(Series).where(Series.id == row.id).values(timeline=timeline))
-        if row.timeline is not None:
+        # A series that was never leased may be one whose every lease was forgotten.
+        skips = row.timeline is not None or not is_first(timeline)
+        if skips:
             # What was taken just now becomes part of what is left out.
             skip(
                 connection,
@@ -64,7 +67,8 @@ def lease(
     else:
         block, block_id = _take_returned(connection, row.id, instance=instance, now=now)
     remaining = row.end_serial - row.next_serial
-    return Lease(block, row.lease_count, fresh=taken > 0, remaining=remaining), block_id
+    made = Lease(block, row.lease_count, fresh=taken > 0, remaining=remaining, new_timeline=skips)
+    return made, block_id
 
 
 def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
@@ -101,7 +105,7 @@ def _take_rest(connection: Connection, series: str) -> tuple[_Row, int]:
     if left is None:
         raise UnknownSeriesError(series)
     if left == 0:
-        raise SeriesExhaustedError(f"series exhausted: {series} has no serials left")
+        raise SeriesExhaustedError(_why_none_left(connection, series))
     row = connection.execute(
         update(Series)
         .where(Series.name == series)
@@ -109,6 +113,17 @@ def _take_rest(connection: Connection, series: str) -> tuple[_Row, int]:
         .returning(*_ROW)
     ).one()
     return _Row(*row), left
+
+
+def _why_none_left(connection: Connection, series: str) -> str:
+    moved_at = connection.execute(
+        select(NumberSpace.moved_at)
+        .join(Series, Series.number_space_id == NumberSpace.id)
+        .where(Series.name == series)
+    ).scalar_one()
+    if moved_at is not None:
+        return f"series exhausted: {series} was moved to another database"
+    return f"series exhausted: {series} has no serials left"
 
 
 def _take_returned(

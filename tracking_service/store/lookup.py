@@ -52,8 +52,11 @@ class BlockLookup:
 
     def holding(self, series: str, serial: int) -> LeasedBlock | None:
         """The block that `serial` lies in, by one descent of an index; None where none does."""
+        # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
+        # blocks to have the last one.
+        series_id = select(Series.id).where(Series.name == series).scalar_subquery()
         nearest = self._read(
-            _BLOCK.where(Series.name == series, BlockRecord.start <= serial)
+            _BLOCK.where(BlockRecord.series_id == series_id, BlockRecord.start <= serial)
             .order_by(BlockRecord.start.desc())
             .limit(1)
         )

@@ -1,4 +1,4 @@
-"""The tables: number_space, series, block, batch.
+"""The tables: number_space, series, block, batch, api_key.
 
 `migrations/` builds them; a test holds the two together. What no table holds is a number.
 """
@@ -74,6 +74,8 @@ class NumberSpace(Base):
     format: Mapped[str] = mapped_column(String(16))
     options: Mapped[dict[str, str]] = mapped_column(JSON)
     key: Mapped[bytes] = mapped_column(LargeBinary(32))
+    moved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When an export took it to another database; its series are sealed, and none is added."""
 
 
 class Series(Base):
@@ -124,6 +126,32 @@ class BatchRecord(Base):
     """[start, end) of each block; NULL while the claim has not been made good."""
     issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApiKey(Base):
+    """A key to the service: who may ask for what. Its token is not here, only the token's hash."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (
+        # A name is free again once its key is revoked: that is how a token is exchanged.
+        Index(
+            "uq_api_key_name_live",
+            "name",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL"),
+            sqlite_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    """SHA-256 of the token."""
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    series: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Names of the only series that it is for; NULL: every one."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class BlockRecord(Base):

@@ -6,7 +6,7 @@ from tracking_service.errors import SchemaError
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 
-REVISION = "0002"
+REVISION = "0004"
 """The newest migration. Written down here, so that a start need not load Alembic; a test holds it
 to `migrations/`."""
 

@@ -53,6 +53,15 @@ def server_timeline(connection: Connection) -> str | None:
     return timeline
 
 
+def is_first(timeline: str) -> bool:
+    """Whether this is the history that a server begins with: none was promoted, none restored.
+
+    >>> is_first("7311/00000001"), is_first("7311/00000002")
+    (True, False)
+    """
+    return timeline.endswith("/00000001")
+
+
 def _read(connection: Connection) -> str:
     timeline: str = connection.execute(_TIMELINE).scalar_one()
     return timeline

@@ -1,0 +1,146 @@
+"""Looking blocks up: one descent of an index, however many blocks there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert
+
+from tests.support.stores import Stores
+from tracking_service.allocation import Block
+from tracking_service.store.models import BlockRecord
+
+SERIES = "small"
+ROWS = 12_000
+"""Blocks of each of two series."""
+
+
+@pytest.fixture
+def crowded(stores: Stores) -> Stores:
+    """Two series with many blocks, and what the database wants to know of them."""
+    ids = [
+        stores.rows("SELECT id FROM series WHERE name = :n", n=stores.create(name).name)[0][0]
+        for name in ("one", "two")
+    ]
+    moment = datetime.now(UTC)
+    with stores.engine.begin() as connection:
+        connection.execute(
+            insert(BlockRecord),
+            [
+                {
+                    "series_id": series_id,
+                    "start": 10 * index,
+                    "end": 10 * index + 10,
+                    "state": "spent",
+                    "instance": "host:1:aaaa",
+                    "leased_at": moment,
+                }
+                for index in range(ROWS)
+                for series_id in ids
+            ],
+        )
+    stores.change("ANALYZE")
+    return stores
+
+
+def plan_of_holding(stores: Stores) -> list[Any]:
+    """How the database carries out the very statement of the look-up."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append((arguments[2], arguments[3]))
+
+    event.listen(stores.engine, "before_cursor_execute", note)
+    found = stores.blocks.holding("two", 10 * ROWS // 2 + 3)
+    event.remove(stores.engine, "before_cursor_execute", note)
+    assert found is not None
+    ((statement, parameters),) = (one for one in seen if one[0].startswith("SELECT"))
+    explain = "EXPLAIN QUERY PLAN " if stores.url.get_backend_name() == "sqlite" else ANALYZE
+    with stores.engine.connect() as connection:
+        return [list(row) for row in connection.exec_driver_sql(explain + statement, parameters)]
+
+
+ANALYZE = "EXPLAIN (ANALYZE, FORMAT JSON) "
+
+
+def nodes(plan: Any) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def test_a_block_is_found_by_one_descent_of_an_index(crowded: Stores) -> None:
+    plan = plan_of_holding(crowded)
+    if crowded.url.get_backend_name() == "sqlite":
+        details = [row[-1] for row in plan]
+        on_block = [detail for detail in details if " block " in f"{detail} "]
+
+        assert not [detail for detail in details if detail.startswith("SCAN")]
+        assert not [detail for detail in details if "TEMP B-TREE" in detail]
+        assert ["SEARCH block USING INDEX"] == [" ".join(d.split()[:4]) for d in on_block]
+        return
+    whole = plan[0][0]
+    whole = json.loads(whole) if isinstance(whole, str) else whole
+    on_block = [each for each in nodes(whole[0]["Plan"]) if each.get("Relation Name") == "block"]
+    (node,) = on_block
+
+    assert "Index Scan" == node["Node Type"]
+    assert "uq_block_series_id_start" == node["Index Name"]
+    # Not all blocks below the serial, to be sorted for the last one.
+    assert 1 == node["Actual Rows"] == node["Actual Loops"]
+
+
+def test_the_block_of_a_serial_holds_it(crowded: Stores) -> None:
+    last = 10 * ROWS - 1
+    found = [crowded.blocks.holding("two", serial) for serial in (0, 9, 10, last)]
+
+    assert [("two", 0, 10), ("two", 0, 10), ("two", 10, 20), ("two", last - 9, last + 1)] == [
+        (block.series, block.start, block.end) for block in found if block is not None
+    ]
+
+
+def test_what_no_block_holds_is_none(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+
+    assert stores.blocks.holding(SERIES, 10) is None
+    assert stores.blocks.holding("nothing", 0) is None
+    assert stores.blocks.holding("default", 0) is None
+    assert stores.blocks.by_id(10**9) is None
+
+
+def test_the_latest_come_first_and_can_be_narrowed(stores: Stores) -> None:
+    stores.create("other", number_space="other")
+    first, second = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    for store, series in ((first, SERIES), (second, SERIES), (first, "other"), (first, SERIES)):
+        store.lease(series, 1)
+
+    def starts(**narrowed: Any) -> list[tuple[str, int]]:
+        return [(b.series, b.start) for b in stores.blocks.latest(**{"limit": 9, **narrowed})]
+
+    assert [(SERIES, 20), ("other", 0), (SERIES, 10), (SERIES, 0)] == starts()
+    assert [(SERIES, 20), ("other", 0)] == starts(limit=2)
+    assert [(SERIES, 20), (SERIES, 10), (SERIES, 0)] == starts(series=SERIES)
+    assert [(SERIES, 10)] == starts(instance="host:2:bbbb")
+    assert [(SERIES, 20), (SERIES, 0)] == starts(series=SERIES, instance="host:1:aaaa")
+
+
+def test_how_far_a_block_was_spent_is_told_where_it_is_known(stores: Stores) -> None:
+    store = stores.store()
+    for _ in range(3):
+        store.lease(SERIES, 1)
+    store.hand_back(SERIES, [Block(4, 10), Block(10, 20)])
+    stores.store("host:2:bbbb").skip_to(SERIES, by=5)
+    ends = {
+        (block.start, block.state): block.spent_end
+        for block in stores.blocks.latest(series=SERIES, limit=9)
+    }
+
+    assert {(0, "spent"): 4, (20, "spent"): 30} == {
+        key: end for key, end in ends.items() if key[1] == "spent"
+    }
+    assert {None} == {end for (_, state), end in ends.items() if state == "skipped"}

@@ -1,0 +1,161 @@
+"""Handing back: what was not spent is leased again, and what was spent never is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.support.commands import ROOT, environment
+from tests.support.hand_back_worker import LEASED, SERIALS, SPENT, name
+from tests.support.stores import Stores
+from tracking_service.allocation import Block
+from tracking_service.errors import SeriesExhaustedError
+
+SERIES = "small"
+
+
+def returned_blocks(stores: Stores) -> int:
+    [(count,)] = stores.rows("SELECT returned_blocks FROM series WHERE name = :n", n=SERIES)
+    assert isinstance(count, int)
+    return count
+
+
+def leased_to_the_end(stores: Stores, series: str) -> list[int]:
+    """Every serial that whoever comes after can have."""
+    store = stores.store("host:9:bbbb")
+    given: list[int] = []
+    while True:
+        try:
+            block = store.lease(series, 1).block
+        except SeriesExhaustedError:
+            return given
+        given += range(block.start, block.end)
+
+
+@pytest.mark.parametrize(
+    "unspent, expected",
+    [
+        ([Block(0, 10)], [(0, 10, "returned")]),
+        ([Block(3, 10)], [(0, 3, "spent"), (3, 10, "returned")]),
+        ([Block(9, 10)], [(0, 9, "spent"), (9, 10, "returned")]),
+        ([], [(0, 10, "spent")]),
+    ],
+    ids=["untouched", "partly spent", "spent but for the last", "wholly spent"],
+)
+def test_what_is_left_of_a_block_goes_back(
+    stores: Stores, unspent: list[Block], expected: list[tuple[int, int, str]]
+) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+
+    assert sum(map(len, unspent)) == store.hand_back(SERIES, unspent)
+    assert expected == stores.states(SERIES)
+    assert len(unspent) == returned_blocks(stores)
+    assert [(0,)] == stores.rows("SELECT count(*) FROM block WHERE released_at IS NULL")
+
+
+def test_several_blocks_go_back_at_once(stores: Stores) -> None:
+    store = stores.store()
+    for blocks in (1, 2, 1):
+        store.lease(SERIES, blocks)
+
+    # The rest of the block in use, then the reserve.
+    assert 15 == store.hand_back(SERIES, [Block(25, 30), Block(30, 40)])
+    assert [
+        (0, 10, "spent"),
+        (10, 25, "spent"),
+        (25, 30, "returned"),
+        (30, 40, "returned"),
+    ] == stores.states(SERIES)
+
+
+def test_handing_back_again_changes_nothing(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+    store.hand_back(SERIES, [Block(3, 10)])
+    before = stores.states(SERIES)
+
+    assert 0 == store.hand_back(SERIES, [Block(3, 10)])
+    assert before == stores.states(SERIES)
+    assert 1 == returned_blocks(stores)
+
+    # Nor where the tail has gone to another instance meanwhile.
+    stores.store("host:2:bbbb").lease(SERIES, 1)
+
+    assert 0 == store.hand_back(SERIES, [Block(3, 10)])
+    assert [(0, 3, "spent"), (3, 10, "leased")] == stores.states(SERIES)
+
+
+def test_a_foreign_block_is_left_alone(stores: Stores) -> None:
+    ours, theirs = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    ours.lease(SERIES, 1)
+    theirs.lease(SERIES, 1)
+
+    assert 0 == ours.hand_back(SERIES, [Block(15, 20)])
+    assert [(0, 10, "spent"), (10, 20, "leased")] == stores.states(SERIES)
+
+
+def test_a_block_of_the_same_name_that_was_not_given_here_is_left_alone(stores: Stores) -> None:
+    """Its commit was in doubt, or the name is another process's."""
+    first, second = stores.store("host:1:aaaa"), stores.store("host:1:aaaa")
+    first.lease(SERIES, 1)
+    second.lease(SERIES, 1)
+
+    assert 0 == second.hand_back(SERIES, [Block(5, 10)])
+    assert [(0, 10, "leased"), (10, 20, "spent")] == stores.states(SERIES)
+
+
+def test_an_unspent_part_that_fits_no_block_is_thrown_away(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+    store.lease(SERIES, 1)
+
+    # One that begins before its block, and one that ends nowhere.
+    assert 0 == store.hand_back(SERIES, [Block(5, 20), Block(3, 9)])
+    assert [(0, 10, "spent"), (10, 20, "spent")] == stores.states(SERIES)
+
+
+def test_a_tail_that_goes_back_twice_is_never_spent_twice(stores: Stores) -> None:
+    serials: Counter[int] = Counter()
+    for turn in range(4):
+        store = stores.store(f"host:{turn}:aaaa")
+        block = store.lease(SERIES, 1).block
+        spent = min(block.end, block.start + 3)
+        serials.update(range(block.start, spent))
+        rest = [Block(spent, block.end)] if spent < block.end else []
+        store.hand_back(SERIES, rest)
+
+    assert set(range(10)) == set(serials)
+    assert {1} == set(serials.values())
+
+
+def test_a_process_killed_at_any_step_repeats_nothing_and_stops_nobody(stores: Stores) -> None:
+    url = str(stores.settings.database_url)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.hand_back_worker", url],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert 0 == done.returncode, done.stderr
+    killed = int(done.stdout)
+    everything: set[str] = set()
+    for step in range(killed + 1):
+        states = {state for *_, state in stores.states(name(step))}
+        everything |= states
+        given = leased_to_the_end(stores, name(step))
+        expected = set(range(LEASED, SERIALS))
+        if states != {"leased"}:
+            expected |= set(range(SPENT, LEASED))
+
+        assert len(given) == len(set(given))
+        assert expected == set(given)
+
+    # Lock, read, three blocks, the tail's row, the count, the commit, the moment after.
+    assert 8 <= killed
+    assert {"leased", "spent", "returned"} == everything

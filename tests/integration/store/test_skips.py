@@ -1,0 +1,118 @@
+"""Skipping ahead: what may have been handed out by a forgotten lease is left out, for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.stores import Stores
+from tracking_service.allocation import Block, Mark
+from tracking_service.errors import InvalidSeriesError, SeriesExhaustedError, UnknownSeriesError
+
+SERIES = "small"
+# A thousandth of the series, and one at least.
+FAILOVER_SKIP = 1
+
+
+def test_skip_past_goes_beyond_the_mark_and_sets_the_refused_block_aside(stores: Stores) -> None:
+    store = stores.store()
+    refused = store.lease(SERIES, 1)
+    store.skip_past(SERIES, Mark(end=55, number=9), refused.block)
+    after = store.lease(SERIES, 1)
+
+    assert [
+        (0, 10, "skipped"),
+        (10, 55 + FAILOVER_SKIP, "skipped"),
+        (56, 66, "leased"),
+    ] == stores.states(SERIES)
+    assert Block(56, 66) == after.block
+    # Higher than any number that was ever given, so that nobody refuses it again.
+    assert 10 == after.number
+
+
+def test_skip_past_a_mark_that_lies_behind_still_leaves_the_margin(stores: Stores) -> None:
+    store = stores.store()
+    lease = store.lease(SERIES, 2)
+    store.skip_past(SERIES, Mark(end=10, number=0), lease.block)
+    after = store.lease(SERIES, 1)
+
+    assert Block(20 + FAILOVER_SKIP, 31) == after.block
+    assert 2 == after.number
+
+
+def test_skip_past_leaves_returned_tails_out(stores: Stores) -> None:
+    first, second = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    for _ in range(2):
+        first.lease(SERIES, 1)
+    refused = second.lease(SERIES, 1)
+    first.hand_back(SERIES, [Block(5, 10), Block(10, 20)])
+    second.skip_past(SERIES, Mark(end=40, number=5), refused.block)
+
+    assert [
+        (0, 5, "spent"),
+        (5, 10, "skipped"),
+        (10, 20, "skipped"),
+        (20, 30, "skipped"),
+        (30, 41, "skipped"),
+    ] == stores.states(SERIES)
+    assert Block(41, 51) == second.lease(SERIES, 1).block
+
+
+def test_skip_past_does_not_touch_the_block_of_another_instance(stores: Stores) -> None:
+    holder, other = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    block = holder.lease(SERIES, 1).block
+    other.skip_past(SERIES, Mark(end=10, number=1), block)
+
+    assert (0, 10, "leased") == stores.states(SERIES)[0]
+
+
+def test_skip_past_the_end_exhausts_the_series(stores: Stores) -> None:
+    store = stores.store()
+    lease = store.lease(SERIES, 1)
+    store.skip_past(SERIES, Mark(end=5_000, number=1), lease.block)
+
+    assert 1000 == stores.counter(SERIES)
+    assert [(0, 10, "skipped"), (10, 1000, "skipped")] == stores.states(SERIES)
+    with pytest.raises(SeriesExhaustedError):
+        store.lease(SERIES, 1)
+
+
+def test_skip_past_of_an_unknown_series_is_refused(stores: Stores) -> None:
+    with pytest.raises(UnknownSeriesError):
+        stores.store().skip_past("nothing", Mark(), Block(0, 1))
+
+
+@pytest.mark.parametrize("words", [{"to": 35}, {"by": 25}])
+def test_an_operator_skips_to_a_serial_or_by_so_many(stores: Stores, words: dict[str, int]) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+
+    assert Block(10, 35) == store.skip_to(SERIES, **words)
+    assert [(0, 10, "leased"), (10, 35, "skipped")] == stores.states(SERIES)
+    assert Block(35, 45) == store.lease(SERIES, 1).block
+
+
+def test_an_operator_may_skip_the_whole_rest(stores: Stores) -> None:
+    assert Block(0, 1000) == stores.store().skip_to(SERIES, to=1000)
+    assert 0 == stores.catalogue.find(SERIES).remaining
+
+
+@pytest.mark.parametrize("words", [{"to": 10}, {"to": 9}, {"to": 0}, {"to": 1001}, {"by": 991}])
+def test_nobody_skips_back_nor_beyond_the_end(stores: Stores, words: dict[str, int]) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+    store.hand_back(SERIES, [Block(5, 10)])
+
+    with pytest.raises(InvalidSeriesError, match="is at serial 10 and ends at 1000"):
+        store.skip_to(SERIES, **words)
+    assert [(0, 5, "spent"), (5, 10, "returned")] == stores.states(SERIES)
+    assert Block(5, 10) == store.lease(SERIES, 1).block
+
+
+def test_an_operators_skip_leaves_returned_tails_out(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+    store.hand_back(SERIES, [Block(5, 10)])
+    store.skip_to(SERIES, by=10)
+
+    assert [(0, 5, "spent"), (5, 10, "skipped"), (10, 20, "skipped")] == stores.states(SERIES)
+    assert Block(20, 30) == store.lease(SERIES, 1).block

@@ -1,0 +1,260 @@
+"""A start that cannot succeed says so in one line; one that can is quick and ends in good order."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tests.support.answers import assert_one_line, fails
+from tests.support.client import NEXT_NUMBER, number_path
+from tests.support.commands import ROOT, environment, flask, migrate
+from tests.support.instance import Instance
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.stores import Stores
+from tracking_service.api.context import EXTENSION
+from tracking_service.store.schema import REVISION
+
+SECRET = "hunter2-secret"
+# `serve` looks by itself, since it must go on where the database is away; all others share a look.
+COMMANDS = ["serve --port 0", "blocks list"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_without_a_schema_stops_every_command(
+    empty_database_url: str, command: str
+) -> None:
+    done = fails(*command.split(), env={"DATABASE_URL": empty_database_url})
+
+    assert "the database has no schema yet: run `flask db upgrade`" in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_schema_that_is_not_at_head_stops_every_command(database_url: str, command: str) -> None:
+    with Stores(database_url) as stores:
+        stores.change("UPDATE alembic_version SET version_num = '0000'")
+    done = fails(*command.split(), env={"DATABASE_URL": database_url})
+
+    assert f"0000 and this version needs {REVISION}: run `flask db upgrade`" in done.stderr
+
+
+def test_a_half_migrated_database_has_no_schema(sqlite_url: str) -> None:
+    with Stores(sqlite_url) as stores:
+        stores.change("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+
+    assert "no schema yet" in fails("blocks", "list", env={"DATABASE_URL": sqlite_url}).stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "blocks list", "db upgrade"])
+def test_an_sqlite_file_that_cannot_be_opened_stops_every_command(
+    tmp_path: Path, command: str
+) -> None:
+    env = {"DATABASE_URL": f"sqlite:///{tmp_path / 'missing' / 'x.sqlite3'}"}
+
+    assert "unable to open database file" in fails(*command.split(), env=env).stderr
+
+
+@pytest.mark.parametrize("command", ["blocks list", "db upgrade"])
+@pytest.mark.parametrize("hosts", ["127.0.0.1:{port}", "127.0.0.1:{port},127.0.0.1:{port}"])
+def test_a_server_that_is_away_stops_a_command(command: str, hosts: str) -> None:
+    where = hosts.format(port=free_port())
+    env = {"DATABASE_URL": f"postgresql://clerk:{SECRET}@{where}/x"}
+    done = fails(*command.split(), env=env)
+
+    assert "the database does not answer" in done.stderr
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("TRACKING_RESERVE", "900", "TRACKING_RESERVE is not a setting of this service"),
+        ("TRACKING_THREADS", "many", "TRACKING_THREADS must be a whole number, not 'many'"),
+        ("PORT", "65536", "PORT must be from 0 to 65535, not 65536"),
+        ("DATABASE_URL", f"clerk:{SECRET}@db", "DATABASE_URL is not a database URL"),
+        ("DATABASE_URL", f"mysql://c:{SECRET}@db/x", "must name sqlite or postgresql, not mysql"),
+    ],
+)
+def test_a_bad_setting_stops_the_start(name: str, value: str, message: str) -> None:
+    done = fails("serve", env={name: value})
+
+    assert message in done.stderr
+    assert name in done.stderr
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "db upgrade"])
+def test_a_bad_setting_stops_any_command(command: str) -> None:
+    done = fails(*command.split(), env={"TRACKING_THREADS": "many"})
+
+    assert "TRACKING_THREADS" in done.stderr
+
+
+def test_a_bad_setting_stops_any_other_server() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import wsgi"],
+        cwd=ROOT,
+        env=environment(TRACKING_THREADS="many"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert 1 == done.returncode
+    assert_one_line(done.stderr)
+    assert "TRACKING_THREADS" in done.stderr
+
+
+def test_an_import_connects_to_nothing_and_leases_nothing() -> None:
+    env = environment(DATABASE_URL=f"postgresql://clerk:{SECRET}@127.0.0.1:{free_port()}/x")
+    code = f"import wsgi; print(wsgi.app.extensions[{EXTENSION!r}].issuer.database)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (0, "unknown\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_a_port_in_use_stops_the_start(migrated_sqlite_url: str) -> None:
+    with Instance({"DATABASE_URL": migrated_sqlite_url}) as instance:
+        done = fails(
+            "serve", "--port", str(instance.port), env={"DATABASE_URL": migrated_sqlite_url}
+        )
+
+    assert f"PORT {instance.port} is in use already" in done.stderr
+
+
+# Credentials.
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[PostgresServer]:
+    """A server on which `clerk` needs a password."""
+    with PostgresServer.create() as server:
+        server.execute(
+            sql.SQL("CREATE ROLE clerk LOGIN SUPERUSER PASSWORD {}").format(sql.Literal(SECRET))
+        )
+        rules = ["host all clerk 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust"]
+        (server.data / "pg_hba.conf").write_text("\n".join([*rules, ""]))
+        server.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+def guarded_url(server: PostgresServer, password: str, *, port: int | None = None) -> str:
+    return f"postgresql://clerk:{password}@127.0.0.1:{port or server.port}/postgres"
+
+
+@pytest.mark.parametrize("command", ["blocks list", "db upgrade"])
+def test_a_wrong_password_is_told_and_not_shown(guarded: PostgresServer, command: str) -> None:
+    wrong = SECRET.replace("h", "H")
+    done = fails(*command.split(), env={"DATABASE_URL": guarded_url(guarded, wrong)})
+
+    assert 'password authentication failed for user "clerk"' in done.stderr
+    assert wrong not in done.stderr
+
+
+def test_a_password_shows_in_nothing_that_a_server_says(guarded: PostgresServer) -> None:
+    url = guarded_url(guarded, SECRET)
+    migrate(url)
+    listing = flask("blocks", "list", env={"DATABASE_URL": url})
+    with Instance({"DATABASE_URL": url, "TRACKING_DATABASE_TIMEOUT_SECONDS": "1"}) as instance:
+        instance.number()
+        bodies = [
+            instance.get(path).body.decode()
+            for path in ("/readyz", "/metrics", "/nothing", NEXT_NUMBER, number_path(series="x"))
+        ]
+        # And where it goes wrong in the middle.
+        guarded.stop("immediate")
+        bodies += [
+            instance.get(path).body.decode()
+            for path in ("/readyz", "/api/tracking-numbers/RA123456785MY", number_path(series="y"))
+        ]
+        guarded.start()
+        instance.terminate()
+        said = [listing.stdout, listing.stderr, instance.log(), *bodies]
+
+    assert 0 == listing.returncode
+    assert not [text for text in said if SECRET in text]
+
+
+def test_a_wrong_password_in_a_server_shows_in_no_log(guarded: PostgresServer) -> None:
+    wrong = SECRET.replace("h", "H")
+    with Instance({"DATABASE_URL": guarded_url(guarded, wrong)}) as instance:
+        ready = instance.get("/readyz")
+        alive = instance.get("/healthz")
+        instance.terminate()
+        log = instance.log()
+
+    assert (503, 200) == (ready.status, alive.status)
+    assert "password authentication failed" in log
+    assert wrong not in log + ready.body.decode()
+
+
+# A start that succeeds.
+
+
+def listens_after(env: dict[str, str]) -> float:
+    """Seconds from the command to the line that says it listens."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flask", "serve", "--port", "0"],
+        cwd=ROOT,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        took = time.monotonic() - began
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    assert line.startswith("Listening on http://127.0.0.1:")
+    assert 0 == process.returncode
+    return took
+
+
+ATTEMPTS = 10
+
+
+def test_it_listens_within_two_seconds(database_url: str, tmp_path: Path) -> None:
+    """Once is enough: an attempt may find a cold file cache, or a machine that is busy."""
+    env = {"DATABASE_URL": database_url, "TRACKING_STATE_DIR": str(tmp_path / "state")}
+    attempts = (listens_after(env) for _ in range(ATTEMPTS))
+
+    assert any(seconds < 2.0 for seconds in attempts)
+
+
+def test_sigterm_ends_it_with_what_was_spent_on_record(database_url: str) -> None:
+    with Instance({"DATABASE_URL": database_url}) as instance:
+        for _ in range(3):
+            instance.number()
+        code = instance.terminate()
+        log = instance.log()
+    listing = flask("blocks", "list", "--json", env={"DATABASE_URL": database_url})
+    blocks = sorted(json.loads(listing.stdout), key=lambda block: block["start"])
+
+    assert 0 == code, log
+    assert [(0, 3, "spent", 3), (3, 10_000, "returned", 3)] == [
+        (block["start"], block["end"], block["state"], block["spent_end"]) for block in blocks
+    ]
+    assert all(block["released_at"] for block in blocks)

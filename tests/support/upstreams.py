@@ -1,0 +1,67 @@
+"""Servers that behave badly behind a proxy, and note what they were asked."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from types import TracebackType
+from typing import Literal, Self
+
+from tests.support.load import Address
+from tests.support.ports import HOST, free_port
+
+Manner = Literal["reset", "silence", "answer"]
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+class Upstream:
+    """Reads each request and then resets the connection, says nothing, or answers `ok`."""
+
+    def __init__(self, manner: Manner) -> None:
+        self.address: Address = (HOST, free_port())
+        self.requests: list[bytes] = []
+        self._manner = manner
+        self._ended = threading.Event()
+        self._listener = socket.create_server(self.address)
+        self._listener.settimeout(0.1)
+        self._thread = threading.Thread(target=self._serve, name="upstream", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.ExitStack() as silent:
+            while not self._ended.is_set():
+                with contextlib.suppress(TimeoutError):
+                    connection, _ = self._listener.accept()
+                    silent.enter_context(connection)
+                    self._receive(connection)
+
+    def _receive(self, connection: socket.socket) -> None:
+        connection.settimeout(5)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            if not (data := connection.recv(65_536)):
+                return
+            request += data
+        self.requests.append(request)
+        if self._manner == "answer":
+            connection.sendall(ANSWER)
+        if self._manner == "reset":
+            # Closed with nothing to linger for, a socket resets its connection.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if self._manner != "silence":
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join(10)
+        self._listener.close()

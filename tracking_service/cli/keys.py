@@ -1,0 +1,101 @@
+"""`flask keys`: make keys to the service, list them, revoke them."""
+
+from typing import Any
+
+import click
+
+from tracking_service.auth import Scope
+from tracking_service.cli.context import (
+    Backstage,
+    json_option,
+    print_facts,
+    print_json,
+    print_table,
+    with_database,
+    written,
+)
+from tracking_service.store.keys import KeyRecord
+
+_COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
+
+
+@click.group()
+def keys() -> None:
+    """Make keys to the service, list them, revoke them."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([scope.value for scope in Scope]),
+    multiple=True,
+    required=True,
+    help="What it is for; may be given several times.",
+)
+@click.option("--series", multiple=True, help="Only for this series; may be given several times.")
+@json_option
+@with_database
+def create(
+    backstage: Backstage,
+    name: str,
+    scopes: tuple[str, ...],
+    series: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Make a key NAME: 1 to 64 of a-z, 0-9 and hyphens, a letter first.
+
+    Its token is printed this once, and kept nowhere. It works at once, at every instance.
+    """
+    record, token = backstage.keys.create(name, scopes, series or None)
+    facts = {**_row(record), "token": token}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(_as_text(facts))
+
+
+@keys.command("list")
+@json_option
+@with_database
+def list_keys(backstage: Backstage, as_json: bool) -> None:
+    """List every key, those that were revoked too. Tokens are not shown: nobody has them."""
+    rows = [_row(record) for record in backstage.keys.all()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([_as_text(row) for row in rows], _COLUMNS)
+
+
+@keys.command()
+@click.argument("name_or_id", metavar="NAME|ID")
+@json_option
+@with_database
+def revoke(backstage: Backstage, name_or_id: str, as_json: bool) -> None:
+    """Revoke a key, for ever. Every instance refuses it within 30 seconds.
+
+    Its name is free again then: to exchange a token, revoke the key and make one of its name.
+    """
+    record = backstage.keys.revoke(name_or_id)
+    if as_json:
+        print_json(_row(record))
+    else:
+        click.echo(f"{record.name}: revoked")
+
+
+def _row(record: KeyRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "scopes": list(record.scopes),
+        "series": None if record.series is None else list(record.series),
+        "created_at": written(record.created_at),
+        "revoked_at": written(record.revoked_at),
+    }
+
+
+def _as_text(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()
+    }
