@@ -14,12 +14,16 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet \
 	--progress-bar off
 
+# What tests/system runs of Debian's packages: the package, and a program that it brings.
+DEBIAN := chromium:chromium curl:curl etcd-server:etcd nginx:nginx patroni:patroni \
+	postgresql:/usr/lib/postgresql/*/bin/postgres systemd:systemd-analyze
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format lock clean
+.PHONY: help setup run test test-system ha-test have-packages missing-packages bench load scale lint format lock clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.installed-dev ## Make .venv with everything that running and testing need
 
@@ -29,6 +33,35 @@ run: $(VENV)/.installed-run ## Serve on http://127.0.0.1:8000 from an SQLite fil
 
 test: $(VENV)/.installed-dev ## Run the whole test suite, on SQLite and on PostgreSQL
 	@exec $(BIN)/python -m pytest
+
+test-system: $(VENV)/.installed-dev ## Run the tests that need Debian's packages: Chromium, nginx and others
+	@$(MAKE) --no-print-directory --silent have-packages
+	@exec $(BIN)/python -m pytest tests/system
+
+ha-test: $(VENV)/.installed-dev ## Kill a primary under load and let Patroni fail over; prints what happened
+	@$(MAKE) --no-print-directory --silent have-packages
+	@exec $(BIN)/python -m pytest --capture=no --quiet tests/system/test_high_availability.py
+
+have-packages:
+	@missing=$$($(MAKE) --no-print-directory --silent missing-packages); \
+	if [ -n "$$missing" ]; then \
+		echo "this needs Debian's packages: apt-get install" $$missing >&2; \
+		exit 1; \
+	fi
+
+missing-packages:
+	@for pair in $(DEBIAN); do \
+		PATH="$$PATH:/usr/sbin" command -v $${pair#*:} >/dev/null || echo $${pair%%:*}; \
+	done
+
+bench: $(VENV)/.installed-dev ## Measure beside the peers, about ten minutes (ROUNDS, SECONDS_PER_ROUND, BENCH_ONLY)
+	@exec $(BIN)/python -m benchmarks
+
+load: $(VENV)/.installed-dev ## Headless Locust that checks every answer (LOAD_USERS, LOAD_SECONDS, LOAD_HOST)
+	@exec $(BIN)/python -m loadtests
+
+scale: $(VENV)/.installed-dev ## Measure leases a second on one row, and simulate up to 10,000 instances
+	@exec $(BIN)/python -m benchmarks.scale
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	$(BIN)/ruff check .
@@ -41,7 +74,7 @@ format: $(VENV)/.installed-dev ## Mend what can be mended by itself
 
 lock: $(VENV)/.made ## Pin the newest versions that setup.cfg allows
 	$(INSTALL) uv
-	$(LOCK) --upgrade --extra test --output-file requirements/dev.txt \
+	$(LOCK) --upgrade --extra test --extra bench --output-file requirements/dev.txt \
 		setup.cfg requirements/build.in
 	$(LOCK) --upgrade --constraint requirements/dev.txt --output-file requirements/run.txt \
 		setup.cfg requirements/build.in

@@ -1,0 +1,123 @@
+"""Batches over HTTP: how long one takes, and what they do to single requests beside them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from benchmarks.peers import SERVICE, Peer
+from benchmarks.plan import Plan
+from benchmarks.results import Figure, Figures, percentile
+from benchmarks.serving import Paced, Running
+from benchmarks.traffic import shipments
+from benchmarks.wrk import LoadError
+from tests.support.instance import Instance
+
+PATH = "/api/tracking-numbers/"
+ALONE, BESIDE = "p99 of single requests", "p99 of single requests beside batches"
+DURATION = "one batch"
+
+
+class Batches:
+    """Asks for batches over one connection, one at a time.
+
+    As a context it asks back to back, in a thread, until the block ends. The thread waits for its
+    socket nearly all the time; the single requests are timed in another process.
+    """
+
+    def __init__(self, instance: Instance, count: int) -> None:
+        self._connection = http.client.HTTPConnection(*instance.address, timeout=30)
+        self._body = json.dumps({**next(shipments()), "count": count})
+        self._count = count
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
+        self._error: Exception | None = None
+        self.milliseconds: list[float] = []
+
+    def ask(self) -> float:
+        """Milliseconds for one batch, to its last byte. LoadError where it is not whole."""
+        began = time.perf_counter_ns()
+        headers = {"Content-Type": "application/json"}
+        self._connection.request("POST", PATH, self._body, headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        took = (time.perf_counter_ns() - began) / 1e6
+        if answer.status != http.client.CREATED:
+            raise LoadError(f"a batch was answered with {answer.status}: {body[:200]!r}")
+        numbers = json.loads(body)["tracking_numbers"]
+        if len(set(numbers)) != self._count:
+            raise LoadError(f"a batch had {len(set(numbers))} numbers instead of {self._count}")
+        return took
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self.milliseconds.append(self.ask())
+        except (OSError, LoadError, http.client.HTTPException, ValueError) as error:
+            self._error = error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=60)
+        self.close()
+        if self._error is not None and error is None:
+            raise LoadError(f"the batches failed: {self._error}") from self._error
+
+
+def batches(
+    running: Running, plan: Plan, figures: Figures, *, tell: Callable[[str], None] = print
+) -> None:
+    """On each server of the service: a batch alone, then singles alone and beside batches."""
+    asked = [(peer, instance) for peer, instance in running if peer.name == SERVICE]
+    seconds = min(plan.seconds, 3.0)
+    found: list[tuple[list[float], list[float], list[float]]] = [([], [], []) for _ in asked]
+    for number in range(1, plan.rounds + 1):
+        tell(f"batches of {plan.count:,}, round {number} of {plan.rounds}")
+        for (_, instance), (alone, beside, whole) in zip(asked, found, strict=True):
+            whole.append(_one(instance, plan.count))
+            alone.append(_singles(instance, plan, seconds))
+            with Batches(instance, plan.count):
+                beside.append(_singles(instance, plan, seconds))
+    for (peer, _), measured in zip(asked, found, strict=True):
+        _note(peer, plan, figures, measured)
+
+
+def _one(instance: Instance, count: int) -> float:
+    """Milliseconds: the median of five in a row, after one that does not count."""
+    client = Batches(instance, count)
+    try:
+        client.ask()
+        return percentile([client.ask() for _ in range(5)], 50)
+    finally:
+        client.close()
+
+
+def _singles(instance: Instance, plan: Plan, seconds: float) -> float:
+    client = Paced.start(instance, rate=plan.rate, seconds=seconds, connections=plan.connections)
+    return 1000 * percentile(client.outcome().latencies, 99)
+
+
+def _note(peer: Peer, plan: Plan, figures: Figures, measured: Sequence[list[float]]) -> None:
+    alone, beside, whole = measured
+    of = f"{plan.count:,} numbers"
+    conditions = {"processes": peer.processes, "singles": f"{plan.rate:g} requests a second"}
+    for quantity, values in ((DURATION, whole), (ALONE, alone), (BESIDE, beside)):
+        figures.add(Figure("batches", quantity, of, peer.server, "ms", tuple(values), conditions))

@@ -1,0 +1,94 @@
+"""The service on the servers that use all cores: each worker has blocks of its own and ends well.
+
+docs/servers.md gives these commands; the load here is sent while the workers are still cold.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.support import processes
+from tests.support.client import Client
+from tests.support.commands import ROOT
+from tests.support.instance import Instance
+from tests.support.load import Load
+from tests.support.oracle import History
+from tests.support.servers import COMMANDS
+from tracking_service.store.urls import database_url as parsed_url
+
+WAVES = 50
+
+
+def blocks(url: str) -> list[tuple[str, str, int, int]]:
+    """State, instance, start and end of every block, by start."""
+    engine = create_engine(parsed_url(url))
+    statement = text('SELECT state, instance, start, "end" FROM block ORDER BY start')
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(statement)]
+    finally:
+        engine.dispose()
+
+
+def workers_that_leased(url: str) -> set[str]:
+    return {instance for _, instance, _, _ in blocks(url)}
+
+
+@pytest.mark.parametrize("server", COMMANDS)
+def test_workers_share_no_number_and_hand_their_tails_back(server: str, database_url: str) -> None:
+    command = COMMANDS[server]
+    with Instance({"DATABASE_URL": database_url}, command=command) as instance:
+        # A connection stays with the worker that took it, and the first to be up may take them
+        # all: new ones are opened until each worker has been asked.
+        history = History()
+        for _ in range(WAVES):
+            with Load([instance.address], clients=16, history=history) as load:
+                load.wait_for(200)
+            if len(workers_that_leased(database_url)) == 2:
+                break
+        assert 2 == len(workers_that_leased(database_url))
+        family = processes.family(instance.pid)
+
+        assert 0 == instance.terminate()
+        assert not [process for process in family if process.is_running()]
+
+    verdict = history.verdict()
+    states = {state for state, _, _, _ in blocks(database_url)}
+    spent = sum(end - start for state, _, start, end in blocks(database_url) if state == "spent")
+
+    assert verdict.unique, str(verdict)
+    assert {"spent", "returned"} == states
+    # What was spent is what came, and perhaps what was on its way when the load ended.
+    assert verdict.acknowledged <= spent <= verdict.attempted
+
+
+def test_a_number_of_one_worker_is_known_to_the_other(migrated_sqlite_url: str) -> None:
+    env = {"DATABASE_URL": migrated_sqlite_url}
+    with Instance(env, command=COMMANDS["granian"]) as instance:
+        number = instance.number()
+        answers = []
+        for _ in range(WAVES):
+            client = Client(*instance.address)
+            answers.append(client.get(f"/api/tracking-numbers/{number}"))
+            client.close()
+            # Only the worker that issued it can say so.
+            if answers[-1].json()["status"] == "reserved":
+                break
+
+    assert {200} == {answer.status for answer in answers}
+    assert "reserved" == answers[-1].json()["status"]
+
+
+def test_the_page_on_servers_has_these_commands() -> None:
+    page = Path(ROOT / "docs" / "servers.md").read_text()
+
+    for server, command in COMMANDS.items():
+        options = [part for part in command if re.match(r"--(worker|thread|block|interface)", part)]
+        written = re.search(rf"^\$ {server} (.*)$", page, re.MULTILINE)
+
+        assert written is not None
+        assert [] == [option for option in options if option.replace("=", " ") not in written[1]]
