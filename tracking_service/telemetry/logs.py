@@ -1,41 +1,106 @@
-"""Logs: one line an event, the message constant, the facts behind it as fields."""
+"""Logs: one line an event, the message constant, the facts behind it as fields.
 
+As text for people, or as JSON (one object a line, https://github.com/ndjson/ndjson-spec). Times are
+RFC 3339 in UTC. A line that belongs to a request has its id.
+
+What an exception says of itself may quote what a caller sent, or a driver's own secrets: only this
+service's errors, whose messages are written with that in mind, and the operating system's are
+logged with their message. Of all others the class and the place are.
+"""
+
+import json
 import logging
+import re
+import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
+
+from tracking_service.errors import TrackingServiceError
+from tracking_service.telemetry import request_ids
 
 # What every record has; anything else came with `extra` and is a field of the event.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-
-class FieldFormatter(logging.Formatter):
-    """`time level logger: message key=value …`, in UTC."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-    # Both names and their parameters are logging's.
-    def formatTime(  # noqa: N802
-        self,
-        record: logging.LogRecord,
-        datefmt: str | None = None,  # noqa: ARG002
-    ) -> str:
-        """RFC 3339 in UTC, to the millisecond."""
-        moment = datetime.fromtimestamp(record.created, UTC)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{round(record.msecs) % 1000:03d}Z"
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """The line, with the event's fields behind the message."""
-        line = super().formatMessage(record)
-        fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        return line + "".join(f" {key}={value}" for key, value in sorted(fields.items()))
+_PLAIN = re.compile(r"[!#-<>-~]+")
+"""Stands in text without quotes: printable ASCII without space, `"` and `=`."""
 
 
-def configure_logging() -> None:
+class TextFormatter(logging.Formatter):
+    """`time level logger: message key=value …`, and an exception's lines below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        head = f"{_written_time(record)} {record.levelname} {record.name}: "
+        # A line that another library's message begins must not look like one of ours.
+        line = head + record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
+        line += "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
+        if error := _error_of(record):
+            line += f"\n{written_error(error)}"
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object; an exception is a field of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, object] = {
+            "time": _written_time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for key, value in _fields(record).items():
+            line.setdefault(key, value)
+        if error := _error_of(record):
+            line["exception"] = written_error(error)
+        return json.dumps(line, default=str)
+
+
+FORMATS: Mapping[str, type[logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
+
+
+def configure_logging(log_format: str = "text") -> None:
     """Send logs to standard error, unless whoever runs this has set logging up already."""
     root = logging.getLogger()
     if root.handlers:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(FieldFormatter())
+    handler.setFormatter(FORMATS[log_format]())
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+
+
+def written_error(error: BaseException) -> str:
+    """An exception and what caused it, the cause first, several lines."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        said = f": {cause}" if isinstance(cause, TrackingServiceError | OSError) else ""
+        name = f"{type(cause).__module__}.{type(cause).__qualname__}".removeprefix("builtins.")
+        parts.append("".join(traceback.format_tb(cause.__traceback__)) + name + said)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\nwhich led to\n".join(reversed(parts))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    if (request_id := request_ids.current.get()) is not None:
+        fields["request_id"] = request_id
+    return dict(sorted(fields.items()))
+
+
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    return record.exc_info[1] if record.exc_info else None
+
+
+def _written_time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)

@@ -1,75 +1,118 @@
-"""Metrics of what cannot be seen from outside: leases, skips, hand-backs.
+"""Metrics: what this process has seen and holds, told for all workers that share its port."""
 
-Names and units follow https://prometheus.io/docs/practices/naming/.
-"""
+import math
+import multiprocessing
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
-from tracking_service.errors import StoreError, WitnessError
+from tracking_service.errors import (
+    CounterWentBackwardsError,
+    SeriesExhaustedError,
+    StoreError,
+    StoreUnavailableError,
+    WitnessError,
+)
+from tracking_service.telemetry import families
+from tracking_service.telemetry.sharing import NOW
+from tracking_service.telemetry.state import InstanceState
+from tracking_service.telemetry.tally import Tally
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+# The first that an error is an instance of.
+_OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
+    (SeriesExhaustedError, "exhausted"),
+    (StoreUnavailableError, "database_unavailable"),
+    (CounterWentBackwardsError, "went_backwards"),
+    (StoreError, "store_error"),
+    (WitnessError, "witness_error"),
+)
+
+CONTENT_TYPE = choose_encoder("")[1]
+"""The media type where no other is asked for."""
+
+_UP = {"up": 1.0, "away": 0.0, "unknown": math.nan}
 
 
-class Metrics:
-    """Listens to the allocation core, and renders what it heard."""
+class Metrics(Collector):
+    """Counts requests, listens to the allocation core, and renders what it knows.
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._leases = Counter(
-            "tracking_leases",
-            "Leases by outcome: leased, store_error, witness_error, error.",
-            ["outcome"],
-            registry=self._registry,
-        )
-        self._lease_seconds = Histogram(
-            "tracking_lease_duration_seconds",
-            "How long a lease took.",
-            registry=self._registry,
-        )
-        self._leased = Counter(
-            "tracking_leased_serials",
-            "Serials leased, by series.",
-            ["series"],
-            registry=self._registry,
-        )
-        self._backwards = Counter(
-            "tracking_series_went_backwards",
-            "Times that a database claimed less of a series than is known, and was skipped ahead.",
-            ["series"],
-            registry=self._registry,
-        )
-        self._handed_back = Counter(
-            "tracking_handed_back_serials",
-            "Unspent serials handed back at shutdown, by series.",
-            ["series"],
-            registry=self._registry,
-        )
+    Its methods may be called from any number of threads. `folder` is where worker processes
+    that share a port count, each in a file, so that a scrape of one tells of all.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._state: Callable[[], InstanceState] | None = None
+        self._tally = Tally()
+        self.placed = False
+
+    def forget(self) -> None:
+        """Begin at nothing: for the child of a fork, as another thread may have held a lock."""
+        self._tally.forget()
+        self.placed = False
+
+    def watch(self, state: Callable[[], InstanceState]) -> None:
+        """Learn at each scrape from `state` what the instance holds; it must ask no database."""
+        self._state = state
+
+    def place(self, *, multiprocess: bool) -> None:
+        """Say, at the first request, whether other processes answer at the same port too.
+
+        WSGI servers tell it as `wsgi.multiprocess`; granian does not, but starts its workers
+        through `multiprocessing`, which leaves a trace.
+        """
+        self.placed = True
+        several = multiprocess or multiprocessing.parent_process() is not None
+        if several and self._folder is not None:
+            self._tally.share(self._folder)
+
+    def answered(self, route: str, status: str, seconds: float) -> None:
+        """A request was answered, in whichever way; `status` is its three digits."""
+        self._tally.observe((families.REQUESTS, route, status), seconds)
 
     def leased(self, series: str, serials: int, seconds: float) -> None:
         """See `allocation.Observer`."""
-        self._leases.labels("leased").inc()
-        self._lease_seconds.observe(seconds)
-        self._leased.labels(series).inc(serials)
+        self._tally.observe((families.LEASES, "leased"), seconds)
+        self._tally.count((families.LEASED, series), serials)
 
     def lease_failed(self, error: Exception, seconds: float) -> None:
         """See `allocation.Observer`."""
-        outcome = "error"
-        if isinstance(error, StoreError):
-            outcome = "store_error"
-        elif isinstance(error, WitnessError):
-            outcome = "witness_error"
-        self._leases.labels(outcome).inc()
-        self._lease_seconds.observe(seconds)
+        outcome = next((name for kind, name in _OUTCOMES if isinstance(error, kind)), "error")
+        self._tally.observe((families.LEASES, outcome), seconds)
 
     def went_backwards(self, series: str) -> None:
         """See `allocation.Observer`."""
-        self._backwards.labels(series).inc()
+        self._tally.count((families.SKIPS, series, "went_backwards"))
+
+    def new_timeline(self, series: str) -> None:
+        """See `allocation.Observer`."""
+        self._tally.count((families.SKIPS, series, "new_timeline"))
 
     def handed_back(self, series: str, serials: int) -> None:
         """See `allocation.Observer`."""
-        self._handed_back.labels(series).inc(serials)
+        self._tally.count((families.HANDED_BACK, series), serials)
+        self.looked_after()
 
-    def render(self) -> bytes:
-        """The metrics in Prometheus's text format."""
-        return generate_latest(self._registry)
+    def looked_after(self) -> None:
+        """See `allocation.Observer`. Siblings learn from it what this process holds."""
+        if self._state is None:
+            return
+        state = self._state()
+        self._tally.put((NOW, families.DATABASE), [_UP[state.database]])
+        for each in state.series:
+            self._tally.put((families.ISSUED, each.series), [each.issued])
+            remaining = math.nan if each.remaining is None else float(each.remaining)
+            self._tally.put((NOW, families.SERIES, each.series), [each.held, each.rate, remaining])
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric as it is now. See `prometheus_client.registry.Collector`."""
+        self.looked_after()
+        return families.families(self._tally.totals())
+
+    def render(self, accept: str | None = None) -> tuple[bytes, str]:
+        """The metrics in the text format that an `Accept` header asks for, and its media type."""
+        encode, content_type = choose_encoder(accept or "")
+        return encode(self), content_type

@@ -1,0 +1,130 @@
+"""Watches every request, whichever way it is answered: its id, its count, its time, its log line.
+
+WSGI middleware around all the rest, so that the hot path and Flask's routes are counted by one and
+the same lines, and neither knows of it.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from tracking_service.telemetry import request_ids
+
+if TYPE_CHECKING:
+    from tracking_service.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+ROUTE = "tracking.route"
+"""Where in the WSGI environment it stands which route answers: a rule, never the path itself,
+which is the caller's to choose."""
+
+NO_ROUTE = "other"
+
+_set_id = request_ids.current.set
+_new_id = request_ids.choose
+
+
+class Watch:
+    """WSGI middleware around the whole app."""
+
+    def __init__(
+        self, application: WSGIApplication, metrics: "Metrics", *, access_log: bool = False
+    ) -> None:
+        """`access_log`: write a line for each request."""
+        self._application = application
+        self._metrics = metrics
+        self._access_log = access_log
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Pass a request on, and take note of it when its answer has been given."""
+        began = perf_counter()
+        if not self._metrics.placed:
+            self._metrics.place(multiprocess=bool(environ.get("wsgi.multiprocess")))
+        request_id = _new_id(environ.get("HTTP_X_REQUEST_ID"))
+        _set_id(request_id)
+        status = "500"
+
+        def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            nonlocal status
+            status = line[:3]
+            headers.append((request_ids.HEADER, request_id))
+            return start_response(line, headers, exc_info)
+
+        try:
+            body = self._application(environ, start)
+        except BaseException:
+            self._answered(environ, status, began)
+            raise
+        if type(body) is tuple:
+            # Whole already: the hot path's.
+            self._answered(environ, status, began)
+            return body
+        # Not a closure over all of these: that would make them slower for the hot path as well.
+        return _Watched(body, partial(self._answered_late, environ, lambda: status, began))
+
+    def _answered_late(
+        self, environ: WSGIEnvironment, status: Callable[[], str], began: float
+    ) -> None:
+        self._answered(environ, status(), began)
+
+    def _answered(self, environ: WSGIEnvironment, status: str, began: float) -> None:
+        route = environ.get(ROUTE, NO_ROUTE)
+        seconds = perf_counter() - began
+        self._metrics.answered(route, status, seconds)
+        if self._access_log:
+            _log_access(environ, route, status, seconds)
+        _set_id(None)
+
+
+class _Watched:
+    """A body that is given a part at a time. `finish` is called once, at its end or its close."""
+
+    def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
+        self._body = body
+        self._parts = iter(body)
+        self._finish = finish
+        self._finished = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._parts)
+        except StopIteration:
+            self._end()
+            raise
+
+    def close(self) -> None:
+        """What a server calls at the end, early or not."""
+        try:
+            if (close := getattr(self._body, "close", None)) is not None:
+                close()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._finished:
+            self._finished = True
+            self._finish()
+
+
+def _log_access(environ: WSGIEnvironment, route: str, status: str, seconds: float) -> None:
+    # Neither the path nor the query: they have customers' names and numbers in them.
+    log.info(
+        "answered",
+        extra={
+            "client": environ.get("REMOTE_ADDR"),
+            "method": environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "?",
+            "route": route,
+            "status": int(status),
+            "seconds": round(seconds, 6),
+        },
+    )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
