@@ -38,7 +38,7 @@ def app(issuer: Mock, verifier: Mock) -> Flask:
     app = Flask("api_alone")
     app.register_blueprint(blueprint)
     problems.register(app)
-    app.extensions[EXTENSION] = Tracking(issuer, Mock(), verifier, Metrics())
+    app.extensions[EXTENSION] = Tracking(issuer, Mock(), verifier, Metrics(), Mock())
     return app
 
 

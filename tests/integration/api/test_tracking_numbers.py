@@ -87,11 +87,17 @@ def test_a_number_reaches_the_verifier_as_it_was_typed(
     verifier.verify.assert_called_once_with(read)
 
 
-@pytest.mark.parametrize("path", ["A%2FB", "%2F", "A/B", "", "/A", "A//"])
-def test_a_slash_is_no_part_of_a_number(client: FlaskClient, verifier: Mock, path: str) -> None:
+@pytest.mark.parametrize(
+    "path, status",
+    [("A%2FB", 404), ("A/B", 404), ("/A", 404), ("A//", 404), ("", 405), ("%2F", 405)],
+)
+def test_a_slash_is_no_part_of_a_number(
+    client: FlaskClient, verifier: Mock, path: str, status: int
+) -> None:
+    """Without a number it is the path that batches are posted to."""
     response = client.get(f"/api/tracking-numbers/{path}")
 
-    assert response.status_code == 404
+    assert response.status_code == status
     assert response.headers.getlist("Content-Type") == ["application/problem+json"]
     verifier.verify.assert_not_called()
 

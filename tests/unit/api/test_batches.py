@@ -73,7 +73,20 @@ def test_the_count_is_from_1_to_100000(count: int) -> None:
     assert count == read(count=count).count
 
 
-@pytest.mark.parametrize("count", [0, -1, 100_001, "3", 3.0, True, None, []])
+@pytest.mark.parametrize("count", ["3.0", "3.00", "0.3e1", "3E+0"])
+def test_a_count_is_the_same_however_json_writes_it(count: str) -> None:
+    body = json.dumps(BODY | {"count": 3})
+
+    assert read() == read_body(body.replace('"count": 3', f'"count": {count}').encode())
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("count", ["1E+999999999", "-1E+999999999", "1E-999999999"])
+def test_a_count_of_a_billion_digits_is_refused_at_once(count: str) -> None:
+    assert "count" in faults(b'{"count": ' + count.encode() + b"}")
+
+
+@pytest.mark.parametrize("count", [0, -1, 100_001, "3", 3.5, 1e9, -1.0, True, None, []])
 def test_any_other_count_is_refused(count: Any) -> None:
     expected = {"count": ["must be a whole number from 1 to 100000"]}
 

@@ -1,0 +1,141 @@
+"""The pages' headers, the assets' addresses, and /api/status while the database is away."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.support.commands import environment, migrate
+from tests.support.instance import Instance
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
+from tracking_service.api import assets
+from tracking_service.app import create_app
+from tracking_service.settings import Settings
+
+PAGES = ["/", "/docs", "/docs/"]
+
+
+@pytest.fixture
+def whole_app(migrated_sqlite_url: str, tmp_path: Path) -> Flask:
+    """The whole app, which has not leased yet."""
+    return create_app(Settings(database_url=migrated_sqlite_url, state_dir=str(tmp_path)))
+
+
+@pytest.fixture
+def site(whole_app: Flask) -> FlaskClient:
+    return whole_app.test_client()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_runs_only_what_is_served_from_here(site: FlaskClient, path: str) -> None:
+    response = site.get(path)
+    policy = response.headers["Content-Security-Policy"]
+
+    assert 200 == response.status_code
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/assets/x/page.js"])
+def test_a_page_is_read_as_what_it_says_it_is(site: FlaskClient, path: str) -> None:
+    headers = site.get(path).headers
+
+    assert "nosniff" == headers["X-Content-Type-Options"]
+    assert "no-referrer" == headers["Referrer-Policy"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_asset_of_a_page_is_there_and_may_be_kept(site: FlaskClient, path: str) -> None:
+    found = re.findall(r'(?:href|src)="(/assets/[^"]+)"', site.get(path).text)
+
+    assert 3 <= len(found)
+    for asset in found:
+        response = site.get(asset)
+
+        assert 200 == response.status_code
+        assert "public, max-age=31536000, immutable" == response.headers["Cache-Control"]
+
+
+def test_an_asset_of_another_version_is_not_kept(site: FlaskClient) -> None:
+    """While a new version rolls out, a page may ask an instance that has the other."""
+    response = site.get("/assets/0123456789ab/page.js")
+
+    assert 200 == response.status_code
+    assert "no-cache" == response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "nothing.js", "..", "%2e%2e%2fsite.py"])
+def test_nothing_but_the_assets_is_served(site: FlaskClient, name: str) -> None:
+    assert 404 == site.get(f"/assets/{assets.version()}/{name}").status_code
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json"])
+def test_what_has_not_changed_is_not_sent_again(site: FlaskClient, path: str) -> None:
+    etag = site.get(path).headers["ETag"]
+    again = site.get(path, headers={"If-None-Match": etag})
+
+    assert 304 == again.status_code
+    assert b"" == again.data
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/openapi.json", "/api/status", "/assets/x/page.js"])
+def test_a_page_can_only_be_read(site: FlaskClient, path: str) -> None:
+    assert 405 == site.post(path).status_code
+
+
+def test_a_mounted_app_names_its_own_addresses(site: FlaskClient) -> None:
+    html = site.get("/", environ_overrides={"SCRIPT_NAME": "/labels"}).text
+
+    assert 'data-root="/labels"' in html
+    assert 'src="/labels/assets/' in html
+
+
+def test_the_status_leases_nothing(site: FlaskClient) -> None:
+    status = site.get("/api/status").get_json()
+
+    assert [] == status["series"]
+    assert [] == status["leases"]
+    assert not status["ready"]
+    assert "unknown" == status["database"]
+
+
+def test_the_app_is_made_without_what_only_the_document_needs() -> None:
+    code = "import sys, wsgi; print(sorted({'apispec', 'flask_swagger_ui'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60
+    )
+
+    assert "[]" == done.stdout.strip(), done.stderr
+
+
+def test_the_status_answers_while_the_database_is_away() -> None:
+    with PostgresServer.create() as server:
+        url = server.url(server.create_database())
+        migrate(url)
+        env = {"DATABASE_URL": url, "TRACKING_DATABASE_TIMEOUT_SECONDS": "1"}
+        with Instance(env) as instance:
+
+            def status() -> dict[str, object]:
+                found: dict[str, object] = instance.get("/api/status").json()
+                return found
+
+            instance.number()
+            before = wait_until(lambda: status()["leases"], seconds=10, what="a lease to be told")
+            server.stop("immediate")
+            wait_until(
+                lambda: status()["database"] == "away", seconds=30, what="the database to be away"
+            )
+            away = status()
+
+    assert before == away["leases"]
+    assert away["ready"]
+    assert "the reserve lasts" in str(away["reason"])

@@ -1,0 +1,28 @@
+"""What Schemathesis cannot know from the document. It loads this itself, in its own process."""
+
+from itertools import count
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+
+from tracking_service.api.batches import KEY
+from tracking_service.numbering.iso7064 import check_character
+
+_ATTEMPTS = count()
+
+# The check character is no matter of a pattern.
+schemathesis.openapi.format(
+    "tracking-number",
+    st.from_regex(r"[A-Z]{4}[0-9A-Z]{11}", fullmatch=True).map(
+        lambda body: body + check_character(body)
+    ),
+)
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """Let no key be used twice: the second request with it is another one, and refused for that."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and KEY.fullmatch(key):
+        case.headers["Idempotency-Key"] = f"{key[:200]}-{next(_ATTEMPTS)}"

@@ -1,0 +1,199 @@
+"""The OpenAPI document is valid, agrees with the validators, and is enough for a generated client."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.support.client import PARAMETERS
+from tests.support.commands import environment
+from tests.support.instance import Instance
+from tracking_service.api import rules, timestamps
+from tracking_service.api.access import SCOPES
+from tracking_service.api.openapi.document import document
+from tracking_service.api.openapi.wire import TEXTS
+from tracking_service.api.problems import KINDS
+from tracking_service.countries import COUNTRIES
+
+
+def examples(node: Any) -> list[dict[str, Any]]:
+    """Every problem that the document shows."""
+    if isinstance(node, list):
+        return [found for one in node for found in examples(one)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["value"]] if str(node.get("value", {}))[:7] == "{'type'" else []
+    return own + [found for one in node.values() for found in examples(one)]
+
+
+@pytest.mark.parametrize("keys", [False, True])
+def test_the_document_is_valid(keys: bool) -> None:
+    assert [] == list(OpenAPIV31SpecValidator(document(keys=keys)).iter_errors())
+
+
+def test_every_kind_of_problem_has_an_example() -> None:
+    shown = {problem["type"] for problem in examples(document(keys=True))}
+
+    # What allocation may raise beside these is never told by another name.
+    expected = {f"/problems/{kind.slug}" for kind in KINDS.values()} - {"/problems/no-number-now"}
+
+    assert expected <= shown
+
+
+def test_an_operation_asks_for_a_key_where_its_route_does() -> None:
+    operations = [
+        operation for path in document(keys=True)["paths"].values() for operation in path.values()
+    ]
+    guarded = [operation for operation in operations if operation.get("security")]
+    scoped = {endpoint for endpoint, scope in SCOPES.items() if scope is not None}
+
+    # HEAD shares its endpoint with GET.
+    assert len(scoped) + 1 == len(guarded)
+    assert all("401" in operation["responses"] for operation in guarded)
+
+
+def test_no_operation_asks_for_a_key_where_none_is_needed() -> None:
+    assert [] == document(keys=False)["security"]
+    assert '"401"' not in json.dumps(document(keys=False))
+
+
+def test_the_countries_are_those_that_are_accepted() -> None:
+    assert COUNTRIES == set(document(keys=False)["components"]["schemas"]["CountryCode"]["enum"])
+
+
+# A text is drawn near each pattern: what it matches, with one character changed now and then.
+@st.composite
+def near(draw: st.DrawFn, pattern: str) -> str:
+    text = draw(st.from_regex(pattern, fullmatch=True))
+    if text and draw(st.booleans()):
+        place = draw(st.integers(0, len(text) - 1))
+        text = text[:place] + draw(st.characters(codec="utf-8")) + text[place + 1 :]
+    return text
+
+
+def accepted(rule: Any, text: str) -> bool:
+    try:
+        rule(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def allowed(schema: Any, text: str) -> bool:
+    within = schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", len(text))
+    # JSON Schema's `$` is the end alone; Python's may stand before a last line feed.
+    return within and re.search(schema["pattern"].removesuffix("$") + r"\Z", text) is not None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rules.weight, rules.customer_id, rules.customer_name, rules.customer_slug, rules.series],
+    ids=lambda rule: rule.__name__,
+)
+@given(data=st.data())
+def test_a_text_is_accepted_where_the_document_allows_it(rule: Any, data: st.DataObject) -> None:
+    schema = TEXTS[rule]
+    text = data.draw(near(schema["pattern"]))
+
+    assert accepted(rule, text) == allowed(schema, text)
+
+
+@given(text=near(r"0{0,3}[0-9]{1,6}(\.[0-9]{0,4})?"))
+def test_a_weight_is_accepted_where_the_document_allows_it(text: str) -> None:
+    number = re.fullmatch(r"0*[0-9]{1,5}(\.[0-9]{1,3})?", text, re.ASCII)
+
+    assert accepted(rules.weight, text) == (number is not None and bool(text.strip("0.")))
+    assert accepted(rules.weight, text) == allowed(TEXTS[rules.weight], text)
+
+
+@given(text=near(TEXTS[timestamps.read_offset]["pattern"]))
+def test_no_timestamp_is_accepted_that_the_document_forbids(text: str) -> None:
+    """The calendar allows fewer than the pattern: no 30 February."""
+    assert not accepted(timestamps.read_offset, text) or allowed(
+        TEXTS[timestamps.read_offset], text
+    )
+
+
+CLIENT = """
+import datetime, sys, uuid
+from client import Client
+from client.api.instance import get_status
+from client.api.numbers import issue_tracking_numbers, next_tracking_number, verify_tracking_number
+from client.models import Batch, CountryCode, Problem
+
+shipment = dict(
+    origin_country_id=CountryCode.MY,
+    destination_country_id=CountryCode.ID,
+    weight="1.234",
+    created_at=datetime.datetime.fromisoformat("2024-01-01T12:00:00+08:00"),
+    customer_id=uuid.UUID("de619854-b59b-425e-9db4-943979e1bd49"),
+    customer_name="RedBox Logistics",
+    customer_slug="redbox-logistics",
+)
+with Client(base_url=sys.argv[1], raise_on_unexpected_status=True) as client:
+    number = next_tracking_number.sync(client=client, **shipment)
+    assert number.created_at.utcoffset() == datetime.timedelta(hours=8), number
+    found = verify_tracking_number.sync(number.tracking_number, client=client)
+    assert found.status == "issued", found
+    batch = issue_tracking_numbers.sync(
+        client=client, body=Batch(count=3, **shipment), idempotency_key="labels"
+    )
+    assert batch.count == len(batch.tracking_numbers) == 3, batch
+    refused = next_tracking_number.sync(client=client, **{**shipment, "weight": "0"})
+    assert isinstance(refused, Problem) and refused.errors[0].parameter == "weight", refused
+    assert get_status.sync(client=client).series[0].name == "default"
+    print(number.tracking_number)
+"""
+
+
+@pytest.fixture
+def client_folder(tmp_path: Path) -> Path:
+    """Holds a package `client`, generated from the document."""
+    (tmp_path / "openapi.json").write_text(json.dumps(document(keys=False)))
+    (tmp_path / "config.yml").write_text("post_hooks: []\n")
+    command = Path(sys.executable).with_name("openapi-python-client")
+    options = ["--path=openapi.json", "--config=config.yml", "--meta=none", "--output-path=client"]
+    done = subprocess.run(
+        [str(command), "generate", "--fail-on-warning", *options],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+    return tmp_path
+
+
+def test_a_generated_client_gets_numbers(migrated_sqlite_url: str, client_folder: Path) -> None:
+    with Instance({"DATABASE_URL": migrated_sqlite_url}) as instance:
+        done = subprocess.run(
+            [sys.executable, "-c", CLIENT, instance.url],
+            cwd=client_folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert 0 == done.returncode, done.stderr
+    assert re.fullmatch("MYID[0-9A-Z]{12}", done.stdout.strip())
+
+
+def test_the_examples_of_the_document_are_what_the_contract_shows() -> None:
+    operation = document(keys=False)["paths"]["/api/next-tracking-number/"]["get"]
+    names = [parameter["name"] for parameter in operation["parameters"] if parameter["required"]]
+
+    assert list(PARAMETERS) == names

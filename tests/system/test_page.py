@@ -1,0 +1,274 @@
+"""The page for people, in a real Chromium: what a person does, and what a browser finds wrong.
+
+`watched` fails a test whose page had an error, broke its policy or asked another host.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.support.commands import flask
+from tests.support.instance import Instance
+from tests.system.conftest import DESK, PHONE, OpenPage
+from tracking_service.numbering.iso7064 import check_character
+
+NUMBER = re.compile(r"^MYID[0-9A-Z]{12}$")
+# What is checked of WCAG 2.2, level AA: the rules that a program can judge.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def ask(page: Page) -> str:
+    """Ask for a number with the form as it stands, and return what is shown."""
+    page.get_by_role("button", name="Get a number").click()
+    shown = page.locator("#asked .number")
+    expect(shown).to_have_text(NUMBER)
+    return shown.inner_text()
+
+
+def check(page: Page, number: str) -> None:
+    page.get_by_label("Tracking number", exact=True).fill(number)
+    page.get_by_role("button", name="Check", exact=True).click()
+
+
+def mistyped(number: str) -> str:
+    """The number with its last body character changed."""
+    return number[:14] + ("7" if number[14] != "7" else "8") + number[15:]
+
+
+def test_a_number_is_asked_for_and_checked(watched: OpenPage) -> None:
+    page = watched().open()
+    number = ask(page)
+    check(page, number)
+
+    expect(page.locator("#checked strong")).to_have_text("Issued")
+    expect(page.locator("#checked")).to_contain_text(f"{number}, series default, from MY to ID")
+
+
+def test_the_curl_line_is_the_request(watched: OpenPage) -> None:
+    page = watched().open()
+    page.get_by_label("Customer", exact=True).fill("O'Hara & Söhne $HOME `id`")
+    line = page.locator("#curl").inner_text()
+    done = subprocess.run(
+        [*shlex.split(line), "--silent", "--show-error", "--noproxy", "*"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert '{"tracking_number": "MYID' == done.stdout[:25], line + done.stdout + done.stderr
+
+
+def test_the_curl_line_can_be_copied(watched: OpenPage) -> None:
+    page = watched().open()
+    page.get_by_role("button", name="Copy the curl line").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+
+    assert page.locator("#curl").inner_text() == page.evaluate("navigator.clipboard.readText()")
+
+
+def test_every_fault_is_told_beside_its_field(watched: OpenPage) -> None:
+    page = watched(expected=("/api/next-tracking-number/",)).open()
+    page.get_by_label("From").fill("XX")
+    page.get_by_label("Weight, kg").fill("-1")
+    page.get_by_role("button", name="Get a number").click()
+
+    expect(page.locator("#fault-origin_country_id")).to_contain_text("ISO 3166-1")
+    expect(page.locator("#fault-weight")).to_contain_text("kilograms")
+    expect(page.get_by_label("From")).to_be_focused()
+    expect(page.get_by_label("From")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("To", exact=True)).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_mended_request_has_its_number(watched: OpenPage) -> None:
+    page = watched(expected=("/api/next-tracking-number/",)).open()
+    page.get_by_label("Weight, kg").fill("0")
+    page.get_by_role("button", name="Get a number").click()
+    expect(page.locator(".fault")).to_have_count(1)
+    page.get_by_label("Weight, kg").fill("0.5")
+    ask(page)
+
+    expect(page.locator(".fault")).to_have_count(0)
+
+
+def test_a_typing_error_is_explained(watched: OpenPage) -> None:
+    page = watched(expected=("/api/tracking-numbers/",)).open()
+    check(page, mistyped(ask(page)))
+
+    expect(page.locator("#checked strong")).to_have_text("A typing error, it seems")
+    expect(page.locator("#checked")).to_contain_text("swapping two neighbours")
+
+
+@pytest.mark.parametrize(
+    "number, title",
+    [
+        ("hello", "Not a tracking number"),
+        ("MYID/../../healthz", "Not a tracking number"),
+        ("<img src=x onerror=alert(1)>", "Not a tracking number"),
+        ("MYIDAAAAAAAAAAA0", "Wrong check character"),
+        ("   ", "Nothing to check"),
+    ],
+)
+def test_what_is_no_number_is_explained(watched: OpenPage, number: str, title: str) -> None:
+    page = watched(expected=("/api/tracking-numbers/",)).open()
+    check(page, number)
+
+    expect(page.locator("#checked strong")).to_have_text(title)
+    expect(page.locator("img")).to_have_count(0)
+
+
+def test_an_invented_number_is_unknown(watched: OpenPage) -> None:
+    page = watched(expected=("/api/tracking-numbers/",)).open()
+    check(page, "MYIDAAAAAAAAAAA" + check_character("MYIDAAAAAAAAAAA"))
+
+    expect(page.locator("#checked strong")).to_have_text("Unknown number")
+
+
+def test_a_number_of_another_instance_is_reserved(
+    migrated_sqlite_url: str, watched: OpenPage
+) -> None:
+    env = {"DATABASE_URL": migrated_sqlite_url}
+    one = watched()
+    with Instance(env) as one.instance, Instance(env) as other:
+        page = one.open()
+        check(page, other.number())
+
+        expect(page.locator("#checked strong")).to_have_text("Reserved")
+
+
+def test_what_the_instance_holds_is_live(migrated_sqlite_url: str, watched: OpenPage) -> None:
+    one = watched()
+    with Instance({"DATABASE_URL": migrated_sqlite_url}) as one.instance:
+        page = one.open()
+        rows = page.locator("#series-rows tr")
+        expect(rows.first).to_contain_text("10,000")
+        expect(page.locator("#lease-rows tr").first).to_contain_text("0 – 9,999")
+        expect(page.locator("#ready")).to_have_text("Ready")
+        one.instance.number()
+
+        expect(rows.first).to_contain_text("1 – 9,999")
+
+
+def test_an_instance_that_is_gone_is_told(migrated_sqlite_url: str, watched: OpenPage) -> None:
+    one = watched(expected=("/api/status",))
+    with Instance({"DATABASE_URL": migrated_sqlite_url}) as one.instance:
+        page = one.open()
+        expect(page.locator("#ready")).to_have_text("Ready")
+        one.instance.kill()
+
+        expect(page.locator("#ready")).to_have_text("No answer")
+
+
+def test_it_can_be_used_by_keyboard_alone(watched: OpenPage) -> None:
+    page = watched().open()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the form")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#ask")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("From")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#asked .number")).to_have_text(NUMBER)
+    reached = []
+    for _ in range(16):
+        page.keyboard.press("Tab")
+        name: str = page.evaluate("document.activeElement.textContent.trim()")
+        reached.append(name)
+        if name == "Check it":
+            break
+    page.keyboard.press("Enter")
+
+    assert "Get a number" in reached
+    expect(page.locator("#checked strong")).to_have_text("Issued")
+    expect(page.get_by_label("Tracking number", exact=True)).to_be_focused()
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_nothing_is_wider_than_the_screen(
+    watched: OpenPage, size: tuple[int, int], path: str
+) -> None:
+    page = watched(size=size).open(path)
+    if path == "/":
+        ask(page)
+        expect(page.locator("#lease-rows time")).to_have_count(1)
+    else:
+        expect(page.locator(".opblock")).to_have_count(8)
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+
+    assert width <= size[0]
+
+
+def test_the_colours_follow_the_reader(watched: OpenPage) -> None:
+    def ground(dark: bool) -> int:
+        page = watched(dark=dark).open()
+        color: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", color)))
+
+    assert ground(dark=True) < 3 * 64
+    assert ground(dark=False) > 3 * 192
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing(watched: OpenPage, size: tuple[int, int], dark: bool) -> None:
+    """Contrast, labels, landmarks, roles: https://github.com/dequelabs/axe-core."""
+    page = watched(size=size, dark=dark, expected=("/api/",)).open()
+    check(page, mistyped(ask(page)))
+    expect(page.locator("#checked strong")).to_be_visible()
+    page.get_by_label("From").fill("XX")
+    page.get_by_role("button", name="Get a number").click()
+    expect(page.locator(".fault")).to_have_count(1)
+    expect(page.locator("#lease-rows time")).to_have_count(1)
+    results = Axe().run(page, options=RULES)
+
+    assert 0 == results.violations_count, results.generate_report()
+
+
+def test_the_documentation_can_be_read_and_tried(watched: OpenPage) -> None:
+    page = watched().open("/docs")
+    page.locator("#operations-instance-getHealth .opblock-summary-control").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+
+    expect(page.locator("#operations-instance-getHealth .live-responses-table")).to_contain_text(
+        '"status": "ok"'
+    )
+
+
+def test_with_a_key_the_page_does_the_same(migrated_sqlite_url: str, watched: OpenPage) -> None:
+    env = {"DATABASE_URL": migrated_sqlite_url, "TRACKING_AUTH": "required"}
+    scopes = [f"--scope={scope}" for scope in ("issue", "verify", "operate")]
+    made = flask("keys", "create", "page", *scopes, env=env)
+    token = re.search(r"tn_[A-Za-z0-9_-]{43}", made.stdout)
+    assert token, made.stderr
+    one = watched(expected=("/api/",))
+    with Instance(env) as one.instance:
+        page = one.open()
+        page.get_by_label("Token").fill(token[0])
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#key")).to_be_hidden()
+        check(page, ask(page))
+
+        expect(page.locator("#checked strong")).to_have_text("Issued")
+        expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $TOKEN"')
+
+
+def test_what_breaks_the_policy_would_be_found(watched: OpenPage) -> None:
+    one = watched()
+    page = one.open()
+    page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://192.0.2.1/a'}))")
+    page.evaluate("document.body.setAttribute('onclick', 'alert(1)')")
+    page.wait_for_function("document.images.length === 1")
+    page.evaluate("told('asked for')")
+    found = " ".join(one.faults)
+    one.faults.clear()
+
+    assert "policy: img-src http://192.0.2.1/a" in found
+    assert "policy: script-src-attr" in found
+    assert "asked for" in found

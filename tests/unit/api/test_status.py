@@ -1,0 +1,105 @@
+"""The fleet's last leases: read seldom, never twice at once, and old rather than waited for."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from tracking_service.api import status
+from tracking_service.api.status import LatestLeases
+from tracking_service.errors import StoreUnavailableError
+from tracking_service.store.lookup import LeasedBlock
+
+
+def lease(number: int) -> LeasedBlock:
+    leased_at = datetime(2026, 11, 24, tzinfo=UTC)
+    start = number * 10_000
+    return LeasedBlock(
+        number, "default", start, start + 10_000, "leased", "host:1:a", leased_at, None
+    )
+
+
+class Source:
+    """Gives one more lease each time, or fails."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.failing = False
+        self.held = threading.Event()
+        self.held.set()
+        self.begun = threading.Event()
+
+    def latest(self, *, limit: int) -> list[LeasedBlock]:
+        self.reads += 1
+        self.begun.set()
+        assert self.held.wait(10)
+        if self.failing:
+            raise StoreUnavailableError
+        return [lease(number) for number in range(self.reads)][:limit]
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock: its one element."""
+    clock = [100.0]
+    monkeypatch.setattr("tracking_service.api.status.time.monotonic", lambda: clock[0])
+    return clock
+
+
+def test_many_who_ask_cost_one_read(source: Source, now: list[float]) -> None:
+    latest = LatestLeases(source)
+    first = latest.read("up")
+    for _ in range(10):
+        assert first == latest.read("up")
+    now[0] += status.FRESH_SECONDS
+
+    assert first != latest.read("up")
+    assert 2 == source.reads
+
+
+def test_a_database_that_is_away_is_not_asked(source: Source, now: list[float]) -> None:
+    latest = LatestLeases(source)
+    before = latest.read("up")
+    now[0] += 60
+
+    assert before == latest.read("away")
+    assert 1 == source.reads
+
+
+def test_a_failure_leaves_what_was_known(source: Source, now: list[float]) -> None:
+    latest = LatestLeases(source)
+    before = latest.read("up")
+    now[0] += 60
+    source.failing = True
+
+    assert before == latest.read("up")
+    assert 2 == source.reads
+
+
+def test_nothing_is_known_before_the_first_read(source: Source) -> None:
+    assert ((), None) == LatestLeases(source).read("away")
+
+
+def test_nobody_waits_for_another_who_reads(source: Source, now: list[float]) -> None:
+    latest = LatestLeases(source)
+    before = latest.read("up")
+    now[0] += 60
+    source.held.clear()
+    source.begun.clear()
+    reader = threading.Thread(target=latest.read, args=("up",))
+    reader.start()
+    try:
+        assert source.begun.wait(10)
+        assert before == latest.read("up")
+    finally:
+        source.held.set()
+        reader.join(10)
+
+    assert 2 == source.reads

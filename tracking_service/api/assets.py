@@ -1,0 +1,76 @@
+"""The files of the pages: where they lie, what version they are, under which headers they go out.
+
+Content-Security-Policy: https://www.w3.org/TR/CSP3/
+"""
+
+import hashlib
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+PAGES = Path(__file__).parent / "pages"
+
+OURS = {
+    "page.css": "text/css; charset=utf-8",
+    "ask.js": "text/javascript; charset=utf-8",
+    "check.js": "text/javascript; charset=utf-8",
+    "common.js": "text/javascript; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "status.js": "text/javascript; charset=utf-8",
+    "docs.css": "text/css; charset=utf-8",
+    "docs.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+SWAGGER_UI = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+}
+TYPES = OURS | SWAGGER_UI
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# Swagger UI's style sheet has its icons in itself.
+DOCS_POLICY = POLICY.replace("img-src 'self'", "img-src 'self' data:")
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+KEEP = "public, max-age=31536000, immutable"
+ASK_AGAIN = "no-cache"
+
+
+@cache
+def asset(name: str) -> bytes:
+    """The contents of one of `TYPES`."""
+    folder = _swagger_ui() if name in SWAGGER_UI else PAGES
+    return (folder / name).read_bytes()
+
+
+@cache
+def version() -> str:
+    """Changes whenever an asset does, so that each may be kept for ever under its address."""
+    digest = hashlib.sha256()
+    for name in sorted(TYPES):
+        digest.update(hashlib.sha256(asset(name)).digest())
+    return digest.hexdigest()[:12]
+
+
+@lru_cache(maxsize=8)
+def page(name: str, root: str) -> bytes:
+    """A page's HTML; `root` is the path that the app is mounted at, "" for the host's own."""
+    html = (PAGES / name).read_text(encoding="utf-8")
+    return html.replace("{root}", root).replace("{version}", version()).encode()
+
+
+def _swagger_ui() -> Path:
+    """Where the package with Swagger UI keeps it. Found, not imported: only its files are used."""
+    spec = find_spec("flask_swagger_ui")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package flask-swagger-ui is not installed")
+    return Path(spec.origin).parent / "dist"

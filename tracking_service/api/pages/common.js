@@ -1,0 +1,85 @@
+// What the parts of the page share. What comes from outside is put on the page as text, never as HTML.
+
+export const ROOT = document.documentElement.dataset.root;
+const REQUEST_MS = 10000;
+
+export const byId = (id) => document.getElementById(id);
+export const figures = new Intl.NumberFormat("en-GB");
+
+export function element(tag, text, className) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+let token = "";
+
+export function keyIsUsed() {
+  return token !== "";
+}
+
+export function useKey(text) {
+  token = text;
+}
+
+// An answer of the API: its status, 0 where there was none, and its body.
+export async function ask(path) {
+  try {
+    const answer = await fetch(ROOT + path, {
+      cache: "no-store",
+      headers: token ? { Authorization: `Bearer ${token}` } : {},
+      signal: AbortSignal.timeout(REQUEST_MS),
+    });
+    if (answer.status === 401) byId("key").hidden = false;
+    return { status: answer.status, body: await answer.json() };
+  } catch {
+    return { status: 0, body: {} };
+  }
+}
+
+export function tell(where, kind, title, ...lines) {
+  where.className = `answer ${kind}`;
+  where.replaceChildren(element("strong", title));
+  for (const line of lines) {
+    if (line) where.append(typeof line === "string" ? element("p", line) : line);
+  }
+  where.hidden = false;
+}
+
+export async function copy(text, button) {
+  let done = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    done = false;
+  }
+  const before = button.firstChild.nodeValue;
+  button.firstChild.nodeValue = done ? "Copied" : "Not copied";
+  button.setAttribute("aria-disabled", "true");
+  setTimeout(() => {
+    button.firstChild.nodeValue = before;
+    button.removeAttribute("aria-disabled");
+  }, 1500);
+}
+
+// One request at a time: a second click must not spend a second number.
+export async function once(form, work) {
+  const button = form.querySelector("button[type=submit]");
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await work();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+export function ago(moment) {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(moment)) / 1000));
+  if (seconds < 2) return "just now";
+  if (seconds < 120) return `${seconds} s ago`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86400)} days ago`;
+}

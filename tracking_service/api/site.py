@@ -1,0 +1,73 @@
+"""The routes for people, and for programs that want to know the API: pages, assets, OpenAPI.
+
+What they need is read and built when it is first asked for; none of it is on a number's way.
+"""
+
+import json
+from html import escape
+
+from flask import Blueprint, Response, abort, request
+
+from tracking_service.api import assets
+from tracking_service.api.answers import JSON_HEADERS
+from tracking_service.api.context import current_tracking
+from tracking_service.api.routes import get
+from tracking_service.api.status import status_body
+
+blueprint = Blueprint("site", __name__)
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """The page for people."""
+    return _page("index.html", assets.POLICY)
+
+
+@get(blueprint, "/docs")
+def docs() -> Response:
+    """The OpenAPI document, to be read and tried."""
+    return _page("docs.html", assets.DOCS_POLICY)
+
+
+@blueprint.get("/assets/<version>/<name>")
+def asset(version: str, name: str) -> Response:
+    """A file of a page. An address with another version has what there is now, not to be kept."""
+    if name not in assets.TYPES:
+        abort(404)
+    response = Response(assets.asset(name), headers=assets.HEADERS)
+    response.headers["Content-Type"] = assets.TYPES[name]
+    kept = version == assets.version()
+    response.headers["Cache-Control"] = assets.KEEP if kept else assets.ASK_AGAIN
+    return response
+
+
+@get(blueprint, "/openapi.json")
+def openapi() -> Response:
+    """The OpenAPI document."""
+    from tracking_service.api.openapi.document import document_bytes
+
+    body = document_bytes(keys=current_tracking().keys_needed)
+    return _revalidated(Response(body, content_type="application/json"))
+
+
+@get(blueprint, "/api/status")
+def status() -> Response:
+    """What this instance holds, and the fleet's last leases."""
+    tracking = current_tracking()
+    body = status_body(tracking.issuer, tracking.leases)
+    return Response(json.dumps(body, allow_nan=False), headers=dict(JSON_HEADERS))
+
+
+def _page(name: str, policy: str) -> Response:
+    html = assets.page(name, escape(request.root_path.rstrip("/")))
+    response = Response(html, headers=assets.HEADERS, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
+    return _revalidated(response)
+
+
+def _revalidated(response: Response) -> Response:
+    """May be kept, and is asked for again each time: a new version shows at once."""
+    response.headers["Cache-Control"] = assets.ASK_AGAIN
+    response.add_etag()
+    response.make_conditional(request)
+    return response
