@@ -4,11 +4,16 @@ from pathlib import Path
 
 from flask import Flask
 from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracking_service.allocation import Witness
-from tracking_service.api import problems, routes
+from tracking_service.api import guard, problems, routes, site
 from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.api.hot_path import HotPath
+from tracking_service.api.instance_state import instance_state
+from tracking_service.api.status import LatestLeases
+from tracking_service.api.watch import Watch
+from tracking_service.auth import Keyring
 from tracking_service.batches import Batches
 from tracking_service.cli import register_commands
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
@@ -18,6 +23,7 @@ from tracking_service.store.batches import SqlBatchRecords
 from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.catalogue import Catalogue
 from tracking_service.store.database import db, engine_options, lease_engine, prepare
+from tracking_service.store.keys import SqlKeys
 from tracking_service.store.lookup import BlockLookup
 from tracking_service.store.urls import database_url
 from tracking_service.telemetry.logs import configure_logging
@@ -37,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     the issuing core, then what shows it to the world.
     """
     settings = settings or Settings.from_environment()
-    configure_logging()
+    configure_logging(settings.log_format)
     app = Flask(__name__, instance_path=str(ROOT / "instance"), static_folder=None)
 
     url = database_url(settings.database_url)
@@ -51,42 +57,70 @@ def create_app(settings: Settings | None = None) -> Flask:
     prepare(engine, settings)
     leases = lease_engine(engine, settings)
 
-    def drop_connections() -> None:
+    def after_fork() -> None:
         # The sockets are the parent's: they are left open, and only forgotten.
         engine.dispose(close=False)
         leases.dispose(close=False)
+        metrics.forget()
 
     def dispose() -> None:
+        if keyring is not None:
+            keyring.close()
         engine.dispose()
         leases.dispose()
 
     def store_for(instance: str) -> SqlBlockStore:
         return SqlBlockStore(leases, instance=instance)
 
-    metrics = Metrics()
+    state_dir = _state_dir(settings, engine.url.database, app.instance_path)
+    metrics = Metrics(state_dir / "metrics")
+    witness = Witness(state_dir)
     catalogue = Catalogue(engine)
     blocks = BlockLookup(engine)
     issuer = Issuer(
         store_for,
         catalogue,
-        Witness(_state_dir(settings, engine.url.database, app.instance_path)),
+        witness,
         reserve_seconds=settings.reserve_seconds,
         wait_seconds=settings.wait_seconds,
         waiting_requests=settings.waiting_requests,
         observer=metrics,
-        after_fork=drop_connections,
+        after_fork=after_fork,
     )
+    metrics.watch(lambda: instance_state(issuer))
     batches = Batches(issuer, SqlBatchRecords(engine), keep_seconds=settings.batch_keep_seconds)
+    keys = SqlKeys(engine)
+    keyring = Keyring(keys) if settings.auth == "required" else None
     verifier = Verifier(issuer.spaces, blocks, issuer.has_spent)
-    app.extensions[EXTENSION] = Tracking(issuer, batches, verifier, metrics)
+    app.extensions[EXTENSION] = Tracking(
+        issuer, batches, verifier, metrics, LatestLeases(blocks), keyring is not None
+    )
     app.extensions[CLI_EXTENSION] = Backstage(
-        settings, engine, catalogue, blocks, store_for, issuer, verifier, dispose
+        settings,
+        engine,
+        catalogue,
+        blocks,
+        store_for,
+        issuer,
+        verifier,
+        witness,
+        dispose,
+        keys,
+        keyring,
     )
 
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(site.blueprint)
+    guard.register(app, keyring)
     problems.register(app)
     register_commands(app)
-    app.wsgi_app = HotPath(app.wsgi_app, issuer)  # type: ignore[method-assign]
+    app.wsgi_app = Watch(  # type: ignore[method-assign]
+        HotPath(app.wsgi_app, issuer, keyring), metrics, access_log=settings.access_log
+    )
+    if hops := settings.trusted_hops:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=0
+        )
     return app
 
 

@@ -18,7 +18,10 @@ from tracking_service.errors import SettingsError
 PREFIX = "TRACKING_"
 
 
-def _setting(env: str, default: Any, help: str, **bounds: float) -> Any:
+_SWITCH = {"on": True, "1": True, "off": False, "0": False}
+
+
+def _setting(env: str, default: Any, help: str, **bounds: Any) -> Any:
     return field(
         default=default, repr=env != "DATABASE_URL", metadata={"env": env, "help": help, **bounds}
     )
@@ -86,6 +89,30 @@ class Settings:
         "folder of the witness file; by default beside the SQLite file, else instance/",
     )
 
+    log_format: str = _setting(
+        "TRACKING_LOG_FORMAT",
+        "text",
+        "how log lines are written: `text` for people, `json` for machines",
+        choices=("text", "json"),
+    )
+    access_log: bool = _setting(
+        "TRACKING_ACCESS_LOG", False, "whether each request has a log line: `on` or `off`"
+    )
+
+    auth: str = _setting(
+        "TRACKING_AUTH",
+        "off",
+        "`required`: only callers with a key (`flask keys`) are answered; `off`: everybody is",
+        choices=("off", "required"),
+    )
+    trusted_hops: int = _setting(
+        "TRACKING_TRUSTED_HOPS",
+        0,
+        "proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed",
+        least=0,
+        most=10,
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read `environment` (default: the process's own).
@@ -109,9 +136,17 @@ class Settings:
 
 
 def parse(setting: Field[Any], text: str) -> Any:
-    """Turn one variable's text into its field's type, within its range; else SettingsError."""
+    """Turn one variable's text into its field's type, within its range or one of its choices.
+
+    Raises SettingsError.
+    """
     env = setting.metadata["env"]
     kind: type[Any] = type(setting.default)
+    choices = setting.metadata.get("choices") or (_SWITCH if kind is bool else ())
+    if choices and text not in choices:
+        raise SettingsError(f"{env} must be one of {', '.join(choices)}, not {text!r}")
+    if kind is bool:
+        return _SWITCH[text]
     if kind is str:
         return text
     try:

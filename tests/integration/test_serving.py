@@ -493,9 +493,9 @@ MALFORMED = {
     "a length that is no number": (b"POST / HTTP/1.1\r\nContent-Length: secret\r\n\r\n", 400),
     "a header too large": (b"GET / HTTP/1.1\r\nX: " + b"secret" * 3000 + b"\r\n\r\n", 431),
     "a target too large": (b"GET /" + b"secret" * 3000 + b" HTTP/1.1\r\n\r\n", 431),
-    "a body too large": (b"POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n", 413),
+    "a body too large": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n", 413),
     "an unknown coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: secret\r\n\r\n", 501),
-    "an application that fails": (b"GET /fail HTTP/1.1\r\n\r\n", 500),
+    "an application that fails": (b"GET /fail HTTP/1.1\r\nHost: a\r\n\r\n", 500),
 }
 
 
@@ -523,7 +523,8 @@ def test_the_refusal_of_a_body_arrives_while_the_body_is_still_being_sent(start:
     """A socket closed at once would answer the rest of the body with a reset, and lose it."""
     with start().connect() as connection:
         body = PIECE * PIECES
-        connection.sock.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body))
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+        connection.sock.sendall(head)
         connection.sock.sendall(body)
 
         assert connection.reply().status == 413

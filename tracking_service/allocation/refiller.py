@@ -156,7 +156,6 @@ class Refiller:
             try:
                 if self._look_after_supplies(now):
                     self._succeeded(now)
-                self._observer.looked_after()
             except TrackingServiceError as error:
                 self._failed(error)
             except Exception as error:  # a thread that died of a fault would starve the instance
@@ -164,7 +163,15 @@ class Refiller:
                 self._failed(error)
             finally:
                 self._attempt_began = None
+            self._tell_of_round()
         self._finish()
+
+    def _tell_of_round(self) -> None:
+        """Also of one that failed: the observer is to learn that the database is away."""
+        try:
+            self._observer.looked_after()
+        except Exception:  # as above: telling is not worth an instance
+            log.exception("the observer of the refiller failed")
 
     def _await_work(self) -> bool:
         """Sleep until there is something to do; return False where the thread is to end."""

@@ -11,17 +11,32 @@ from tracking_service.api.schemas import read_query
 from tracking_service.api.timestamps import written_moment
 
 if TYPE_CHECKING:
+    from tracking_service.auth import Key
     from tracking_service.issuing import Issuer
 
-JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+# Data, not a page: a browser that is led here is to guess no other type, to load and frame nothing,
+# and to lend it to no other site. https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html
+CAUTION_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+JSON_HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    *CAUTION_HEADERS,
+)
 
 
-def issue_from_query(query_string: bytes, issuer: "Issuer") -> bytes:
+def issue_from_query(query_string: bytes, issuer: "Issuer", caller: "Key | None" = None) -> bytes:
     """Issue one number for the request in `query_string` and return the JSON body of its answer.
 
-    Raises ValidationError with every fault of the request, and what `Issuer.issue` raises.
+    Raises ValidationError with every fault of the request, ForeignSeriesError where the caller's
+    key is for other series, and what `Issuer.issue` raises.
     """
     request = read_query(query_string)
+    if caller is not None:
+        caller.check_series(request.series)
     number = issuer.issue(request.shipment, request.series)
     # The moment of issue is taken after it: the issue may have waited for a lease.
     moment = written_moment(int(time()), request.offset)
@@ -29,7 +44,9 @@ def issue_from_query(query_string: bytes, issuer: "Issuer") -> bytes:
     return f'{{"tracking_number": "{number}", "created_at": "{moment}"}}'.encode("ascii")
 
 
-def check_query(query_string: bytes, issuer: "Issuer") -> None:
+def check_query(query_string: bytes, issuer: "Issuer", caller: "Key | None" = None) -> None:
     """Raise what `issue_from_query` would of this request, and spend no serial."""
     request = read_query(query_string)
+    if caller is not None:
+        caller.check_series(request.series)
     issuer.check(request.shipment, request.series)

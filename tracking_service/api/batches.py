@@ -21,7 +21,7 @@ from tracking_service.batches import Batch, framed
 
 COUNT_MOST = 100_000
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Weight(Text):
@@ -35,7 +35,10 @@ class Weight(Text):
 
 
 class Count(fields.Integer):
-    """How many numbers: a JSON integer. A text, a fraction or a truth value is none."""
+    """How many numbers: a JSON integer. A text, a fraction or a truth value is none; 3.0 is one.
+
+    https://json-schema.org/draft/2020-12/json-schema-core#section-4.2.2
+    """
 
     def __init__(self) -> None:
         message = f"must be a whole number from 1 to {COUNT_MOST}"
@@ -47,6 +50,9 @@ class Count(fields.Integer):
         )
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        # Compared before it is converted: 1E+999999999 is an integer of a billion digits.
+        if isinstance(value, Decimal) and 1 <= value <= COUNT_MOST and value == int(value):
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.make_error("invalid")
         return super()._deserialize(value, *args, **kwargs)
@@ -84,8 +90,10 @@ def read_body(body: bytes) -> BatchRequest:
         raise ValidationError({"": ["the body must be a JSON object"]})
     loaded = _SCHEMA.load(data)
     known = {name: str(data[name]) for name in _SCHEMA.load_fields if name in data}
-    # A series that is not named is the default one: the same request.
-    canonical = json.dumps(known | {"series": loaded["series"]}, sort_keys=True)
+    # A series that is not named is the default one, and 3.0 is 3: the same request.
+    canonical = json.dumps(
+        known | {"series": loaded["series"], "count": loaded["count"]}, sort_keys=True
+    )
     fingerprint = hashlib.sha256(canonical.encode("utf-8")).hexdigest()
     return BatchRequest(as_request(loaded), loaded["count"], fingerprint)
 
@@ -100,7 +108,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def read_key(key: str | None) -> str | None:
     """The idempotency key, if there is one. Raises ValidationError where it is none."""
-    if key is not None and _KEY.fullmatch(key) is None:
+    if key is not None and KEY.fullmatch(key) is None:
         raise ValidationError(
             {"Idempotency-Key": ["must be 1 to 255 printable ASCII characters without spaces"]}
         )

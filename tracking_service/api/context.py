@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 if TYPE_CHECKING:
+    from tracking_service.api.status import LatestLeases
     from tracking_service.batches import Batches
     from tracking_service.issuing import Issuer
     from tracking_service.telemetry.metrics import Metrics
@@ -22,6 +23,8 @@ class Tracking:
     batches: "Batches"
     verifier: "Verifier"
     metrics: "Metrics"
+    leases: "LatestLeases"
+    keys_needed: bool = False
 
 
 def current_tracking() -> Tracking:

@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from tracking_service.api.access import admit, refuse_prefetch
 from tracking_service.api.answers import JSON_HEADERS, issue_from_query
+from tracking_service.api.watch import ROUTE
+from tracking_service.auth import Scope
 
 if TYPE_CHECKING:
+    from tracking_service.auth import Keyring
     from tracking_service.issuing import Issuer
 
 PATH = "/api/next-tracking-number"
@@ -23,23 +27,30 @@ FAULT = "tracking.fault"
 
 
 class HotPath:
-    """WSGI middleware around the Flask app."""
+    """WSGI middleware around the Flask app. Without a keyring everybody may ask."""
 
-    def __init__(self, application: WSGIApplication, issuer: "Issuer") -> None:
+    def __init__(
+        self, application: WSGIApplication, issuer: "Issuer", keyring: "Keyring | None" = None
+    ) -> None:
         self._application = application
         self._issuer = issuer
+        self._keyring = keyring
         self._paths = frozenset((PATH, f"{PATH}/"))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a valid request for one number; pass on whatever else comes."""
         if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] in self._paths:
             query: Any = environ.get("QUERY_STRING", "")
+            keyring = self._keyring
             try:
+                caller = None if keyring is None else admit(environ, keyring, Scope.ISSUE)
+                refuse_prefetch(environ)
                 # WSGI's strings hold bytes, a character each.
-                body = issue_from_query(query.encode("latin-1"), self._issuer)
+                body = issue_from_query(query.encode("latin-1"), self._issuer, caller)
             except Exception as fault:  # noqa: BLE001 - the route raises it again
                 environ[FAULT] = fault
             else:
+                environ[ROUTE] = PATH
                 start_response("200 OK", [*JSON_HEADERS, ("Content-Length", str(len(body)))])
                 return (body,)
         return self._application(environ, start_response)

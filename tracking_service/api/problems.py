@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -36,6 +36,8 @@ class Kind:
     title: str
     detail: str | None = None
     retry_after: int | None = None
+    challenge: str | None = None
+    """How to ask instead, for WWW-Authenticate (RFC 6750, section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Problem:
 
 INVALID_REQUEST = Kind(400, "invalid-request", "The request is not valid")
 NOT_READY = Kind(503, "not-ready", "This instance cannot issue numbers now", retry_after=1)
+
+_BEARER = 'Bearer realm="tracking-service"'
+_FORBIDDEN = f'{_BEARER}, error="insufficient_scope"'
 
 # Looked up along an error's class and its bases: the nearest counts. What is not here is a 500.
 # Errors of the store and of the reserve get a text of their own, so that no host, no address and
@@ -96,6 +101,33 @@ KINDS: dict[type[Exception], Kind] = {
         "This instance gives no more numbers; try again, another one may answer.",
         retry_after=1,
     ),
+    errors.SpeculativeRequestError: Kind(403, "prefetch", "No number is issued to a prefetch"),
+    errors.MissingTokenError: Kind(
+        401,
+        "token-missing",
+        "A token is needed",
+        "Send a token as `Authorization: Bearer …`.",
+        challenge=_BEARER,
+    ),
+    errors.InvalidTokenError: Kind(
+        401,
+        "token-invalid",
+        "The token is not valid",
+        challenge=f'{_BEARER}, error="invalid_token"',
+    ),
+    errors.MissingScopeError: Kind(
+        403, "scope-missing", "The key is not for this", challenge=_FORBIDDEN
+    ),
+    errors.ForeignSeriesError: Kind(
+        403, "foreign-series", "The key is for other series", challenge=_FORBIDDEN
+    ),
+    errors.KeysUnavailableError: Kind(
+        503,
+        "keys-unavailable",
+        "The token cannot be looked up now",
+        "This token is not known here and cannot be looked up now; try again.",
+        retry_after=1,
+    ),
     errors.StoreUnavailableError: Kind(
         503,
         "database-unavailable",
@@ -124,25 +156,30 @@ def problem_of(error: Exception) -> Problem:
     return _http_problem(InternalServerError())
 
 
-def respond(problem: Problem) -> Response:
-    """Render a problem."""
-    body = {
+def body_of(problem: Problem) -> dict[str, Any]:
+    """The body of the answer."""
+    return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         **problem.members,
     }
+
+
+def respond(problem: Problem) -> Response:
+    """Render a problem."""
     headers = [*problem.headers, ("Cache-Control", "no-store")]
-    return Response(
-        json.dumps(body, allow_nan=False), problem.status, headers, content_type=CONTENT_TYPE
-    )
+    body = json.dumps(body_of(problem), allow_nan=False)
+    return Response(body, problem.status, headers, content_type=CONTENT_TYPE)
 
 
 def problem_of_kind(kind: Kind, detail: str, **members: Any) -> Problem:
     """Return a problem of a kind that stands for no error class, or with a detail of its own."""
     retry_after = kind.retry_after
     headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
+    if kind.challenge is not None:
+        headers = (*headers, ("WWW-Authenticate", kind.challenge))
     return Problem(kind.status, f"/problems/{kind.slug}", kind.title, detail, members, headers)
 
 
@@ -150,9 +187,8 @@ def _handle(error: Exception) -> Response:
     problem = problem_of(error)
     # An HTTPException of 500 is either meant, or Flask has logged its cause already.
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
-        _logger.error(
-            "unexpected error while answering %s %r", request.method, request.path, exc_info=error
-        )
+        # Not the path: it is the caller's, and may hold anything.
+        _logger.error("unexpected error while answering", exc_info=error)
     return respond(problem)
 
 
@@ -171,6 +207,7 @@ def _http_problem(error: HTTPException) -> Problem:
 def _known_problem(error: Exception, kind: Kind) -> Problem:
     detail = kind.detail or str(error)
     faults: list[tuple[str, str]] = []
+    members: dict[str, Any] = {}
     match error:
         case ValidationError():
             faults = [
@@ -183,21 +220,24 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
             faults = [("series", detail)]
         case errors.ShipmentRefusedError():
             faults = [(error.parameter, detail)]
-        case errors.CheckCharacterError(typing_error=True):
-            detail += (
-                " It looks like a typing error: changing one character, or swapping two"
-                " neighbours, would mend it."
-            )
+        case errors.MalformedNumberError() | errors.CheckCharacterError():
+            members["typing_error"] = error.typing_error
+            if error.typing_error:
+                detail += (
+                    " It looks like a typing error: changing one character, or swapping two"
+                    " neighbours, would mend it."
+                )
         case errors.SeriesExhaustedError():
             detail = f"series exhausted: {detail}"
         case errors.ReserveEmptyError():
             kind = replace(kind, retry_after=max(1, error.retry_after))
     if isinstance(error, errors.NumberError) and kind.status == HTTPStatus.BAD_REQUEST:
         faults = [("number", detail)]
-    if not faults:
-        return problem_of_kind(kind, detail)
-    listed = [{"parameter": parameter, "message": message} for parameter, message in faults]
-    return problem_of_kind(kind, detail, errors=listed)
+    if faults:
+        members["errors"] = [
+            {"parameter": parameter, "message": message} for parameter, message in faults
+        ]
+    return problem_of_kind(kind, detail, **members)
 
 
 def _summary(faults: list[tuple[str, str]]) -> str:

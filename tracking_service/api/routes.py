@@ -14,39 +14,48 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 
 from tracking_service.api import health, problems
+from tracking_service.api.access import CALLER, own_idempotency_key, refuse_prefetch
 from tracking_service.api.answers import JSON_HEADERS, check_query, issue_from_query
 from tracking_service.api.batches import RENDERINGS, read_body, read_key
 from tracking_service.api.context import current_tracking
 from tracking_service.api.hot_path import FAULT, PATH
-from tracking_service.telemetry.metrics import CONTENT_TYPE
+from tracking_service.api.watch import ROUTE
 
 blueprint = Blueprint("api", __name__)
 
 View = TypeVar("View", bound=Callable[..., Response])
 
 
-def _get(path: str) -> Callable[[View], View]:
+@blueprint.before_app_request
+def name_route() -> None:
+    """Tell whoever counts requests which route it is; one rule for both spellings of a path."""
+    if request.url_rule is not None:
+        request.environ[ROUTE] = request.url_rule.rule.rstrip("/") or "/"
+
+
+def get(routes: Blueprint, path: str) -> Callable[[View], View]:
     """Register a view for GET, and so for HEAD and OPTIONS, of a path with and without a slash."""
 
     def register(view: View) -> View:
         # Two exact rules rather than one that is lax about slashes, which knows no 405 without
         # its slash. Unless told not to, Werkzeug redirects a path with two slashes, in HTML.
         for rule in (path, f"{path}/"):
-            blueprint.add_url_rule(rule, view_func=view, methods=["GET"], merge_slashes=False)
+            routes.add_url_rule(rule, view_func=view, methods=["GET"], merge_slashes=False)
         return view
 
     return register
 
 
-@_get(PATH)
+@get(blueprint, PATH)
 def next_tracking_number() -> Response:
     """Issue one tracking number for the shipment that the query describes."""
     if (fault := request.environ.get(FAULT)) is not None:
         raise fault
-    issuer = current_tracking().issuer
+    issuer, caller = current_tracking().issuer, request.environ.get(CALLER)
     if request.method != "HEAD":
-        return _json(issue_from_query(request.query_string, issuer))
-    check_query(request.query_string, issuer)
+        refuse_prefetch(request.environ)
+        return _json(issue_from_query(request.query_string, issuer, caller))
+    check_query(request.query_string, issuer, caller)
     response = Response(headers=dict(JSON_HEADERS))
     # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
     # is shows only once it is issued.
@@ -63,12 +72,14 @@ def issue_batch() -> Response:
         raise NotAcceptable(f"A batch can be had as {', '.join(RENDERINGS)}.")
     media_type = media_type or "application/json"
     asked = read_body(request.get_data(cache=False))
-    shipment = asked.shipment
+    shipment, caller = asked.shipment, request.environ.get(CALLER)
+    if caller is not None:
+        caller.check_series(shipment.series)
     batch = current_tracking().batches.issue(
         shipment.shipment,
         asked.count,
         shipment.series,
-        key=read_key(request.headers.get("Idempotency-Key")),
+        key=own_idempotency_key(read_key(request.headers.get("Idempotency-Key")), caller),
         fingerprint=asked.fingerprint,
     )
     response = Response(RENDERINGS[media_type](batch, shipment.offset), HTTPStatus.CREATED)
@@ -80,10 +91,12 @@ for _rule in ("/api/tracking-numbers", "/api/tracking-numbers/"):
     blueprint.add_url_rule(_rule, view_func=issue_batch, methods=["POST"], merge_slashes=False)
 
 
-@_get("/api/tracking-numbers/<number>")
+@get(blueprint, "/api/tracking-numbers/<number>")
 def verify_tracking_number(number: str) -> Response:
     """Say what is known of a tracking number, read kindly as people type it."""
     verified = current_tracking().verifier.verify(number)
+    if (caller := request.environ.get(CALLER)) is not None:
+        caller.check_series(verified.series)
     leased_at = verified.leased_at.astimezone(UTC).replace(tzinfo=None)
     return _json(
         {
@@ -97,13 +110,13 @@ def verify_tracking_number(number: str) -> Response:
     )
 
 
-@_get("/healthz")
+@get(blueprint, "/healthz")
 def healthz() -> Response:
     """Alive: the process answers. Says nothing of the database."""
     return _json({"status": "ok"})
 
 
-@_get("/readyz")
+@get(blueprint, "/readyz")
 def readyz() -> Response:
     """Ready: the instance can issue numbers now. Asks the issuer, and leases nothing."""
     readiness = current_tracking().issuer.readiness()
@@ -112,10 +125,12 @@ def readyz() -> Response:
     return _json(health.ready_body(readiness))
 
 
-@_get("/metrics")
+@get(blueprint, "/metrics")
 def metrics() -> Response:
     """What Prometheus reads."""
-    return Response(current_tracking().metrics.render(), content_type=CONTENT_TYPE)
+    body, content_type = current_tracking().metrics.render(request.headers.get("Accept"))
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    return Response(body, headers=headers, content_type=content_type)
 
 
 def _json(body: bytes | dict[str, Any]) -> Response:

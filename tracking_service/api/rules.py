@@ -14,13 +14,18 @@ from marshmallow import ValidationError
 from tracking_service.countries import COUNTRIES
 from tracking_service.spaces import SERIES_NAME
 
-_WEIGHT = re.compile(r"0*[0-9]{1,5}(?:\.[0-9]{1,3})?")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
+# The OpenAPI document is made from these, so they are written as ECMA-262 reads them too.
+# At most five digits ahead of the point are the upper bound; the second branch keeps zero out.
+WEIGHT = re.compile(
+    r"0*(?:[1-9][0-9]{0,4}(?:\.[0-9]{1,3})?|0\.(?:[1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9]))"
+)
+UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 # Category Cc is C0, DEL and C1. Lone surrogates are no characters and cannot be written as UTF-8.
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
-_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
-_SLUG_LENGTH = 255
+TEXT_LENGTH = 255
+"""Characters of a name and of a slug, at the most."""
 
 
 def country(text: str) -> str:
@@ -35,9 +40,7 @@ def country(text: str) -> str:
 
 def weight(text: str) -> str:
     """Kilograms, in (0, 100000): ASCII digits, optionally a point and one to three digits."""
-    # With at most five digits ahead of the point the upper bound holds by shape; stripping what
-    # zero is made of leaves nothing of zero.
-    if _WEIGHT.fullmatch(text) is None or not text.strip("0."):
+    if WEIGHT.fullmatch(text) is None:
         raise ValidationError(
             "must be kilograms above 0 and below 100000 with at most three decimals, such as 1.234"
         )
@@ -46,7 +49,7 @@ def weight(text: str) -> str:
 
 def customer_id(text: str) -> str:
     """A UUID, hyphenated, in either case."""
-    if _UUID.fullmatch(text) is None:
+    if UUID.fullmatch(text) is None:
         raise ValidationError(
             "must be a hyphenated UUID, such as de619854-b59b-425e-9db4-943979e1bd49"
         )
@@ -62,7 +65,7 @@ def customer_name(text: str) -> str:
 
 def customer_slug(text: str) -> str:
     """Kebab-case, at most 255 characters."""
-    if len(text) > _SLUG_LENGTH or _SLUG.fullmatch(text) is None:
+    if len(text) > TEXT_LENGTH or SLUG.fullmatch(text) is None:
         raise ValidationError(
             "must be at most 255 lower-case letters and digits in groups joined by single"
             " hyphens, such as redbox-logistics"

@@ -15,7 +15,7 @@ from marshmallow import ValidationError
 
 # The grammar of section 5.6, with T and Z in either case as its first note allows. Its second
 # note, a space in place of T, is for applications that choose it; this one does not.
-_DATE_TIME = re.compile(
+DATE_TIME = re.compile(
     r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.[0-9]+)?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -30,7 +30,7 @@ def read_offset(text: str) -> str:
     "z" is returned as "Z". "-00:00" stays: it says that the local offset is unknown (section 4.3).
     Raises ValidationError with one line that says what is wrong.
     """
-    match = _DATE_TIME.fullmatch(text)
+    match = DATE_TIME.fullmatch(text)
     if match is None:
         raise ValidationError(
             "must be an RFC 3339 date and time with an offset, such as 2018-11-20T19:29:32+08:00"

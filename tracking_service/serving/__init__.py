@@ -1,5 +1,6 @@
 """Waitress, told to drain: answers what has come, then ends."""
 
+from tracking_service.serving.listening import is_loopback
 from tracking_service.serving.server import serve
 
-__all__ = ["serve"]
+__all__ = ["is_loopback", "serve"]

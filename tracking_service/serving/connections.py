@@ -5,6 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 
 import json
 import socket
+import sys
 import threading
 import time
 from typing import Any, Final, cast
@@ -15,8 +16,11 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
 
+from tracking_service.serving.parsing import Parser
 from tracking_service.serving.workers import Workers
+from tracking_service.telemetry import request_ids
 
 # Seconds that a draining server keeps a connection without a request. A client under load sends
 # its next one within this time and is told to close; a client at rest is not waited for long.
@@ -26,9 +30,14 @@ IDLE_GRACE_SECONDS: Final = 0.5
 # that meets a closed socket is answered with a reset, which may destroy an answer on its way.
 LINGER_SECONDS: Final = 1.0
 
+# Seconds that a request may take to come, from its first byte to its last. The time-out on a
+# connection without a byte does not end a client that sends one now and then for ever.
+REQUEST_SECONDS: Final = 30.0
+
 # Constant texts, because waitress's own repeat parts of the request.
 DETAILS: Final = {
     400: "The request is not well-formed HTTP.",
+    408: "The request did not come to its end in time.",
     413: "The request's body is too large.",
     431: "The request line and the header fields together are too large.",
     500: "The server failed to answer this request.",
@@ -71,8 +80,18 @@ class _Problem:
             "status": self._status,
             "detail": DETAILS.get(self._status, self._title),
         }
-        headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
+        headers = [
+            ("Content-Type", "application/problem+json"),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            (request_ids.HEADER, request_ids.choose(None)),
+        ]
         return f"{self._status} {self._title}", headers, json.dumps(problem).encode()
+
+
+class _RequestTimeout(Error):
+    code = 408
+    reason = "Request Timeout"
 
 
 class Channel(HTTPChannel):
@@ -80,10 +99,45 @@ class Channel(HTTPChannel):
 
     task_class = _WsgiTask
     error_task_class = _ProblemTask
+    parser_class = Parser
     server: "Listener"
+    requests: list[Any]
     requests_lock: threading.Lock
 
+    _coming_since: float | None = None  # monotonic seconds, of the request that is coming in
     _idle_since: float | None = None  # monotonic seconds; set only while draining
+
+    @property
+    def last_activity(self) -> float:
+        """See waitress: when a byte last went through, here in monotonic seconds."""
+        return self._active_at
+
+    @last_activity.setter
+    def last_activity(self, _time_of_day: float) -> None:
+        # A clock put a day ahead would make every connection at rest look forgotten.
+        self._active_at = time.monotonic()
+
+    def received(self, data: bytes) -> bool:
+        """See waitress: takes what has come, and notes since when a request has been coming."""
+        taken: bool = super().received(data)
+        if self.request is None:
+            self._coming_since = None
+        elif self._coming_since is None:
+            self._coming_since = time.monotonic()
+        return taken
+
+    def give_up_if_slow(self, now: float) -> None:
+        """Answer 408 where a request has been coming in for longer than REQUEST_SECONDS."""
+        with self.requests_lock:
+            request, since = self.request, self._coming_since
+            if request is None or since is None or now - since < REQUEST_SECONDS:
+                return
+            request.error = _RequestTimeout("")
+            request.completed = True
+            self.request = self._coming_since = None
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(cast(Any, self))
 
     def on_last_request(self) -> bool:
         """Whether nothing has come in after the request that is being answered."""
@@ -159,6 +213,8 @@ class Listener(TcpWSGIServer):
 
     channel_class = Channel
     draining = False
+    next_channel_cleanup = sys.maxsize  # waitress's own, by the time of day: never
+    _next_maintenance = 0.0  # monotonic seconds
 
     def __init__(
         self,
@@ -178,6 +234,20 @@ class Listener(TcpWSGIServer):
             bind_socket=False,
         )
         self.channels = channels
+
+    def readable(self) -> bool:
+        """See waitress, which would look after connections by the time of day."""
+        now = time.monotonic()
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + self.adj.cleanup_interval
+            self.maintenance(now)
+        return super().readable()
+
+    def maintenance(self, now: float) -> None:
+        """See waitress: looks after connections, at `now` in monotonic seconds."""
+        super().maintenance(cast(Any, now))
+        for channel in list(cast(dict[int, Channel], self.active_channels).values()):
+            channel.give_up_if_slow(now)
 
     def stop_listening(self) -> None:
         """Take in the connections that the kernel has accepted, then refuse any more."""

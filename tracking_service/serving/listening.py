@@ -1,6 +1,7 @@
 """Listening sockets, and why there are none."""
 
 import errno
+import ipaddress
 import socket
 from typing import Any
 
@@ -42,6 +43,15 @@ def listen(host: str, port: int) -> list[socket.socket]:
     if not sockets and absent is not None:
         raise _refusal(host, port, absent) from absent
     return sockets
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this machine alone can reach a server at `host`; False where that is not known."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        return False
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
 def _listen_at(family: int, address: tuple[Any, ...]) -> socket.socket:

@@ -16,7 +16,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "max_request_body_size": 65_536,  # bytes; no route reads a body, a small one is let pass
     "channel_request_lookahead": 0,  # requests read ahead; more, and one could arrive while the
     # answer before it is saying `Connection: close`
-    "clear_untrusted_proxy_headers": True,  # no proxy is trusted: its headers may be forged
+    "clear_untrusted_proxy_headers": True,  # anybody may forge them; not so behind a proxy
     "asyncore_use_poll": True,  # select() fails on descriptors above 1,023
     "asyncore_loop_timeout": 1,  # seconds until time-outs are looked at on a quiet server
     "log_socket_errors": True,  # if off, waitress swallows an application's OSError as well

@@ -39,6 +39,7 @@ def serve(
     port: int,
     threads: int,
     drain_seconds: float,
+    behind_proxy: bool = False,
     on_listening: Callable[[str], None],
     on_draining: Callable[[], None],
 ) -> None:
@@ -54,11 +55,14 @@ def serve(
     the clean-up may be what hangs. Signals are handled only where this runs in the main thread;
     the handlers that were there before are back when it returns.
 
+    `behind_proxy`: the application judges X-Forwarded-* itself; else they do not reach it.
+
     Raises SettingsError, naming HOST or PORT, where it cannot listen.
     """
     sockets = listen(host, port)
     channels: dict[int, Any] = {}
-    adjustments = Adjustments(sockets=sockets, **OPTIONS)
+    options = {**OPTIONS, "clear_untrusted_proxy_headers": not behind_proxy}
+    adjustments = Adjustments(sockets=sockets, **options)
     workers = Workers(threads)
     listeners = [Listener(application, channels, sock, workers, adjustments) for sock in sockets]
     deadline = time.monotonic()

@@ -42,6 +42,18 @@ def test_each_round_is_told_of_even_one_that_fails(refilled: Refilled) -> None:
     assert refilled.observer.failures
 
 
+def test_an_observer_that_fails_does_not_stop_the_leases(
+    refilled: Refilled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(refilled.observer, "looked_after", fail)
+    refilled.stocked()
+
+    assert refilled.stocked("another").holding().left
+
+
 def test_all_who_ask_for_a_series_share_one_future(refilled: Refilled) -> None:
     asking = InThreads(16, lambda: refilled.refiller.open("default")).join()
     assert 1 == len(set(map(id, asking.results)))

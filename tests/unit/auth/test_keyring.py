@@ -1,0 +1,261 @@
+"""The ring of keys in memory: what it knows, what it looks up, what it refuses."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.fakes import Clock, InThreads
+from tests.support.waiting import wait_until
+from tests.unit.test_issuing_fork import in_child
+from tracking_service.auth import Key, Keyring, digest_of, keyring, new_token
+from tracking_service.errors import (
+    InvalidTokenError,
+    KeysUnavailableError,
+    StoreUnavailableError,
+)
+
+
+class FakeKeys:
+    """Keys by their tokens, which can be slow and fail."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+        self.failure: Exception | None = None
+        self.reads = 0
+        self.open = threading.Event()
+        self.open.set()
+
+    def live(self) -> list[Key]:
+        self.reads += 1
+        found = dict(self.tokens)
+        assert self.open.wait(30)
+        if self.failure is not None:
+            raise self.failure
+        return [
+            Key(name, frozenset({"issue"}), None, digest_of(token)) for name, token in found.items()
+        ]
+
+    def make(self, name: str) -> str:
+        self.tokens[name] = new_token()
+        return self.tokens[name]
+
+
+@pytest.fixture
+def keys() -> FakeKeys:
+    return FakeKeys()
+
+
+@pytest.fixture
+def make_ring(keys: FakeKeys) -> Iterator[Callable[[], Keyring]]:
+    made: list[Keyring] = []
+
+    def make() -> Keyring:
+        made.append(Keyring(keys))
+        return made[-1]
+
+    yield make
+    keys.open.set()
+    for ring in made:
+        assert ring.close(30)
+
+
+@pytest.fixture
+def ring(make_ring: Callable[[], Keyring]) -> Keyring:
+    return make_ring()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reload at once instead of every few seconds."""
+    monkeypatch.setattr(keyring, "RELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(keyring, "RETRY_SECONDS", 0.01)
+
+
+def refused(ring: Keyring, token: str, error: type[Exception]) -> bool:
+    try:
+        ring.find(token)
+    except error:
+        return True
+    return False
+
+
+def test_nothing_is_read_before_it_is_asked(ring: Keyring, keys: FakeKeys) -> None:
+    assert 0 == keys.reads
+    assert ring.close()
+
+
+def test_the_first_request_is_answered_like_any_other(ring: Keyring, keys: FakeKeys) -> None:
+    token = keys.make("shop")
+
+    assert "shop" == ring.find(token).name
+
+
+def test_a_known_key_costs_no_read(ring: Keyring, keys: FakeKeys) -> None:
+    token = keys.make("shop")
+    assert ring.start(30)
+    before = keys.reads
+    for _ in range(1000):
+        ring.find(token)
+
+    assert before == keys.reads
+
+
+def test_a_key_made_a_moment_ago_works_at_once(ring: Keyring, keys: FakeKeys) -> None:
+    assert ring.start(30)
+    token = keys.make("shop")
+
+    assert "shop" == ring.find(token).name
+
+
+def test_a_wrong_token_is_looked_up_once(ring: Keyring, keys: FakeKeys) -> None:
+    assert ring.start(30)
+    token = new_token()
+    for _ in range(100):
+        with pytest.raises(InvalidTokenError):
+            ring.find(token)
+
+    assert 2 == keys.reads
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "tn_", "tn_" + "a" * 42, "tn_" + "a" * 44, " tn_" + "a" * 43, "\xff\x00"]
+)
+def test_what_has_not_the_shape_of_a_token_is_not_looked_up(
+    ring: Keyring, keys: FakeKeys, token: str
+) -> None:
+    assert ring.start(30)
+    with pytest.raises(InvalidTokenError):
+        ring.find(token)
+
+    assert 1 == keys.reads
+
+
+def test_invented_tokens_are_rationed(
+    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is beyond the ration is told to try again, for the token may be good."""
+    good = keys.make("shop")
+    assert ring.start(30)
+    clock = Clock(1e9)
+    monkeypatch.setattr(keyring, "time", clock)
+    wrong = [refused(ring, new_token(), InvalidTokenError) for _ in range(5)]
+    later = [refused(ring, new_token(), KeysUnavailableError) for _ in range(1000)]
+
+    assert all(wrong)
+    assert all(later)
+    assert 1 + 5 == keys.reads
+    assert "shop" == ring.find(good).name
+
+    clock.now += 1.0
+
+    assert refused(ring, new_token(), InvalidTokenError)
+    assert refused(ring, new_token(), KeysUnavailableError)
+    assert 1 + 6 == keys.reads
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_revoked_key_is_refused(ring: Keyring, keys: FakeKeys) -> None:
+    token = keys.make("shop")
+    ring.find(token)
+    del keys.tokens["shop"]
+
+    wait_until(
+        lambda: refused(ring, token, InvalidTokenError), seconds=30, what="the key to be refused"
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_known_key_holds_while_the_keys_cannot_be_read(ring: Keyring, keys: FakeKeys) -> None:
+    token = keys.make("shop")
+    ring.find(token)
+    keys.failure = StoreUnavailableError()
+    before = keys.reads
+    wait_until(lambda: keys.reads > before + 3, seconds=30, what="reads to fail")
+
+    assert "shop" == ring.find(token).name
+    assert refused(ring, new_token(), KeysUnavailableError)
+
+    late = keys.make("late")
+    keys.failure = None
+
+    wait_until(
+        lambda: not refused(ring, late, KeysUnavailableError), seconds=30, what="the new key"
+    )
+    assert "late" == ring.find(late).name
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_unexpected_error_does_not_end_the_thread(
+    ring: Keyring, keys: FakeKeys, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = keys.make("shop")
+    ring.find(token)
+    keys.failure = RuntimeError("a fault")
+    before = keys.reads
+    wait_until(lambda: keys.reads > before + 2, seconds=30, what="reads to fail")
+    keys.failure = None
+    del keys.tokens["shop"]
+
+    wait_until(lambda: refused(ring, token, InvalidTokenError), seconds=30, what="a refusal")
+    assert "the keyring met an unexpected error and goes on" in caplog.messages
+
+
+def test_few_wait_for_a_read_that_hangs(
+    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = keys.make("shop")
+    assert ring.start(30)
+    monkeypatch.setattr(keyring, "LOOKUP_SECONDS", 30.0)
+    keys.open.clear()
+    waiting = InThreads(keyring.WAITING_MOST, lambda: ring.find(new_token()))
+    wait_until(lambda: ring._waiting == keyring.WAITING_MOST, seconds=30, what="them to wait")
+
+    assert refused(ring, new_token(), KeysUnavailableError)
+    assert "shop" == ring.find(good).name
+
+    keys.open.set()
+    waiting.join()
+
+    assert {InvalidTokenError} == {type(error) for error in waiting.errors}
+    assert keyring.WAITING_MOST == len(waiting.errors)
+
+
+def test_nobody_waits_for_ever(
+    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "LOOKUP_SECONDS", 0.05)
+    keys.open.clear()
+
+    assert refused(ring, new_token(), KeysUnavailableError)
+
+
+def test_many_first_requests_share_a_read(ring: Keyring, keys: FakeKeys) -> None:
+    token = keys.make("shop")
+    found = InThreads(32, lambda: ring.find(token)).join()
+
+    assert [] == found.errors
+    assert 32 == len(found.results)
+    assert keys.reads <= 2
+
+
+def test_a_closed_ring_knows_what_it_knew(ring: Keyring, keys: FakeKeys) -> None:
+    token = keys.make("shop")
+    ring.find(token)
+    assert ring.close(30)
+
+    assert "shop" == ring.find(token).name
+    assert refused(ring, new_token(), KeysUnavailableError)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_of_a_fork_reads_for_itself(ring: Keyring, keys: FakeKeys) -> None:
+    """Even where another thread of the parent held the lock."""
+    token = keys.make("shop")
+    ring.find(token)
+    with ring._turn:
+        found = in_child(lambda: [ring.find(token).name, keys.reads, ring.close(5)])
+
+    assert ["shop", 2, True] == [found[0], found[1] - keys.reads + 1, found[2]]

@@ -1,0 +1,188 @@
+"""The settings: their defaults, their ranges, and what stops the start."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tracking_service.errors import SettingsError
+from tracking_service.settings import Settings
+
+DEFAULTS: dict[str, Any] = {
+    "database_url": "sqlite:///tracking.sqlite3",
+    "host": "127.0.0.1",
+    "port": 8000,
+    "threads": 8,
+    "drain_seconds": 10.0,
+    "reserve_seconds": 900.0,
+    "wait_seconds": 2.0,
+    "waiting_requests": 2,
+    "database_timeout_seconds": 5.0,
+    "batch_keep_seconds": 86400.0,
+    "state_dir": "",
+    "log_format": "text",
+    "access_log": False,
+    "auth": "off",
+    "trusted_hops": 0,
+}
+
+RANGES: dict[str, tuple[float, float]] = {
+    "PORT": (0, 65535),
+    "TRACKING_THREADS": (1, 256),
+    "TRACKING_DRAIN_SECONDS": (0, 600),
+    "TRACKING_RESERVE_SECONDS": (0, 86400),
+    "TRACKING_WAIT_SECONDS": (0, 60),
+    "TRACKING_WAITING_REQUESTS": (0, 256),
+    "TRACKING_DATABASE_TIMEOUT_SECONDS": (1, 300),
+    "TRACKING_BATCH_KEEP_SECONDS": (60, 31_536_000),
+    "TRACKING_TRUSTED_HOPS": (0, 10),
+}
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "TRACKING_LOG_FORMAT": {"text": "text", "json": "json"},
+    "TRACKING_ACCESS_LOG": {"on": True, "1": True, "off": False, "0": False},
+    "TRACKING_AUTH": {"off": "off", "required": "required"},
+}
+
+TEXTS = {"DATABASE_URL": "database_url", "HOST": "host", "TRACKING_STATE_DIR": "state_dir"}
+
+
+def field(env: str) -> str:
+    """The name of the field that a variable sets."""
+    (name,) = (each.name for each in dataclasses.fields(Settings) if each.metadata["env"] == env)
+    return name
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert DEFAULTS == dataclasses.asdict(Settings.from_environment({}))
+    assert Settings() == Settings.from_environment({})
+
+
+def test_every_setting_is_looked_at_here() -> None:
+    envs = {each.metadata["env"] for each in dataclasses.fields(Settings)}
+
+    assert envs == {*RANGES, *CHOICES, *TEXTS}
+
+
+def test_the_process_own_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKING_WAIT_SECONDS", "0.25")
+
+    assert 0.25 == Settings.from_environment().wait_seconds
+
+
+def test_the_environment_that_is_given_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKING_WAIT_SECONDS", "0.25")
+
+    assert 2.0 == Settings.from_environment({}).wait_seconds
+
+
+@pytest.mark.parametrize("env", TEXTS)
+def test_a_text_is_taken_as_it_is(env: str) -> None:
+    settings = Settings.from_environment({env: " x=1 "})
+
+    assert " x=1 " == getattr(settings, TEXTS[env])
+
+
+@pytest.mark.parametrize("env", CHOICES)
+def test_each_choice_has_its_value(env: str) -> None:
+    for text, value in CHOICES[env].items():
+        assert value == getattr(Settings.from_environment({env: text}), field(env))
+
+
+@pytest.mark.parametrize("env", CHOICES)
+@pytest.mark.parametrize("text", ["maybe", "ON", "JSON", " off", "true"])
+def test_what_is_no_choice_is_refused_with_all_of_them(env: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({env: text})
+
+    assert f"{env} must be one of {', '.join(CHOICES[env])}, not {text!r}" == str(caught.value)
+
+
+@pytest.mark.parametrize("env", RANGES)
+@pytest.mark.parametrize("end", [0, 1])
+def test_both_ends_of_a_range_belong_to_it(env: str, end: int) -> None:
+    value = RANGES[env][end]
+    settings = Settings.from_environment({env: str(value)})
+
+    assert value == getattr(settings, field(env))
+    assert type(DEFAULTS[field(env)]) is type(getattr(settings, field(env)))
+
+
+@pytest.mark.parametrize("env", RANGES)
+@pytest.mark.parametrize("end, beyond", [(0, -1), (1, 1)])
+def test_what_is_beyond_an_end_is_refused_with_both(env: str, end: int, beyond: int) -> None:
+    least, most = RANGES[env]
+    value = RANGES[env][end] + beyond
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({env: str(value)})
+
+    assert f"{env} must be from {least:g} to {most:g}, not {value}" == str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0.999999", "300.000001"])
+def test_a_fraction_beyond_an_end_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=text):
+        Settings.from_environment({"TRACKING_DATABASE_TIMEOUT_SECONDS": text})
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "NaN", "infinity", "1e999"])
+@pytest.mark.parametrize("env", [env for env in RANGES if env.endswith("_SECONDS")])
+def test_what_is_no_length_of_time_is_refused(env: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{env} must be from"):
+        Settings.from_environment({env: text})
+
+
+@pytest.mark.parametrize("text", ["eight", "8.5", "8,5", "1e3", "0x10", "nan", "8 8", " "])
+@pytest.mark.parametrize("env", [env for env in RANGES if not env.endswith("_SECONDS")])
+def test_what_is_no_whole_number_is_refused_and_named(env: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({env: text})
+
+    assert f"{env} must be a whole number, not {text!r}" == str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["long", "2,5", "0x10", "2 s", " "])
+@pytest.mark.parametrize("env", [env for env in RANGES if env.endswith("_SECONDS")])
+def test_what_is_no_number_is_refused_and_named(env: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({env: text})
+
+    assert f"{env} must be a number, not {text!r}" == str(caught.value)
+
+
+@pytest.mark.parametrize("env", [*RANGES, *CHOICES, *TEXTS])
+def test_an_empty_variable_counts_as_not_set(env: str) -> None:
+    assert Settings() == Settings.from_environment({env: ""})
+
+
+@pytest.mark.parametrize(
+    "env", ["TRACKING_THREAD", "TRACKING_PORT", "TRACKING_", "TRACKING_threads"]
+)
+def test_an_unknown_variable_of_ours_is_refused_and_named(env: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"TRACKING_THREADS": "9", env: "1"})
+
+    assert f"{env} is not a setting of this service" == str(caught.value)
+
+
+def test_the_variables_of_others_are_let_be() -> None:
+    assert Settings() == Settings.from_environment({"THREADS": "x", "tracking_x": "1", "PATH": ""})
+
+
+def test_the_database_url_does_not_show() -> None:
+    settings = Settings(database_url="postgresql://user:secret@db/tracking")
+
+    assert "secret" not in repr(settings)
+    assert "secret" not in str(settings)
+    assert "port=8000" in repr(settings)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for each in dataclasses.fields(Settings):
+        assert each.metadata["help"]

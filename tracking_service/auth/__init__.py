@@ -1,0 +1,14 @@
+"""Who may ask for what: keys, their tokens, and the ring of keys that an instance holds. Pure."""
+
+from tracking_service.auth.keyring import Keyring, KeySource
+from tracking_service.auth.keys import TOKEN_PREFIX, Key, Scope, digest_of, new_token
+
+__all__ = [
+    "TOKEN_PREFIX",
+    "Key",
+    "KeySource",
+    "Keyring",
+    "Scope",
+    "digest_of",
+    "new_token",
+]

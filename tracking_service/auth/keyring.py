@@ -1,0 +1,214 @@
+"""The keys that an instance holds in memory, so that no request asks the database.
+
+The ring is read anew every RELOAD_SECONDS by a thread of its own: a key that is revoked is refused
+by every instance within that time and one read. While the database is away the keys that were read
+last go on holding.
+
+A token that the ring does not know is looked up once, by that same thread, because its key may have
+been made a moment ago; then it is known to be bad for good, for no two tokens are the same.
+Look-ups are rationed, so that invented tokens cannot be turned into load on the database.
+"""
+
+import hmac
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+from tracking_service.auth.keys import TOKEN, Key, digest_of
+from tracking_service.errors import InvalidTokenError, KeysUnavailableError, StoreError
+
+log = logging.getLogger(__name__)
+
+RELOAD_SECONDS: Final = 10.0
+"""How old the ring is at the most, while the database answers; a read is begun a bit earlier."""
+
+RETRY_SECONDS: Final = 2.0
+"""The same while it does not."""
+
+LOOKUP_SECONDS: Final = 1.0
+"""How long a request waits for a look-up."""
+
+WAITING_MOST: Final = 4
+"""Requests that may wait for a look-up at once: half the threads there are by default, so that the
+others go on for those whose keys are known."""
+
+LOOKUPS_AT_ONCE: Final = 5
+"""Look-ups that may follow at once; after them there is one a second."""
+
+_REFUSED_MOST: Final = 4096
+
+
+class KeySource(Protocol):
+    """Where keys are kept."""
+
+    def live(self) -> Iterable[Key]:
+        """Every key that has not been revoked. May raise StoreError."""
+
+
+class Keyring:
+    """The keys as this instance knows them. Its methods may be called from any number of threads.
+
+    Nothing is read before `start` or the first `find`; a child of a fork begins anew.
+    """
+
+    def __init__(self, source: KeySource) -> None:
+        self._source = source
+        self._begin()
+        _on_fork(self)
+
+    def _begin(self) -> None:
+        # Read without a lock: it is never changed, only exchanged, by the thread.
+        self._keys: Mapping[bytes, Key] = {}
+        self._refused: set[bytes] = set()
+        self._turn = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._loaded = False
+        self._away = False
+        # Reads are counted: those asked for, the last one begun, the last one ended.
+        self._asked = self._begun = self._ended = 0
+        self._waiting = 0
+        self._ration = float(LOOKUPS_AT_ONCE)
+        self._rationed_at = time.monotonic()
+
+    def find(self, token: str) -> Key:
+        """The key of a token.
+
+        Raises InvalidTokenError where there is none, and KeysUnavailableError where that cannot
+        be looked up now, for then it may be good.
+        """
+        digest = digest_of(token)
+        key = self._keys.get(digest)
+        # Finding goes by a hash of the digest, so its time tells nothing of the token; what
+        # decides takes the same time whatever it compares.
+        if key is not None and hmac.compare_digest(key.digest, digest):
+            return key
+        return self._find_unknown(token, digest)
+
+    def start(self, seconds: float = 0.0) -> bool:
+        """Read the keys, now and ever again; return whether they were read within `seconds`."""
+        with self._turn:
+            self._start()
+            return self._turn.wait_for(lambda: self._loaded or self._away, seconds) and self._loaded
+
+    def close(self, seconds: float = 5.0) -> bool:
+        """Read no more; return whether the thread ended within `seconds`. Known keys go on."""
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()
+            thread = self._thread
+        if thread is None:
+            return True
+        thread.join(seconds)
+        return not thread.is_alive()
+
+    def forget(self) -> None:
+        """Drop what a fork copied: the thread is the parent's, and a lock may have been held."""
+        self._begin()
+
+    def _find_unknown(self, token: str, digest: bytes) -> Key:
+        if digest in self._refused or TOKEN.fullmatch(token) is None:
+            raise InvalidTokenError
+        self._look_up()
+        key = self._keys.get(digest)
+        if key is None:
+            # The read began after the token was seen, so no key to come will have it.
+            if len(self._refused) >= _REFUSED_MOST:
+                self._refused = set()
+            self._refused.add(digest)
+            raise InvalidTokenError
+        return key
+
+    def _look_up(self) -> None:
+        """Return when the keys have been read anew; else raise KeysUnavailableError."""
+        with self._turn:
+            self._start()
+            # At first nobody is known, so nobody is kept waiting by those who wait.
+            crowded = self._loaded and self._waiting >= WAITING_MOST
+            # A read that has been asked for and not begun will do for all who come till then.
+            if self._away or crowded or (self._asked == self._begun and not self._take_ration()):
+                raise KeysUnavailableError
+            if self._asked == self._begun:
+                self._asked += 1
+                self._turn.notify_all()
+            mine = self._asked
+            self._waiting += 1
+            try:
+                ended = self._turn.wait_for(
+                    lambda: self._ended >= mine or self._stopped, LOOKUP_SECONDS
+                )
+            finally:
+                self._waiting -= 1
+            if not ended or self._ended < mine or self._away:
+                raise KeysUnavailableError
+
+    def _take_ration(self) -> bool:
+        now = time.monotonic()
+        self._ration = min(float(LOOKUPS_AT_ONCE), self._ration + now - self._rationed_at)
+        self._rationed_at = now
+        if self._ration < 1.0:
+            return False
+        self._ration -= 1.0
+        return True
+
+    def _start(self) -> None:
+        if self._thread is None and not self._stopped:
+            self._thread = threading.Thread(target=self._run, name="keyring", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while self._await_turn():
+            try:
+                keys = {key.digest: key for key in self._source.live()}
+            except StoreError as error:
+                self._failed(error)
+            except Exception as error:  # a thread that died would let revoked keys in for ever
+                log.exception("the keyring met an unexpected error and goes on")
+                self._failed(error)
+            else:
+                self._succeeded(keys)
+
+    def _await_turn(self) -> bool:
+        """Sleep until the keys are to be read; return False where the thread is to end."""
+        pause = 0.0
+        if self._loaded or self._away:
+            # Instances that were started together are not to ask together.
+            pause = (RETRY_SECONDS if self._away else RELOAD_SECONDS) * random.uniform(0.7, 1.0)
+        with self._turn:
+            self._turn.wait_for(lambda: self._stopped or self._asked > self._begun, pause)
+            self._begun = self._asked
+            return not self._stopped
+
+    def _succeeded(self, keys: Mapping[bytes, Key]) -> None:
+        if self._away:
+            log.warning("the keys can be read again")
+        with self._turn:
+            self._keys = keys
+            self._loaded, self._away, self._ended = True, False, self._begun
+            self._turn.notify_all()
+
+    def _failed(self, error: Exception) -> None:
+        if not self._away:
+            log.error(
+                "the keys cannot be read; those that are known go on holding",
+                extra={"error": str(error)},
+            )
+        with self._turn:
+            self._away, self._ended = True, self._begun
+            self._turn.notify_all()
+
+
+def _on_fork(keyring: Keyring) -> None:
+    reference = weakref.ref(keyring)
+
+    def forget() -> None:
+        if (keyring := reference()) is not None:
+            keyring.forget()
+
+    # It cannot be taken back, hence the weak reference.
+    os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,59 @@
+"""Keys: who may ask for what, and the token by which a key is known.
+
+Only its owner has a token; the database has the token's SHA-256. A slow hash would add nothing: the
+token is 256 random bits, so there is no dictionary to try, and no finding it from its hash by
+trying, however fast a hash is computed.
+
+Bearer tokens: https://www.rfc-editor.org/rfc/rfc6750
+"""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from tracking_service.errors import ForeignSeriesError
+
+TOKEN_BYTES: Final = 32
+TOKEN_PREFIX: Final = "tn_"  # noqa: S105 - it makes a token recognisable, and is no secret
+TOKEN: Final = re.compile(r"tn_[A-Za-z0-9_-]{43}")
+
+
+class Scope(StrEnum):
+    """What a key is for."""
+
+    ISSUE = "issue"
+    VERIFY = "verify"
+    OPERATE = "operate"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that has not been revoked. Its token is nowhere, and its digest does not show."""
+
+    name: str
+    scopes: frozenset[str]
+    series: frozenset[str] | None
+    """The only series that it is for; None: every one."""
+    digest: bytes = field(repr=False)
+
+    def check_series(self, series: str) -> None:
+        """Raise ForeignSeriesError where the key is not for this series."""
+        if self.series is not None and series not in self.series:
+            raise ForeignSeriesError
+
+
+def new_token() -> str:
+    """Return a token that nobody else has: `tn_` and 256 random bits in 43 characters."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def digest_of(token: str) -> bytes:
+    """The SHA-256 of a token. WSGI's strings hold bytes, a character each.
+
+    >>> digest_of("tn_x").hex()[:16]
+    '34b7f7e7c73d253e'
+    """
+    return hashlib.sha256(token.encode("latin-1")).digest()
