@@ -52,5 +52,5 @@ class HotPath:
             else:
                 environ[ROUTE] = PATH
                 start_response("200 OK", [*JSON_HEADERS, ("Content-Length", str(len(body)))])
-                return (body,)
+                return [body]
         return self._application(environ, start_response)

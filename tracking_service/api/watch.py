@@ -59,8 +59,8 @@ class Watch:
         except BaseException:
             self._answered(environ, status, began)
             raise
-        if type(body) is tuple:
-            # Whole already: the hot path's.
+        if type(body) is list:
+            # Whole already: the hot path's. Flask's bodies are iterators.
             self._answered(environ, status, began)
             return body
         # Not a closure over all of these: that would make them slower for the hot path as well.

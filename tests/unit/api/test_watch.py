@@ -79,7 +79,7 @@ class Watched:
 
 
 def test_a_whole_body_is_counted_at_once_and_passed_on_as_it_is() -> None:
-    body = (b"whole",)
+    body = [b"whole"]
     watched = Watched(body)
 
     assert watched.ask() is body
@@ -133,8 +133,8 @@ def test_an_application_that_fails_counts_as_a_500(error: BaseException) -> None
 
 
 def test_what_has_no_route_is_counted_as_other() -> None:
-    watched = Watched((b"",))
-    watch = Watch(lambda _, start: (start("404 NOT FOUND", []), ())[1], watched.metrics)  # type: ignore[arg-type]
+    watched = Watched([b""])
+    watch = Watch(lambda _, start: (start("404 NOT FOUND", []), [])[1], watched.metrics)  # type: ignore[arg-type]
     watch({"REQUEST_METHOD": "GET"}, lambda *_: lambda _: None)
 
     assert [("other", "404")] == watched.metrics.answers
@@ -152,7 +152,7 @@ def test_a_request_has_its_id_from_its_beginning_to_its_end_and_no_longer() -> N
 
 
 def test_an_id_that_is_not_sane_is_not_sent_back() -> None:
-    watched = Watched((b"",))
+    watched = Watched([b""])
     watched.ask(HTTP_X_REQUEST_ID="a b")
 
     assert watched.seen_ids == [watched.answered_id]
@@ -161,7 +161,7 @@ def test_an_id_that_is_not_sane_is_not_sent_back() -> None:
 
 @pytest.mark.parametrize("flag", [True, False])
 def test_the_first_request_tells_whether_there_are_more_processes(flag: bool) -> None:
-    watched = Watched((b"",))
+    watched = Watched([b""])
     watched.ask(**{"wsgi.multiprocess": flag})
     watched.ask(**{"wsgi.multiprocess": not flag})
 
@@ -170,7 +170,7 @@ def test_the_first_request_tells_whether_there_are_more_processes(flag: bool) ->
 
 def test_without_being_asked_for_there_is_no_access_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        Watched((b"",)).ask()
+        Watched([b""]).ask()
 
     assert [] == caplog.records
 
@@ -178,7 +178,7 @@ def test_without_being_asked_for_there_is_no_access_log(caplog: pytest.LogCaptur
 def test_the_access_log_has_the_route_and_neither_path_nor_query(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    watched = Watched((b"",), status="404 NOT FOUND", access_log=True)
+    watched = Watched([b""], status="404 NOT FOUND", access_log=True)
     with caplog.at_level(logging.INFO):
         watched.ask(PATH_INFO="/secret", QUERY_STRING="customer_name=secret")
     (record,) = caplog.records
@@ -194,6 +194,6 @@ def test_the_access_log_has_the_route_and_neither_path_nor_query(
 
 def test_a_method_that_nobody_knows_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        Watched((b"",), access_log=True).ask(REQUEST_METHOD="SECRET")
+        Watched([b""], access_log=True).ask(REQUEST_METHOD="SECRET")
 
     assert "?" == vars(caplog.records[0])["method"]
