@@ -20,7 +20,7 @@ DEBIAN := chromium:chromium curl:curl etcd-server:etcd nginx:nginx patroni:patro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-system ha-test have-packages missing-packages bench load scale lint format lock clean
+.PHONY: help setup run test soak outage test-system ha-test have-packages missing-packages bench load scale lint format lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,12 @@ load: $(VENV)/.installed-dev ## Headless Locust that checks every answer (LOAD_U
 
 scale: $(VENV)/.installed-dev ## Measure leases a second on one row, and simulate up to 10,000 instances
 	@exec $(BIN)/python -m benchmarks.scale
+
+soak: $(VENV)/.installed-dev ## Break a service in random ways for SOAK_SECONDS (SOAK_SEED repeats a run)
+	@exec $(BIN)/python -m tests.faults.soak
+
+outage: $(VENV)/.installed-dev ## Measure callers while the database is stopped for OUTAGE_SECONDS
+	@exec $(BIN)/python -m tests.faults.measure_outage
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	$(BIN)/ruff check .

@@ -1,0 +1,26 @@
+"""Broken on purpose: a lease whose commit failed, or has an unknown outcome, is believed."""
+
+from tracking_service.allocation import Lease
+from tracking_service.errors import StoreError
+from tracking_service.store import leases
+from tracking_service.store.blocks import SqlBlockStore
+
+
+def _believe(self: SqlBlockStore, series: str, blocks: int) -> tuple[Lease, int]:
+    made: tuple[Lease, int] | None = None
+    try:
+        with self._transaction() as connection:
+            made = leases.lease(
+                connection, series, blocks, instance=self._instance, now=self._now()
+            )
+    except StoreError:
+        if made is None:
+            raise
+    return made
+
+
+SqlBlockStore.lease_with_id = _believe  # type: ignore[method-assign]
+
+from wsgi import app  # noqa: E402
+
+__all__ = ["app"]

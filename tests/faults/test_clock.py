@@ -1,0 +1,49 @@
+"""The wall clock jumps a day ahead and a day back: no number, no lease and no wait changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.fleet import Fleet, readiness
+from tests.support.ledger import judge
+from tests.support.load import Load
+from tests.support.postgres import PostgresServer
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize("jumps", [(DAY, -DAY), (-DAY, DAY)], ids=["ahead", "back"])
+def test_a_jump_of_the_clock_changes_nothing(
+    server: PostgresServer,
+    make_scarce: Callable[[int], None],
+    tmp_path: Path,
+    jumps: tuple[int, ...],
+) -> None:
+    # Blocks that last half a second: leases are made at every setting of the clock.
+    make_scarce(50)
+    clock = tmp_path / "clock"
+    set_clock(clock, 0)
+    settings = {"FLASK_APP": "tests.faults.apps.jumping_clock", "TEST_CLOCK": str(clock)}
+    with Fleet(server.url("tracking"), 2, **settings) as fleet:
+        with Load(fleet.addresses, clients=8, rate=200) as load:
+            for offset in (0, *jumps, 0):
+                set_clock(clock, offset)
+                load.wait_for(300)
+            status, body = readiness(fleet[0])
+        judgement = judge(load.history, server.url("tracking"))
+        slowest = load.percentile(100)
+
+    assert (200, "up") == (status, body["database"])
+    assert judgement.honest, judgement
+    assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
+    assert slowest < 2
+
+
+def set_clock(file: Path, offset: int) -> None:
+    """Put the clock `offset` seconds ahead, in one step for those who read it."""
+    new = file.with_suffix(".new")
+    new.write_text(str(offset))
+    new.replace(file)

@@ -1,0 +1,189 @@
+"""The database goes away and comes back: nobody who asks for a number notices.
+
+FAULT_SECONDS makes the outage longer than the 20 seconds that it takes here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from tests.faults.gates import STAGES, cut_leases_off, hold_leases_up
+from tests.faults.outages import OUTAGES, Outage, black_hole, frozen, services, stopped
+from tests.support.fleet import Fleet, readiness, wait_for_reserve, wait_until_database_is
+from tests.support.instance import Instance
+from tests.support.ledger import judge
+from tests.support.load import Load
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
+
+SECONDS = float(os.environ.get("FAULT_SECONDS", "20"))
+RATE = 200.0
+
+
+def leases(server: PostgresServer) -> int:
+    [(count,)] = server.execute("SELECT sum(lease_count) FROM series", database="tracking")
+    return int(count)
+
+
+def stays_ready_for(instance: Instance, seconds: float) -> list[float]:
+    """Ask /readyz all the while; return the seconds of reserve that it named, in order."""
+    end = time.monotonic() + seconds
+    named: list[float] = []
+
+    def is_over() -> bool:
+        status, body = readiness(instance)
+        assert 200 == status, body
+        if body["database"] == "away":
+            assert "the reserve lasts about" in body["reason"]
+            named.append(body["reserve_seconds"])
+        return time.monotonic() >= end
+
+    wait_until(is_over, seconds=seconds + 5, what="the end of the outage", pause=0.25)
+    return named
+
+
+@pytest.mark.parametrize(
+    "outage, seconds",
+    [
+        pytest.param(stopped, SECONDS, id="stopped"),
+        pytest.param(frozen, SECONDS * 0.6, id="frozen"),
+        pytest.param(black_hole, SECONDS * 0.6, id="black_hole"),
+    ],
+)
+def test_no_request_fails_while_a_reserve_is_left(
+    server: PostgresServer,
+    set_block_size: Callable[[int], None],
+    outage: Outage,
+    seconds: float,
+) -> None:
+    set_block_size(200)
+    # More than the outage, and little enough that leases are wanted, and tried, in its course.
+    with services(server, TRACKING_RESERVE_SECONDS=f"{1.3 * seconds:g}") as (fleet, proxy):
+        begin, end = outage(server, proxy)
+        with Load(fleet.addresses, clients=4, rate=RATE) as load:
+            for instance in fleet:
+                wait_for_reserve(instance, 1.2 * seconds)
+            before = leases(server)
+            begin()
+            named = stays_ready_for(fleet[0], seconds)
+            end()
+            for instance in fleet:
+                wait_until_database_is("up", instance)
+            wait_until(lambda: leases(server) > before, seconds=20, what="leases to go on")
+        judgement = judge(load.history, server.url("tracking"))
+
+    assert judgement.honest, judgement
+    assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
+    assert named[-1] < named[0]
+    assert judgement.verdict.acknowledged > RATE * seconds * 0.8
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_instance_run_dry_refuses_at_once_and_comes_back(
+    server: PostgresServer, set_block_size: Callable[[int], None], outage: Outage
+) -> None:
+    set_block_size(100)
+    with services(server, TRACKING_RESERVE_SECONDS="0") as (fleet, proxy):
+        begin, end = outage(server, proxy)
+        with Load(fleet.addresses, clients=16) as load:
+            load.wait_for(200)
+            begin()
+            wait_until_database_is("away", fleet[0])
+            wait_until(
+                lambda: load.history.verdict().failed.get(503, 0) >= 500,
+                seconds=20,
+                what="500 refusals",
+            )
+            status, body = readiness(fleet[0])
+            healthy = fleet[0].get("/healthz").status
+            end()
+            for instance in fleet:
+                load.wait_for(200, address=instance.address)
+        judgement = judge(load.history, server.url("tracking"))
+
+    assert (503, "away", 200) == (status, body["database"], healthy)
+    assert judgement.honest, judgement
+    # Nobody was left without an answer: a refusal is one.
+    assert {503} == set(judgement.verdict.failed)
+    assert 0 == judgement.verdict.perhaps + judgement.verdict.refused
+
+
+def test_verifying_does_not_hang_with_a_frozen_database(server: PostgresServer) -> None:
+    with services(server) as (fleet, _):
+        number = fleet[0].number()
+        before = fleet[0].get(f"/api/tracking-numbers/{number}").status
+        server.pause()
+        began = time.monotonic()
+        during = fleet[0].get(f"/api/tracking-numbers/{number}").status
+        took = time.monotonic() - began
+        server.resume()
+        after = fleet[0].get(f"/api/tracking-numbers/{number}").status
+
+    assert (200, 503, 200) == (before, during, after)
+    assert took < 8
+
+
+@pytest.mark.parametrize("at", STAGES)
+def test_a_lease_cut_off_in_its_middle_is_thrown_away(
+    server: PostgresServer, make_scarce: Callable[[int], None], at: str
+) -> None:
+    make_scarce(100)
+    hold_leases_up(server, at=at)
+    with (
+        Fleet(server.url("tracking"), 2) as fleet,
+        Load(fleet.addresses, clients=4, rate=RATE) as load,
+    ):
+        cut = cut_leases_off(server, load, times=5)
+        load.stop()
+        judgement = judge(load.history, server.url("tracking"))
+
+    assert cut >= 5
+    assert judgement.honest, judgement
+    assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
+
+
+def test_a_server_with_every_connection_taken_is_waited_for(
+    server: PostgresServer, set_block_size: Callable[[int], None]
+) -> None:
+    set_block_size(100)
+    with services(server, TRACKING_RESERVE_SECONDS="10") as (fleet, _), ExitStack() as taken:
+        with Load(fleet.addresses, clients=4, rate=RATE) as load:
+            for instance in fleet:
+                wait_for_reserve(instance, 9)
+            before = leases(server)
+            take_all_connections(server, taken)
+            for instance in fleet:
+                wait_until_database_is("away", instance)
+            load.wait_for(400)
+            status, body = readiness(fleet[0])
+            taken.close()
+            for instance in fleet:
+                wait_until_database_is("up", instance)
+            wait_until(lambda: leases(server) > before, seconds=20, what="leases to go on")
+        judgement = judge(load.history, server.url("tracking"))
+
+    assert (200, "away") == (status, body["database"])
+    assert judgement.honest, judgement
+    assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
+
+
+def take_all_connections(server: PostgresServer, taken: ExitStack) -> None:
+    """Open connections until the server has none left, those of the service among them."""
+    ours = taken.enter_context(psycopg.connect(server.url("tracking"), autocommit=True))
+    while True:
+        try:
+            taken.enter_context(psycopg.connect(server.url("tracking")))
+        except psycopg.OperationalError:
+            # What the service holds is ended, and its place taken before it comes back.
+            ended = ours.execute(
+                "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
+                " WHERE application_name = 'tracking-service'"
+            ).fetchall()
+            if not ended:
+                return
