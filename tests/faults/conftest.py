@@ -18,12 +18,20 @@ collect_ignore = ["apps", "broken"]
 SCARCE = 99_000
 
 
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server for this test alone, whose database `tracking` has the schema at head."""
+@pytest.fixture(scope="session")
+def migrated_server() -> Iterator[PostgresServer]:
+    """A stopped server, to be copied, whose database `tracking` has the schema at head."""
     with PostgresServer.create() as server:
         server.create_database("tracking")
         migrate(server.url("tracking"))
+        server.stop()
+        yield server
+
+
+@pytest.fixture
+def server(migrated_server: PostgresServer) -> Iterator[PostgresServer]:
+    """A server for this test alone, whose database `tracking` has the schema at head."""
+    with migrated_server.copy() as server:
         yield server
 
 

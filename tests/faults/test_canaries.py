@@ -71,7 +71,7 @@ def test_a_commit_believed_without_an_answer_is_caught(
     hold_leases_up(server, at="commit")
     with Fleet(server.url("tracking"), 2, FLASK_APP=f"{BROKEN}.commit_believed") as fleet:
         with Load(fleet.addresses, clients=4, rate=200) as load:
-            cut_leases_off(server, load, times=3)
+            cut_leases_off(server, load, times=2)
             for instance in fleet:
                 load.wait_for(300, address=instance.address)
         judgement = judge(load.history, server.url("tracking"))

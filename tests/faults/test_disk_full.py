@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,17 +41,25 @@ def process(instance: Instance) -> psutil.Process:
 
 
 @contextmanager
-def no_witness(folders: list[Path]) -> Iterator[None]:
-    """Let every write of a witness end in ENOSPC."""
-    links = [folder / "witness.new" for folder in folders]
-    for link in links:
+def no_witness(folder: Path) -> Iterator[None]:
+    """Let every write of the witness in `folder` end in ENOSPC."""
+    link = folder / "witness.new"
+    with alone(folder):
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/full")
     try:
         yield
     finally:
-        for link in links:
+        with alone(folder):
             link.unlink()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock under which instances write the witness: none is in the midst of it."""
+    with (folder / "witness.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def leased(url: str) -> int:
@@ -125,7 +134,7 @@ def test_a_block_whose_witness_cannot_be_written_is_not_used_until_it_can(
     with Fleet(url, 2, TRACKING_STATE_DIR=str(state)) as fleet:
         with Load(fleet.addresses, clients=8, rate=400) as load:
             load.wait_for(300)
-            with no_witness([state]):
+            with no_witness(state):
                 wait_until(
                     lambda: load.history.verdict().failed.get(503, 0) > 400,
                     seconds=20,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.outages import OUTAGES, Outage, services
 from tests.support.client import Client
-from tests.support.fleet import Fleet, wait_until_database_is
+from tests.support.fleet import Fleet, wait_for_reserve, wait_until_database_is
 from tests.support.instance import Instance
 from tests.support.ledger import Ledger, judge
 from tests.support.load import Load, name
@@ -20,7 +20,7 @@ from tests.support.ports import listens
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
-DRAIN = 2.0
+DRAIN = 1.0
 # Seconds from the signal to the end at the most: the drain, the hand-back, and a slow machine.
 BOUND = 2 * DRAIN + 3
 NAMES = re.compile(r"instance=(\S+)")
@@ -81,7 +81,8 @@ def test_the_end_comes_in_time_whatever_has_become_of_the_database(
     with services(server, TRACKING_DRAIN_SECONDS=f"{DRAIN:g}") as (fleet, proxy):
         begin, end = outage(server, proxy)
         with Load(fleet.addresses, clients=4, rate=200) as load:
-            load.wait_for(200)
+            for instance in fleet:
+                wait_for_reserve(instance, 60)
             begin()
             wait_until_database_is("away", fleet[0])
             began = time.monotonic()

@@ -22,7 +22,7 @@ def soak(*arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_short_soak_holds() -> None:
-    done = soak(seconds=8)
+    done = soak(seconds=6)
 
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "SOAK_SEED=7" in done.stdout

@@ -37,6 +37,12 @@ class Account:
             os.chown(path, self.uid, self.gid)
         path.chmod(0o700)
 
+    def own_all(self, folder: Path) -> None:
+        """Give a folder with all that is in it to this user; who may read what stays."""
+        if self.uid is not None and self.gid is not None:
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, self.uid, self.gid)
+
 
 @functools.cache
 def account() -> Account:
