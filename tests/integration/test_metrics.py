@@ -180,7 +180,12 @@ def test_each_scrape_tells_of_all_workers(server: str, migrated_sqlite_url: str)
             nonlocal asked
             ask(instance, 20)
             asked += 20
-            return value(scrape(instance), "tracking_processes") == 2
+            seen = scrape(instance)
+            # One that has only been scraped has leased nothing.
+            return (
+                value(seen, "tracking_processes") == 2
+                and total(seen, "tracking_leases_total", outcome="leased") == 2
+            )
 
         wait_until(both_count, seconds=60, what="both workers to have been asked")
         told = [scrape(instance) for _ in range(10)]
