@@ -30,9 +30,6 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (WitnessError, "witness_error"),
 )
 
-CONTENT_TYPE = choose_encoder("")[1]
-"""The media type where no other is asked for."""
-
 _UP = {"up": 1.0, "away": 0.0, "unknown": math.nan}
 
 
