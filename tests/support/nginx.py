@@ -77,15 +77,17 @@ class Nginx:
                 raise ValueError(f"deploy/nginx.conf has no {old!r} any more")
             text = text.replace(old, new)
         (self.folder / "tracking.conf").write_text(text)
-        # The line that the project gives, with other addresses.
-        (line, *_) = [
+        # The lines that the project gives for one instance, with other addresses.
+        lines = [
             line
             for line in (ROOT / "deploy" / "nginx-instances.conf").read_text().splitlines()
-            if line.startswith("server ")
+            if line.startswith("server 127.0.0.1:8001 ")
         ]
         (self.folder / "instances.conf").write_text(
             "".join(
-                line.replace("127.0.0.1:8001", f"{host}:{port}") + "\n" for host, port in upstreams
+                line.replace("127.0.0.1:8001", f"{host}:{port}") + "\n"
+                for line in lines
+                for host, port in upstreams
             )
         )
         user = "" if postgres_programs.account().uid is None else "user nobody nogroup;"

@@ -19,8 +19,8 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 class Upstream:
     """Reads each request and then resets the connection, says nothing, or answers `ok`."""
 
-    def __init__(self, manner: Manner) -> None:
-        self.address: Address = (HOST, free_port())
+    def __init__(self, manner: Manner, *, port: int | None = None) -> None:
+        self.address: Address = (HOST, port or free_port())
         self.requests: list[bytes] = []
         self._manner = manner
         self._ended = threading.Event()

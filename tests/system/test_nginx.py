@@ -235,6 +235,21 @@ def test_a_post_goes_to_another_where_one_cannot_be_reached() -> None:
     assert 4 == len(alive.requests)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_instances_that_all_failed_a_moment_ago_are_asked_nevertheless(method: str) -> None:
+    ports = [free_port() for _ in range(3)]
+    with ExitStack() as ending:
+        nginx = ending.enter_context(Nginx([(HOST, port) for port in ports]))
+        client = ending.enter_context(closing(Client(*nginx.address)))
+        while_down = client.request(method, number_path())
+        for port in ports:
+            ending.enter_context(Upstream("answer", port=port))
+        afterwards = [client.request(method, number_path()).status for _ in range(6)]
+
+    assert 502 == while_down.status
+    assert [200] * 6 == afterwards
+
+
 def test_what_a_client_says_of_itself_is_not_passed_on() -> None:
     forged = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-Proto": "gopher", "Forwarded": "for=x"}
     with ExitStack() as ending:

@@ -114,7 +114,7 @@ def test_nginx_is_told_the_addresses_that_the_containers_have() -> None:
     ]
 
     assert 3 == len(addresses)
-    assert addresses == re.findall(r"^server (\S+)", listed, re.MULTILINE)
+    assert addresses == re.findall(r"^server (\S+) max_fails", listed, re.MULTILINE)
 
 
 def test_the_instances_wait_for_the_migrations_and_these_for_the_database() -> None:
@@ -257,9 +257,12 @@ def every(block: list[Any], directive: str) -> list[list[str]]:
 def test_nginx_knows_every_directive_where_it_stands(instances: str, tmp_path: Path) -> None:
     servers = [args for args in every(parsed(nginx_conf(instances), tmp_path), "server") if args]
 
-    # Three for each of the two upstreams.
-    assert 6 == len(servers)
-    assert all(args[1:] == ["max_fails=1", "fail_timeout=1s"] for args in servers)
+    # Three for each of the two upstreams, and each of them once more for when all have failed.
+    chosen = [args[0] for args in servers if args[1:] == ["max_fails=1", "fail_timeout=1s"]]
+    last_resort = [args[0] for args in servers if args[1:] == ["backup", "max_fails=0"]]
+    assert 6 == len(chosen)
+    assert chosen == last_resort
+    assert 12 == len(servers)
 
 
 def test_the_parser_finds_a_planted_fault(tmp_path: Path) -> None:
