@@ -116,7 +116,7 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
         note(NEXT, name, "ns", values, threads=str(threads))
 
     issuer = _issuer(folder)
-    queries = itertools.cycle(path.partition("?")[2].encode() for path in paths())
+    queries = itertools.cycle(path.partition("?")[2] for path in paths())
     singles = serials // 20
     issued = [microseconds(lambda: issuer.issue(SHIPMENT), singles) for _ in rounds]
     answered = [

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 CHUNK = 10_000
 """Numbers written at a time: few milliseconds, and memory that does not grow with the batch."""
 
-CLAIM_SECONDS = 60.0
+CLAIM_SECONDS = 15.0
 """How long a key is kept for whoever began with it and has not finished, alive or not."""
 
 

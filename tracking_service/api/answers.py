@@ -1,7 +1,8 @@
-"""From the bytes of a query string to the bytes of the answer, without a web framework.
+"""From a query string to the bytes of the answer, without a web framework.
 
 This is the one implementation of "valid request -> number -> JSON". Whoever speaks HTTP in front
-of it adds `JSON_HEADERS` to what it returns.
+of it adds `JSON_HEADERS` to what it returns. A query string has a character for each byte, as WSGI
+has it.
 """
 
 from time import time
@@ -28,7 +29,7 @@ JSON_HEADERS = (
 )
 
 
-def issue_from_query(query_string: bytes, issuer: "Issuer", caller: "Key | None" = None) -> bytes:
+def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> bytes:
     """Issue one number for the request in `query_string` and return the JSON body of its answer.
 
     Raises ValidationError with every fault of the request, ForeignSeriesError where the caller's
@@ -44,7 +45,7 @@ def issue_from_query(query_string: bytes, issuer: "Issuer", caller: "Key | None"
     return f'{{"tracking_number": "{number}", "created_at": "{moment}"}}'.encode("ascii")
 
 
-def check_query(query_string: bytes, issuer: "Issuer", caller: "Key | None" = None) -> None:
+def check_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> None:
     """Raise what `issue_from_query` would of this request, and spend no serial."""
     request = read_query(query_string)
     if caller is not None:

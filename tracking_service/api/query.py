@@ -14,10 +14,11 @@ from marshmallow import ValidationError
 MAX_FIELDS = 100
 
 
-def parse(
-    query_string: bytes, known: Container[str]
-) -> tuple[dict[str, str], dict[str, list[str]]]:
+def parse(query_string: str, known: Container[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return the values of the known parameters, and for each that has none to trust its fault.
+
+    The query has a character for each byte, as in Latin-1: most values are plain ASCII and stand
+    as they are.
 
     Names are case-sensitive; those not in `known` are ignored. A parameter is in one of the two
     results, or in neither where it was not sent. Raises ValidationError, for the query as a whole
@@ -25,11 +26,9 @@ def parse(
     """
     values: dict[str, str] = {}
     faults: dict[str, list[str]] = {}
-    # Latin-1 keeps each byte as one character: most values are plain ASCII and stand as they are.
-    text = query_string.decode("latin-1")
-    if text.count("&") >= MAX_FIELDS:
+    if query_string.count("&") >= MAX_FIELDS:
         raise ValidationError({"": [f"the query must have at most {MAX_FIELDS} fields"]})
-    for field in text.split("&"):
+    for field in query_string.split("&"):
         name, _, value = field.partition("=")
         if name not in known:
             name = _unescape(name).decode(errors="replace")

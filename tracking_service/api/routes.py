@@ -52,10 +52,11 @@ def next_tracking_number() -> Response:
     if (fault := request.environ.get(FAULT)) is not None:
         raise fault
     issuer, caller = current_tracking().issuer, request.environ.get(CALLER)
+    query_string = request.environ.get("QUERY_STRING", "")
     if request.method != "HEAD":
         refuse_prefetch(request.environ)
-        return _json(issue_from_query(request.query_string, issuer, caller))
-    check_query(request.query_string, issuer, caller)
+        return _json(issue_from_query(query_string, issuer, caller))
+    check_query(query_string, issuer, caller)
     response = Response(headers=dict(JSON_HEADERS))
     # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
     # is shows only once it is issued.

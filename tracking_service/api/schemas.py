@@ -1,8 +1,7 @@
 """What a request for a tracking number says: the marshmallow schema, built once, and its result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 from marshmallow.types import ErrorMessages
@@ -18,8 +17,7 @@ _MESSAGES: ErrorMessages = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ShipmentRequest:
+class ShipmentRequest(NamedTuple):
     """What is used of a valid request; the rest was checked and is not kept.
 
     `offset` is that of the request's `created_at`, as `timestamps.read_offset` returns it.
@@ -75,10 +73,12 @@ class ShipmentSchema(Schema):
 
 _SCHEMA = ShipmentSchema()
 _KNOWN = frozenset(_SCHEMA.load_fields)
+_RULES = tuple((name, cast(Text, field).rule) for name, field in _SCHEMA.load_fields.items())
+_DEFAULTS = {"series": DEFAULT_SERIES}
 
 
-def read_query(query_string: bytes) -> ShipmentRequest:
-    """Read a request for a number from the bytes of its query string.
+def read_query(query_string: str) -> ShipmentRequest:
+    """Read a request for a number from its query string, a character for each byte.
 
     Raises ValidationError with every fault of every parameter.
     """
@@ -86,7 +86,7 @@ def read_query(query_string: bytes) -> ShipmentRequest:
     if "created_at" in values:
         values["created_at"] = query.restore_plus(values["created_at"])
     try:
-        loaded = _SCHEMA.load(values)
+        loaded = _load(values)
     except ValidationError as error:
         # A parameter whose value could not be read is missing to the schema: its own fault says
         # more than "is required".
@@ -94,6 +94,21 @@ def read_query(query_string: bytes) -> ShipmentRequest:
     if faults:
         raise ValidationError(faults)
     return as_request(loaded)
+
+
+def _load(values: dict[str, str]) -> Mapping[str, str]:
+    """As the schema's `load`, and in half of its time where nothing is at fault.
+
+    Marshmallow keeps books on faults, which costs more than the rules of all fields together. So
+    the rules are asked one after the other; at the first fault the schema reads it all, and tells
+    of every one.
+    """
+    given = {**_DEFAULTS, **values}
+    try:
+        return {name: rule(given[name]) for name, rule in _RULES}
+    except (KeyError, ValidationError):
+        loaded: Mapping[str, str] = _SCHEMA.load(values)
+        return loaded
 
 
 def as_request(loaded: Mapping[str, str]) -> ShipmentRequest:

@@ -6,15 +6,17 @@ database: the number itself carries all that is needed to find its serial again.
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # AES-256. A space's key is this many random bytes, made once and never changed.
 KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Shipment:
-    """What a format may use of a request. Both are ISO 3166-1 alpha-2, validated beforehand."""
+class Shipment(NamedTuple):
+    """What a format may use of a request. Both are ISO 3166-1 alpha-2, validated beforehand.
+
+    A tuple, as one is made for every request, and a frozen dataclass takes three times as long.
+    """
 
     origin: str
     destination: str

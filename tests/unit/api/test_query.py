@@ -16,15 +16,19 @@ NOT_UTF_8 = ["must be UTF-8, percent-encoded"]
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
 
+def parse(sent: bytes) -> tuple[dict[str, str], dict[str, list[str]]]:
+    return query.parse(sent.decode("latin-1"), KNOWN)
+
+
 @given(st.dictionaries(st.sampled_from(sorted(KNOWN)), texts))
 def test_what_urlencode_writes_is_read_back(parameters: dict[str, str]) -> None:
-    assert query.parse(urlencode(parameters).encode(), KNOWN) == (parameters, {})
+    assert parse(urlencode(parameters).encode()) == (parameters, {})
 
 
 @given(texts)
 def test_a_space_may_be_a_plus_or_percent_20(name: str) -> None:
     for written in (quote(name), quote_plus(name)):
-        assert query.parse(b"customer_name=" + written.encode(), KNOWN) == (
+        assert parse(b"customer_name=" + written.encode()) == (
             {"customer_name": name},
             {},
         )
@@ -36,7 +40,7 @@ def test_a_space_may_be_a_plus_or_percent_20(name: str) -> None:
 @example(b"weight=%&weight%=%zz&%=%%%")
 @example(b"weight=\x00%00&\xff=\xfe")
 def test_no_bytes_make_it_fail(raw: bytes) -> None:
-    values, faults = query.parse(raw, KNOWN)
+    values, faults = parse(raw)
 
     assert values.keys() | faults.keys() <= KNOWN
     assert not values.keys() & faults.keys()
@@ -61,7 +65,7 @@ def test_no_bytes_make_it_fail(raw: bytes) -> None:
     ],
 )
 def test_one_value_is_decoded(raw: bytes, value: str) -> None:
-    assert query.parse(raw, KNOWN) == ({"weight": value}, {})
+    assert parse(raw) == ({"weight": value}, {})
 
 
 @pytest.mark.parametrize(
@@ -78,14 +82,14 @@ def test_one_value_is_decoded(raw: bytes, value: str) -> None:
     ],
 )
 def test_a_known_parameter_given_twice_is_a_fault_even_with_one_value(raw: bytes) -> None:
-    assert query.parse(raw, KNOWN) == ({}, {"weight": TWICE})
+    assert parse(raw) == ({}, {"weight": TWICE})
 
 
 @pytest.mark.parametrize(
     "raw", [b"%FF", b"\xff", b"%C3", b"%ED%A0%80", b"%C0%80", b"%F4%90%80%80", b"ok%E2%82"]
 )
 def test_bytes_that_are_not_utf_8_are_a_fault_of_their_parameter_alone(raw: bytes) -> None:
-    values, faults = query.parse(b"customer_name=" + raw + b"&weight=1", KNOWN)
+    values, faults = parse(b"customer_name=" + raw + b"&weight=1")
 
     assert values == {"weight": "1"}
     assert faults == {"customer_name": NOT_UTF_8}
@@ -95,15 +99,15 @@ def test_bytes_that_are_not_utf_8_are_a_fault_of_their_parameter_alone(raw: byte
     "raw", [b"Weight=1", b"WEIGHT=1", b"weight%00=1", b"+weight=1", b"x=1&x=2", b"\xff=1", b"%FF"]
 )
 def test_other_names_are_ignored(raw: bytes) -> None:
-    assert query.parse(raw, KNOWN) == ({}, {})
+    assert parse(raw) == ({}, {})
 
 
 def test_the_number_of_fields_is_bounded() -> None:
     most = b"&".join([b"weight=1"] + [b"x=1"] * (query.MAX_FIELDS - 1))
 
-    assert query.parse(most, KNOWN) == ({"weight": "1"}, {})
+    assert parse(most) == ({"weight": "1"}, {})
     with pytest.raises(ValidationError) as refused:
-        query.parse(most + b"&", KNOWN)
+        parse(most + b"&")
     assert refused.value.messages_dict == {"": ["the query must have at most 100 fields"]}
 
 

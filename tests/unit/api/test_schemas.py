@@ -1,5 +1,6 @@
 """A whole request: from the bytes of a query to what is used of it, or to every fault of it."""
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
@@ -7,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, read_query
+from tracking_service.api.schemas import (
+    ShipmentRequest,
+    ShipmentSchema,
+    as_request,
+    read_query,
+)
 from tracking_service.numbering.format import Shipment
 
 VALID = {
@@ -33,10 +39,10 @@ NAMES = sorted(WRONG)
 
 
 def read(parameters: dict[str, str], tail: str = "") -> ShipmentRequest:
-    return read_query((urlencode(parameters) + tail).encode())
+    return read_query(urlencode(parameters) + tail)
 
 
-def faults(query_string: bytes) -> dict[str, list[str]]:
+def faults(query_string: str) -> dict[str, list[str]]:
     with pytest.raises(ValidationError) as refused:
         read_query(query_string)
     messages: dict[str, list[str]] = refused.value.messages_dict
@@ -52,9 +58,9 @@ def test_a_series_may_be_named() -> None:
 
 
 def test_a_raw_plus_is_read_as_one() -> None:
-    query_string = urlencode(VALID, safe="+:").encode()
+    query_string = urlencode(VALID, safe="+:")
 
-    assert b"+08:00" in query_string
+    assert "+08:00" in query_string
     assert read_query(query_string).offset == "+08:00"
 
 
@@ -63,26 +69,49 @@ def test_unknown_parameters_are_ignored() -> None:
 
 
 def test_an_empty_query_tells_that_all_seven_are_required() -> None:
-    assert faults(b"") == {name: ["is required"] for name in VALID}
+    assert faults("") == {name: ["is required"] for name in VALID}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_value_is_told_as_such(name: str) -> None:
-    assert faults(urlencode({**VALID, name: ""}).encode()) == {name: ["must not be empty"]}
+    assert faults(urlencode({**VALID, name: ""})) == {name: ["must not be empty"]}
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.just(VALID.get(name, "express"))
+            | st.just(WRONG[name])
+            | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+            for name in NAMES
+        },
+    )
+)
+def test_a_query_is_read_as_the_schema_alone_would_read_it(parameters: dict[str, str]) -> None:
+    def outcome(read: Callable[[], ShipmentRequest]) -> object:
+        try:
+            return read()
+        except ValidationError as error:
+            return error.messages_dict
+
+    alone = outcome(lambda: as_request(ShipmentSchema().load(parameters)))
+
+    assert outcome(lambda: read_query(urlencode(parameters))) == alone
 
 
 @given(st.sets(st.sampled_from(NAMES), min_size=1), st.permutations(NAMES))
 def test_every_fault_is_told_at_once_and_no_other(wrong: set[str], order: list[str]) -> None:
     parameters = {**VALID, "series": "default", **{name: WRONG[name] for name in wrong}}
 
-    told = faults(urlencode({name: parameters[name] for name in order}).encode())
+    told = faults(urlencode({name: parameters[name] for name in order}))
 
     assert told.keys() == wrong
     assert all(len(messages) == 1 for messages in told.values())
 
 
 def test_faults_of_the_query_and_of_the_rules_are_told_together() -> None:
-    told = faults(b"weight=0&customer_name=%FF&customer_slug=a&customer_slug=a&series=%FF")
+    told = faults("weight=0&customer_name=%FF&customer_slug=a&customer_slug=a&series=%FF")
 
     assert told["weight"][0].startswith("must be kilograms")
     assert told["customer_name"] == told["series"] == ["must be UTF-8, percent-encoded"]
@@ -96,13 +125,13 @@ def test_a_parameter_given_twice_is_the_only_fault_of_a_request_that_is_else_val
     name: str,
 ) -> None:
     parameters = {**VALID, "series": "default"}
-    query_string = urlencode([*parameters.items(), (name, parameters[name])]).encode()
+    query_string = urlencode([*parameters.items(), (name, parameters[name])])
 
     assert faults(query_string) == {name: ["must not be given more than once"]}
 
 
 def test_faults_come_in_the_order_of_the_contract() -> None:
-    query_string = urlencode(dict(reversed(WRONG.items()))).encode()
+    query_string = urlencode(dict(reversed(WRONG.items())))
 
     assert list(faults(query_string)) == list(WRONG)
 
