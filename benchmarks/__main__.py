@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from benchmarks import batches, inprocess, machine, peers, report, serving, starting, wrk
 from benchmarks.databases import Databases, databases
 from benchmarks.peers import GRANIAN, GUNICORN, WAITRESS
-from benchmarks.plan import Plan, PlanError
+from benchmarks.plan import VARIABLES, Plan, PlanError, take_no_arguments
 from benchmarks.results import Figures
 from benchmarks.targets import targets
 
@@ -61,8 +62,10 @@ def measure(
             batches.batches(running, plan, figures, tell=tell)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """The exit code: 0, or 1 with one line where it cannot be measured."""
+    does = "Measure the service beside its peers; show the tables, and keep what was found."
+    take_no_arguments("benchmarks", does, VARIABLES, arguments)
     began = time.monotonic()
     try:
         plan = Plan.from_environment()
@@ -102,4 +105,4 @@ def keep(figures: Figures, conditions: dict[str, str], count: int, folder: Path)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

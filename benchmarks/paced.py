@@ -37,10 +37,14 @@ class Outcome:
 
     latencies: list[float] = field(default_factory=list)
     """From due to answered, of each success."""
-    failed: int = 0
-    """Answered with an error, cut off, or not answered in time."""
+    failed: dict[str, int] = field(default_factory=dict)
+    """How many were not answered as they should be, by what became of them."""
     late: float = 0.0
     """The longest that a request was held up by this client alone; should be near nothing."""
+
+    def fail(self, how: str, times: int = 1) -> None:
+        """Count a request, or several, as failed."""
+        self.failed[how] = self.failed.get(how, 0) + times
 
 
 class Connection:
@@ -123,7 +127,7 @@ class Pacer:
             if over and not waiting and not self._busy:
                 break
             if now > began + seconds + DRAIN_SECONDS:
-                self.outcome.failed += len(waiting) + len(self._busy)
+                self.outcome.fail("not answered in time", len(waiting) + len(self._busy))
                 break
             pause = 0.1 if over else max(0.0, began + scheduled / (rate or 1e9) - now)
             self._receive(min(pause, 0.1))
@@ -139,7 +143,7 @@ class Pacer:
             try:
                 connection.send(self._requests[self._next % len(self._requests)], due)
             except OSError:
-                self.outcome.failed += 1
+                self.outcome.fail("not sent")
                 connection.close()
                 self._free.append(connection)
             else:
@@ -157,7 +161,7 @@ class Pacer:
             if 200 <= status < 300:
                 self.outcome.latencies.append(time.perf_counter() - connection.due)
             else:
-                self.outcome.failed += 1
+                self.outcome.fail(f"answered {status}" if status else "cut off")
             self._busy.remove(connection)
             self._free.append(connection)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,17 @@ from typing import TypeVar
 RESULTS = Path(__file__).with_name("results")
 
 PARTS = ("throughput", "latency", "batches", "process", "start")
+
+VARIABLES = {
+    "ROUNDS": "rounds, 5",
+    "SECONDS_PER_ROUND": "seconds that each peer is asked in a round, 5",
+    "BENCH_ONLY": f"parts, of {','.join(PARTS)}; all",
+    "BENCH_RATE": "requests a second of latency and batches, 400",
+    "BENCH_CONNECTIONS": "kept connections, 16",
+    "BENCH_DATABASE_URL": "a PostgreSQL to measure on; one of its own",
+    "BENCH_RESULTS": "folder for what is found, benchmarks/results",
+}
+"""The variables of the environment, each with its meaning and its default."""
 
 N = TypeVar("N", int, float)
 
@@ -56,6 +68,21 @@ class Plan:
             database_url=environment.get("BENCH_DATABASE_URL") or None,
             results=Path(environment.get("BENCH_RESULTS") or RESULTS),
         )
+
+
+def take_no_arguments(
+    program: str, does: str, variables: Mapping[str, str], arguments: Sequence[str]
+) -> None:
+    """Answer `--help` with the variables, and refuse any other argument; both exit at once."""
+    width = max(map(len, variables))
+    told = "\n".join(f"  {name:{width}}  {meaning}" for name, meaning in variables.items())
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {program}",
+        description=does,
+        epilog=f"variables of the environment, with their defaults:\n{told}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(arguments)
 
 
 def _number(environment: Mapping[str, str], name: str, kind: Callable[[str], N], default: N) -> N:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from benchmarks import machine, scale_report
 from benchmarks.databases import databases
 from benchmarks.leasing import Leasing, lease_flat_out, lease_seconds
-from benchmarks.plan import Plan, PlanError
+from benchmarks.plan import VARIABLES, Plan, PlanError, take_no_arguments
 from benchmarks.report import write
 from benchmarks.simulation import Course, World, instance_counts, run
 from tests.support.commands import migrate
 
+SCALE_VARIABLES = {
+    "SCALE_SECONDS": "seconds of each measurement, 2",
+    "SCALE_PROCESSES": "the most processes that lease at once, 64",
+    "SCALE_INSTANCES": "the most instances that are simulated, 10,000",
+    **{name: VARIABLES[name] for name in ("BENCH_DATABASE_URL", "BENCH_RESULTS")},
+}
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 BLOCKS = (1, 10, 100)
 BLOCK_SIZES = (1_000, 10_000, 100_000)
@@ -61,8 +68,10 @@ def simulate(seconds_each: float, most: int) -> dict[str, list[Course]]:
     return courses
 
 
-def main() -> int:
-    """Seconds for each measurement, and the most processes and instances, are variables."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """The exit code: 0, or 1 with one line where it cannot be measured."""
+    does = "Measure leases against one hot row, simulate many instances, and keep what was found."
+    take_no_arguments("benchmarks.scale", does, SCALE_VARIABLES, arguments)
     from benchmarks.scale_plots import plot_leases, plot_simulated  # slow to import
 
     try:
@@ -87,4 +96,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -62,8 +63,9 @@ class Paced:
             raise wrk.LoadError(f"the paced client ended with {self.process.returncode}")
         outcome = Outcome(**json.loads(output))
         if outcome.failed or not outcome.latencies:
+            failed = ", ".join(f"{how}: {times}" for how, times in outcome.failed.items())
             raise wrk.LoadError(
-                f"{outcome.failed} requests failed, {len(outcome.latencies)} were answered"
+                f"{len(outcome.latencies)} requests were answered, others not ({failed or 'none'})"
             )
         return outcome
 
@@ -79,15 +81,25 @@ def by_paced_client(instance: Instance, seconds: float, connections: int) -> flo
     return len(client.outcome().latencies) / seconds
 
 
+@contextmanager
+def naming(peer: Peer) -> Iterator[None]:
+    """Say of a LoadError whose it is."""
+    try:
+        yield
+    except wrk.LoadError as error:
+        raise wrk.LoadError(f"{peer.name} on {peer.server}: {error}") from error
+
+
 def warm_up(running: Running, generator: Generator, seconds: float) -> None:
     """Let every worker import, connect and lease; nothing of it counts.
 
     A first request may find an empty reserve and a busy machine, and be told to come again.
     """
-    for _, instance in running:
+    for peer, instance in running:
         for attempt in range(3):
             try:
-                generator(instance, seconds, 16)
+                with naming(peer):
+                    generator(instance, seconds, 16)
                 break
             except wrk.LoadError:
                 if attempt == 2:
@@ -107,8 +119,9 @@ def throughput(
     leases = {index: -_leases(peer) for index, (peer, _) in enumerate(running)}
     for number in range(1, plan.rounds + 1):
         tell(f"answers a second, round {number} of {plan.rounds}")
-        for index, (_, instance) in enumerate(running):
-            rates[index].append(generator(instance, plan.seconds, plan.connections))
+        for index, (peer, instance) in enumerate(running):
+            with naming(peer):
+                rates[index].append(generator(instance, plan.seconds, plan.connections))
     for index, (peer, _) in enumerate(running):
         conditions = {
             "processes": peer.processes,
@@ -141,11 +154,12 @@ def latency(
     found: list[list[list[float]]] = [[] for _ in asked]
     for number in range(1, plan.rounds + 1):
         tell(f"latency at {plan.rate:g} requests a second, round {number} of {plan.rounds}")
-        for index, (_, instance) in enumerate(asked):
+        for index, (peer, instance) in enumerate(asked):
             client = Paced.start(
                 instance, rate=plan.rate, seconds=plan.seconds, connections=2 * plan.connections
             )
-            found[index].append(client.outcome().latencies)
+            with naming(peer):
+                found[index].append(client.outcome().latencies)
     conditions = {
         "rate": f"{plan.rate:g} requests a second",
         "connections": str(2 * plan.connections),

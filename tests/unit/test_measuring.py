@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -11,11 +13,13 @@ import pytest
 
 from benchmarks import wrk
 from benchmarks.paced import Connection, Pacer, request
-from benchmarks.plan import Plan, PlanError
+from benchmarks.plan import VARIABLES, Plan, PlanError
 from benchmarks.results import Figure, Figures, Target, percentile
+from benchmarks.scale import SCALE_VARIABLES
 from benchmarks.simulation import World, run
 from benchmarks.traffic import paths
 from loadtests.answers import Seen, moment_fault, number_fault, problem_fault
+from tests.support.commands import ROOT
 
 REQUEST = {
     "origin_country_id": "MY",
@@ -143,7 +147,7 @@ def test_an_error_is_no_latency() -> None:
     server.close()
 
     assert [] == outcome.latencies
-    assert 5 == outcome.failed
+    assert {"answered 503": 5} == outcome.failed
 
 
 def test_the_requests_are_always_the_same_and_of_many_lanes() -> None:
@@ -222,3 +226,25 @@ def test_a_bad_answer_to_a_bad_request_is_found(
 
 def test_a_problem_that_names_the_parameter_is_right() -> None:
     assert problem_fault(400, "application/problem+json", PROBLEM, "x") is None
+
+
+@pytest.mark.parametrize(
+    "module, variables",
+    [("benchmarks", VARIABLES), ("benchmarks.scale", SCALE_VARIABLES)],
+)
+def test_help_measures_nothing_and_names_every_variable_as_the_docs_do(
+    module: str, variables: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", module, "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+
+    assert [] == [name for name in variables if name not in told or f"`{name}`" not in page]
+
+
+def test_an_argument_is_refused_before_anything_is_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--rounds=1"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+
+    assert 2 == refused.returncode
+    assert "unrecognized arguments: --rounds=1" in refused.stderr
