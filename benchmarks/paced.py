@@ -102,7 +102,8 @@ class Pacer:
     """Sends `rate` requests a second for `seconds`; a rate of 0 means as fast as answers come."""
 
     def __init__(self, connections: Sequence[Connection], requests: Sequence[bytes]) -> None:
-        self._free = list(connections)
+        # In turn, so that none rests for so long that the server closes it.
+        self._free = deque(connections)
         self._busy: list[Connection] = []
         self._requests = requests
         self._next = 0
@@ -137,7 +138,7 @@ class Pacer:
         held_up = not self._free
         while waiting and self._free:
             due = waiting.popleft()
-            connection = self._free.pop()
+            connection = self._free.popleft()
             if not held_up:
                 self.outcome.late = max(self.outcome.late, now - due)
             try:
