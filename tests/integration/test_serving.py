@@ -1,209 +1,24 @@
-"""The server as a process: how it starts, drains and ends, seen from its clients.
+"""The server as a process: how it starts, drains and ends, seen from its clients."""
 
-Run as a script, this file is that server, with an application whose routes wait, fail or answer at
-length. It tells on stdout what happens and obeys commands on stdin, so that no test guesses when.
-"""
-
-import argparse
 import json
-import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import IO
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from urllib.parse import urlsplit
-from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from tracking_service import serving
+from tests.support.commands import ROOT
+from tests.support.drain_client import BOUND, Server
+from tests.support.drain_server import PIECE, PIECES
+from tests.support.waiting import wait_until
 from tracking_service.serving.connections import DETAILS
-from tracking_service.serving.options import OPTIONS
 
-BOUND = 15.0  # seconds after which whatever is waited for counts as not happening
-PIECE = b"0123456789abcdef" * 16_384  # 256 KiB
-PIECES = 96
 CLIENTS = 16
-
-
-# The server.
-
-
-class Routes:
-    """The application. `released` lets /hold answer; /hang never does."""
-
-    def __init__(self) -> None:
-        self.released = threading.Event()
-        self.never = threading.Event()
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        body: Iterable[bytes] = [path.encode()]
-        headers = [("Content-Type", "text/plain")]
-        match path:
-            case "/hold":
-                say("holding")
-                self.released.wait()
-            case "/hang":
-                say("hanging")
-                self.never.wait()
-            case "/large":
-                body = [PIECE * PIECES]
-            case "/stream":
-                headers.append(("Content-Length", str(len(PIECE) * PIECES)))
-                body = (PIECE for _ in range(PIECES))
-            case "/fail":
-                raise RuntimeError("a secret")
-            case "/exit":
-                raise SystemExit
-        start_response("200 OK", headers)
-        return body
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def run() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--drain-seconds", type=float, default=60.0)
-    parser.add_argument("--pause", action="store_true", help="on_draining waits for a command")
-    parser.add_argument("--in-thread", action="store_true")
-    options = parser.parse_args()
-    # Far above BOUND: whoever is answered in time was not helped by the poll's time-out.
-    OPTIONS["asyncore_loop_timeout"] = 60
-    routes = Routes()
-    drain = threading.Event()
-    commands = {"release": routes.released.set, "drain": drain.set}
-    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-
-    def obey() -> None:
-        for line in sys.stdin:
-            commands[line.strip()]()
-
-    def on_draining() -> None:
-        say("draining")
-        if options.pause:
-            drain.wait()
-
-    def serve() -> None:
-        serving.serve(
-            routes,
-            host="127.0.0.1",
-            port=0,
-            threads=options.threads,
-            drain_seconds=options.drain_seconds,
-            on_listening=lambda url: say(f"listening {url}"),
-            on_draining=on_draining,
-        )
-
-    threading.Thread(target=obey, daemon=True).start()
-    if options.in_thread:
-        threading.Thread(target=serve).start()
-    else:
-        serve()
-        restored = handlers == [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
-        say(f"returned, handlers restored: {restored}")
-
-
-# Its clients.
-
-
-class Server:
-    """The process, and what it has said."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.address = ("", 0)
-        self.reader = threading.Thread(target=self._read)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line.strip())
-
-    def hear(self, start: str) -> str:
-        """Wait for the next thing said, which begins with `start`; return the rest of it."""
-        line = self.lines.get(timeout=BOUND)
-        assert line.startswith(start)
-        return line.removeprefix(start).strip()
-
-    def command(self, word: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-
-    def signal(self, number: int = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
-
-    def ended(self) -> int:
-        return self.process.wait(BOUND)
-
-    @contextmanager
-    def connect(self) -> Iterator["Connection"]:
-        with socket.create_connection(self.address, BOUND) as sock, sock.makefile("rb") as file:
-            yield Connection(sock, file)
-
-    def refuses(self) -> bool:
-        try:
-            with socket.create_connection(self.address, BOUND):
-                return False
-        except ConnectionRefusedError:
-            return True
-
-
-class Reply:
-    """A whole response. Raises EOFError where the connection ends within it or before it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        head = []
-        while line := file.readline().decode().strip():
-            head.append(line)
-        if not head:
-            raise EOFError("the connection ended before a response")
-        self.status = int(head[0].split()[1])
-        self.headers = {
-            name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])
-        }
-        length = int(self.headers["content-length"])
-        self.body = file.read(length)
-        if len(self.body) < length:
-            raise EOFError("the connection ended within a response")
-
-    @property
-    def closes(self) -> bool:
-        return self.headers.get("connection") == "close"
-
-
-class Connection:
-    def __init__(self, sock: socket.socket, file: IO[bytes]) -> None:
-        self.sock = sock
-        self.file = file
-
-    def ask(self, *paths: str) -> None:
-        """Send requests, all in one piece."""
-        text = "".join(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n" for path in paths)
-        self.sock.sendall(text.encode())
-
-    def reply(self) -> Reply:
-        return Reply(self.file)
-
-    def rest(self) -> bytes:
-        """Return what comes until the end; a reset is an end too."""
-        try:
-            return self.file.read()
-        except ConnectionResetError:
-            return b""
 
 
 Start = Callable[..., Server]
@@ -212,17 +27,17 @@ Start = Callable[..., Server]
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start servers, and kill those that the test has left running."""
-    root = str(Path(__file__).parents[2])
     with ExitStack() as stack:
 
         def start(*options: str) -> Server:
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, __file__, *options],
+                    [sys.executable, "-m", "tests.support.drain_server", *options],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
-                    env={"PYTHONPATH": root},
+                    cwd=ROOT,
+                    env={},
                 )
             )
             server = Server(process)
@@ -235,13 +50,6 @@ def start() -> Iterator[Start]:
             return server
 
         yield start
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + BOUND
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 # Start.
@@ -289,7 +97,7 @@ def test_a_signal_lets_the_request_in_flight_finish_and_no_other_in(
         server.hear("holding")
         server.signal(number)
         server.hear("draining")
-        wait_until(server.refuses)
+        wait_until(server.refuses, seconds=BOUND, what="a refused connection")
         assert idle.rest() == b""
         assert server.process.poll() is None
 
@@ -378,7 +186,7 @@ def test_a_large_response_is_sent_to_its_end(start: Start, path: str) -> None:
         assert connection.file.peek(1)[:1] == b"H"  # type: ignore[attr-defined]
         server.signal()
         server.hear("draining")
-        wait_until(server.refuses)
+        wait_until(server.refuses, seconds=BOUND, what="a refused connection")
 
         assert connection.reply().body == PIECE * PIECES
         assert connection.rest() == b""
@@ -425,7 +233,11 @@ def test_no_request_of_keep_alive_clients_fails_under_load(start: Start) -> None
     clients = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
     for thread in clients:
         thread.start()
-    wait_until(lambda: bool(failures) or (all(answered) and sum(answered) >= 1000))
+    wait_until(
+        lambda: bool(failures) or (all(answered) and sum(answered) >= 1000),
+        seconds=BOUND,
+        what="an answer for each client",
+    )
     server.signal()
     for thread in clients:
         thread.join(BOUND)
@@ -539,7 +351,3 @@ def test_a_request_that_ends_its_worker_costs_one_connection_only(start: Start) 
         connection.ask("/fast")
 
         assert connection.reply().body == b"/fast"
-
-
-if __name__ == "__main__":
-    run()
