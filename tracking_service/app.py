@@ -19,12 +19,14 @@ from tracking_service.cli import register_commands
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
 from tracking_service.issuing import Issuer
 from tracking_service.settings import Settings
+from tracking_service.spaces import Spaces
 from tracking_service.store.batches import SqlBatchRecords
 from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.catalogue import Catalogue
 from tracking_service.store.database import db, engine_options, lease_engine, prepare
 from tracking_service.store.keys import SqlKeys
 from tracking_service.store.lookup import BlockLookup
+from tracking_service.store.turns import TURNS, Turns
 from tracking_service.store.urls import database_url
 from tracking_service.telemetry.logs import configure_logging
 from tracking_service.telemetry.metrics import Metrics
@@ -56,11 +58,16 @@ def create_app(settings: Settings | None = None) -> Flask:
         engine = db.engine
     prepare(engine, settings)
     leases = lease_engine(engine, settings)
+    # Requests take turns, so that a database that hangs cannot hold every thread of the server;
+    # the instance's own threads, which lease and read keys, need none.
+    turns = Turns(settings.threads)
+    of_requests = engine.execution_options(**{TURNS: turns})
 
     def after_fork() -> None:
         # The sockets are the parent's: they are left open, and only forgotten.
         engine.dispose(close=False)
         leases.dispose(close=False)
+        turns.forget()
         metrics.forget()
 
     def dispose() -> None:
@@ -76,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics = Metrics(state_dir / "metrics")
     witness = Witness(state_dir)
     catalogue = Catalogue(engine)
-    blocks = BlockLookup(engine)
+    blocks = BlockLookup(of_requests)
     issuer = Issuer(
         store_for,
         catalogue,
@@ -86,9 +93,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         waiting_requests=settings.waiting_requests,
         observer=metrics,
         after_fork=after_fork,
+        spaces=Spaces(Catalogue(of_requests)),
     )
     metrics.watch(lambda: instance_state(issuer))
-    batches = Batches(issuer, SqlBatchRecords(engine), keep_seconds=settings.batch_keep_seconds)
+    batches = Batches(
+        issuer, SqlBatchRecords(of_requests), keep_seconds=settings.batch_keep_seconds
+    )
     keys = SqlKeys(engine)
     keyring = Keyring(keys) if settings.auth == "required" else None
     verifier = Verifier(issuer.spaces, blocks, issuer.has_spent)
@@ -107,6 +117,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         dispose,
         keys,
         keyring,
+        turns,
     )
 
     app.register_blueprint(routes.blueprint)

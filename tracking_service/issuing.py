@@ -11,7 +11,6 @@ import math
 import os
 import secrets
 import socket
-import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from tracking_service.allocation import (
     Refiller,
     ReservePlan,
     Supply,
+    Waiting,
     Witness,
     WitnessedLeases,
 )
@@ -80,7 +80,8 @@ class Issuer:
     """Issues tracking numbers. Its methods may be called from any number of threads.
 
     `store_for` makes the block store of an instance of a given name; `after_fork` is called in
-    the child of a fork, and drops what the child must not share with its parent.
+    the child of a fork, and drops what the child must not share with its parent; `spaces` are those
+    that requests read numbers with, from a catalogue of their own.
     """
 
     def __init__(
@@ -94,8 +95,9 @@ class Issuer:
         waiting_requests: int = 2,
         observer: Observer | None = None,
         after_fork: Callable[[], None] = lambda: None,
+        spaces: Spaces | None = None,
     ) -> None:
-        self.spaces = Spaces(catalogue)
+        self.spaces = spaces or Spaces(catalogue)
         self._store_for = store_for
         self._catalogue = catalogue
         self._witness = witness
@@ -119,7 +121,9 @@ class Issuer:
         # Read without a lock: it is never changed, only exchanged, by the refiller's thread.
         self._open: Mapping[str, OpenSeries] = {}
         self._unknown: dict[str, float] = {}
-        self._may_wait = threading.BoundedSemaphore(max(1, self._waiting_requests))
+        self._waiting = Waiting(
+            self._waiting_requests, away=lambda: self._refiller.database == "away"
+        )
         self._leaving = False
         self._closing = False
         self._handed_back = False
@@ -246,7 +250,7 @@ class Issuer:
             name,
             on_low=self._refiller.call,
             wait_seconds=self._wait_seconds,
-            waiting_requests=self._waiting_requests,
+            waiting=self._waiting,
         )
         supply = Supply(
             allocator,
@@ -272,12 +276,11 @@ class Issuer:
             raise UnknownSeriesError(name)
         self.start()
         future = self._refiller.open(name)
-        # Only few may wait for a database that is away: see Allocator.
-        away = self._refiller.database == "away"
-        if away and not self._may_wait.acquire(blocking=False):
-            raise ReserveEmptyError
         try:
-            future.result(self._wait_seconds)
+            with self._waiting.one(self._wait_seconds) as wait:
+                if self._waiting.away() and not (future.done() or wait.has_place()):
+                    raise ReserveEmptyError
+                future.result(wait.left())
         except UnknownSeriesError:
             if len(self._unknown) >= _UNKNOWN_MOST:
                 self._unknown.clear()
@@ -290,9 +293,6 @@ class Issuer:
             raise ClosedError from None
         except TimeoutError:
             raise ReserveEmptyError from None
-        finally:
-            if away:
-                self._may_wait.release()
         return self._open[name]
 
     def _why_not_ready(self, opened: OpenSeries | None, database: DatabaseState) -> str:

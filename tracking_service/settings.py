@@ -39,7 +39,11 @@ class Settings:
     host: str = _setting("HOST", "127.0.0.1", "address that `flask serve` listens on")
     port: int = _setting("PORT", 8000, "TCP port; 0 takes any free one", least=0, most=65535)
     threads: int = _setting(
-        "TRACKING_THREADS", 8, "worker threads of `flask serve`", least=1, most=256
+        "TRACKING_THREADS",
+        8,
+        "worker threads; a quarter of them may be in the database at once",
+        least=1,
+        most=256,
     )
     drain_seconds: float = _setting(
         "TRACKING_DRAIN_SECONDS",
@@ -65,7 +69,7 @@ class Settings:
     waiting_requests: int = _setting(
         "TRACKING_WAITING_REQUESTS",
         2,
-        "requests of one series that may wait at once while the database is away",
+        "requests of an instance that may wait at once while the database is away",
         least=0,
         most=256,
     )

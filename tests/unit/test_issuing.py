@@ -199,22 +199,63 @@ def test_a_first_use_waits_no_longer_than_it_may(make_issuing: Callable[..., Iss
 
 
 def test_few_may_wait_for_a_first_use_while_the_database_is_away(issuing: Issuing) -> None:
-    issuing.catalogue.failure = AWAY
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+    is_away(issuing)
 
     waiting = InThreads(2, lambda: issuing.issuer.issue(SHIPMENT))
-    issuing.until(lambda: _may_wait(issuing) == 0, "two to wait")
+    issuing.until(lambda: not free_places(issuing), "two to wait")
     others = InThreads(6, lambda: issuing.issuer.issue(SHIPMENT, "gifts")).join()
     assert [ReserveEmptyError] * 6 == [type(error) for error in others.errors]
 
     issuing.catalogue.failure = None
     assert [] == waiting.join().errors
-    assert 2 == len(set(waiting.results)) == _may_wait(issuing)
+    assert 2 == len(set(waiting.results)) == free_places(issuing)
 
 
-def _may_wait(issuing: Issuing) -> int:
-    free: int = issuing.issuer._may_wait._value
+def test_who_waits_for_one_series_takes_the_place_of_who_would_for_another(
+    issuing: Issuing,
+) -> None:
+    issuing.serial()
+    issuing.serial("gifts")
+    issuing.store.failure = issuing.catalogue.failure = AWAY
+    for series in ("default", "gifts"):
+        allocator = issuing.issuer._open[series].allocator
+        allocator.take(allocator.holding().left)
+    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+
+    waiting = [InThreads(1, lambda: issuing.issuer.issue(SHIPMENT))]
+    issuing.until(lambda: 1 == free_places(issuing), "one to wait")
+    waiting.append(InThreads(1, lambda: issuing.issuer.issue(SHIPMENT, "gifts")))
+    issuing.until(lambda: not free_places(issuing), "another to wait")
+    for series in ("default", "gifts", "ra"):
+        with pytest.raises(ReserveEmptyError):
+            issuing.issuer.issue(SHIPMENT, series)
+
+    issuing.store.failure = issuing.catalogue.failure = None
+    assert [[], []] == [threads.join().errors for threads in waiting]
+    assert 2 == free_places(issuing)
+
+
+def test_nobody_waits_for_a_first_use_where_none_may(make_issuing: Callable[..., Issuing]) -> None:
+    issuing = make_issuing(waiting_requests=0)
+    is_away(issuing)
+    began = time.monotonic()
+
+    for series in ("default", "gifts"):
+        with pytest.raises(ReserveEmptyError):
+            issuing.issuer.issue(SHIPMENT, series)
+
+    # Who may wait does so for half a minute.
+    assert 10 > time.monotonic() - began
+
+
+def is_away(issuing: Issuing) -> None:
+    issuing.catalogue.failure = AWAY
+    issuing.issuer.start()
+    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+
+
+def free_places(issuing: Issuing) -> int:
+    free: int = issuing.issuer._waiting._places._value
     return free
 
 

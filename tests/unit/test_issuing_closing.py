@@ -62,12 +62,7 @@ def test_those_who_wait_are_woken(issuing: Issuing) -> None:
     issuing.issuer.issue_many(SHIPMENT, 100)
     waiting = InThreads(2, lambda: issuing.issuer.issue(SHIPMENT))
     first_use = InThreads(2, lambda: issuing.issuer.issue(SHIPMENT, "gifts"))
-    supply = issuing.issuer.supplies[0]
-    issuing.until(lambda: supply.allocator._waiting == 2, "two to wait")
-    issuing.until(
-        lambda: "gifts" in issuing.issuer._refiller._asked or len(issuing.issuer.supplies) > 1,
-        "others",
-    )
+    issuing.until(lambda: issuing.issuer._waiting._count == 4, "four to wait")
 
     issuing.issuer.close(0)
 

@@ -98,8 +98,7 @@ def test_no_lock_that_another_thread_holds_at_the_fork_stops_the_child(issuing: 
         default._lock,
         gifts._lock,
         issuing.issuer._refiller._lock,
-        issuing.issuer._may_wait,
-        issuing.issuer._may_wait,
+        issuing.issuer._waiting._lock,
     ):
         got = in_child(
             lambda: [issuing.serial(), issuing.serial("gifts"), issuing.issuer.readiness().ready]
@@ -107,6 +106,16 @@ def test_no_lock_that_another_thread_holds_at_the_fork_stops_the_child(issuing: 
 
     assert [100, 100, True] == got
     assert 0 == issuing.serial()
+
+
+def test_a_child_has_the_places_of_those_who_wait_in_its_parent(issuing: Issuing) -> None:
+    issuing.serial()
+    with issuing.issuer._waiting.one(30), issuing.issuer._waiting.one(30):
+        free = in_child(lambda: [issuing.serial(), issuing.issuer._waiting._places._value])
+        parents: int = issuing.issuer._waiting._places._value
+
+    assert [100, 2] == free
+    assert 0 == parents
 
 
 def test_a_fork_in_the_middle_of_a_lease_leaves_it_to_the_parent(issuing: Issuing) -> None:

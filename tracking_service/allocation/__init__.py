@@ -7,6 +7,7 @@ from tracking_service.allocation.observer import NullObserver, Observer
 from tracking_service.allocation.refiller import DatabaseState, Refiller
 from tracking_service.allocation.reserve import ReservePlan
 from tracking_service.allocation.supply import Supply
+from tracking_service.allocation.waiting import Waiting
 from tracking_service.allocation.witness import Witness
 from tracking_service.allocation.witnessed import WitnessedLeases
 
@@ -23,6 +24,7 @@ __all__ = [
     "Refiller",
     "ReservePlan",
     "Supply",
+    "Waiting",
     "Witness",
     "WitnessedLeases",
 ]

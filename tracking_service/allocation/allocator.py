@@ -4,18 +4,14 @@ Known as hi/lo or segment allocation; see Hibernate's pooled-lo optimiser and Me
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 
 from tracking_service.allocation.block import Block
+from tracking_service.allocation.waiting import Wait, Waiting
 from tracking_service.errors import AllocationError, ClosedError, ReserveEmptyError
-
-PATIENCE_SECONDS = 1.5
-"""After so long without a serial, newcomers are refused at once, all but a few: were every worker
-thread to wait for a database that is away, none would be left to answer anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,8 @@ class Allocator:
     `next` costs one lock and one comparison while it is below the mark at which more blocks are
     wanted. At the mark, `on_low` is called, once for each refill, with the lock held: it must do
     no more than wake whoever leases. No method waits for a database; only a caller who comes when
-    nothing is left waits, for `add`, `wait_seconds` at the most.
+    nothing is left waits, for `add`: `wait_seconds` at the most, and no longer than `waiting` lets
+    it, which all allocators of an instance share.
     """
 
     def __init__(
@@ -54,12 +51,12 @@ class Allocator:
         *,
         on_low: Callable[[], None],
         wait_seconds: float = 2.0,
-        waiting_requests: int = 2,
+        waiting: Waiting | None = None,
     ) -> None:
         self.series = series
         self._on_low = on_low
         self._wait_seconds = wait_seconds
-        self._waiting_requests = waiting_requests
+        self._waiting = waiting or Waiting()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._reserve: deque[Block] = deque()
@@ -67,10 +64,8 @@ class Allocator:
         self._low_water = 0
         self._finished: list[Block] = []
         self._spent_before = 0
-        self._waiting = 0
         self._demand = 0
         self._kept: list[Block] = []
-        self._dry_since = 0.0
         self._trouble: AllocationError | None = None
         self._closed = False
 
@@ -148,34 +143,22 @@ class Allocator:
         if self._left() >= count:
             return
         self._on_low()
-        deadline = self._deadline()
-        self._waiting += 1
-        try:
+        with self._waiting.one(self._wait_seconds) as wait:
             while self._left() < count:
-                if not self._worth_waiting():
+                if not self._worth_waiting(wait):
                     raise self._refusal()
-                in_time = self._changed.wait(deadline - time.monotonic())
+                in_time = self._changed.wait(wait.left())
                 if self._closed:
                     raise ClosedError
                 if not in_time and self._left() < count:
                     raise self._refusal()
-        finally:
-            self._waiting -= 1
 
-    def _deadline(self) -> float:
-        """Until when one more may wait, on the monotonic clock: few for long, others for less."""
-        now = time.monotonic()
-        if not self._waiting:
-            self._dry_since = now
-        if self._waiting < self._waiting_requests:
-            return now + self._wait_seconds
-        return min(now + self._wait_seconds, self._dry_since + PATIENCE_SECONDS)
-
-    def _worth_waiting(self) -> bool:
+    def _worth_waiting(self, wait: Wait) -> bool:
         """Whether blocks may come, and so few wait while the database is away that one more may."""
-        if isinstance(self._trouble, ReserveEmptyError):
-            return self._waiting <= self._waiting_requests
-        return self._trouble is None
+        if self._trouble is not None and not isinstance(self._trouble, ReserveEmptyError):
+            return False
+        away = self._trouble is not None or self._waiting.away()
+        return not away or wait.has_place()
 
     def _refusal(self) -> AllocationError:
         # A copy: an error that many threads raise would gather the tracebacks of all.

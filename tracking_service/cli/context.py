@@ -22,6 +22,7 @@ from tracking_service.store.catalogue import Catalogue
 from tracking_service.store.keys import SqlKeys
 from tracking_service.store.lookup import BlockLookup
 from tracking_service.store.schema import check_schema
+from tracking_service.store.turns import Turns
 from tracking_service.verifying import Verifier
 
 CLI_EXTENSION = "tracking-cli"
@@ -47,6 +48,8 @@ class Backstage:
     keys: SqlKeys
     keyring: Keyring | None
     """None where no key is asked for."""
+    turns: Turns
+    """What requests take to read the database."""
 
 
 def leases_of(backstage: Backstage, series: str, store: SqlBlockStore) -> WitnessedLeases:

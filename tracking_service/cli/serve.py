@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+from collections.abc import Callable
 
 import click
 from flask import current_app
@@ -40,16 +41,9 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
     and begins to issue when the database answers.
     """
     settings, issuer = backstage.settings, backstage.issuer
+    threads = settings.threads if threads is None else threads
+    backstage.turns.fit(threads)
     _check_database(backstage)
-    issuer.start()
-    if backstage.keyring is not None:
-        backstage.keyring.start(FIRST_LEASE_SECONDS)
-    deadline = time.monotonic() + FIRST_LEASE_SECONDS
-    while not issuer.readiness().ready and time.monotonic() < deadline:
-        if issuer.database == "away":
-            break
-        time.sleep(0.005)
-
     host = settings.host if host is None else host
     if backstage.keyring is None and not is_loopback(host):
         log.warning(
@@ -61,9 +55,10 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
         current_app._get_current_object(),  # type: ignore[attr-defined]  # the proxy's own way
         host=host,
         port=settings.port if port is None else port,
-        threads=settings.threads if threads is None else threads,
+        threads=threads,
         drain_seconds=settings.drain_seconds,
         behind_proxy=settings.trusted_hops > 0,
+        before_listening=lambda stopping: _first_lease(backstage, stopping),
         on_listening=lambda url: _listening(url, settings.log_format),
         on_draining=issuer.stop_being_ready,
     )
@@ -72,6 +67,18 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
         log.info("stopped; unspent serials were handed back", extra={"instance": issuer.instance})
     else:
         log.warning("stopped; unspent serials are lost", extra={"instance": issuer.instance})
+
+
+def _first_lease(backstage: Backstage, stopping: Callable[[], bool]) -> None:
+    """Lease, and wait a moment for it; not before signals are handled, which are to hand back."""
+    backstage.issuer.start()
+    if backstage.keyring is not None:
+        backstage.keyring.start(FIRST_LEASE_SECONDS)
+    deadline = time.monotonic() + FIRST_LEASE_SECONDS
+    while not backstage.issuer.readiness().ready and time.monotonic() < deadline:
+        if stopping() or backstage.issuer.database == "away":
+            break
+        time.sleep(0.005)
 
 
 def _listening(url: str, log_format: str) -> None:

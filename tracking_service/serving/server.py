@@ -40,10 +40,14 @@ def serve(
     threads: int,
     drain_seconds: float,
     behind_proxy: bool = False,
+    before_listening: Callable[[Callable[[], bool]], None] = lambda _stopping: None,
     on_listening: Callable[[str], None],
     on_draining: Callable[[], None],
 ) -> None:
     """Serve `application` until a signal, then drain; return when that is done.
+
+    `before_listening` is called first, when signals are handled already, with a function that says
+    whether one has come; where one has, this returns without having listened.
 
     `on_listening` is called once with the URL, when connections are accepted; port 0 is any free
     port, and the URL has the real one. `on_draining` is called once at the first SIGTERM or
@@ -60,8 +64,11 @@ def serve(
     Raises SettingsError, naming HOST or PORT, where it cannot listen.
     """
     channels: dict[int, Any] = {}
-    # Before anything listens: who finds the port open may well send a signal.
+    # Before anything is leased or listens: who sees that may well send a signal.
     with stop_signal(channels) as stop:
+        before_listening(lambda: stop.received)
+        if stop.received:
+            return
         sockets = listen(host, port)
         options = {**OPTIONS, "clear_untrusted_proxy_headers": not behind_proxy}
         adjustments = Adjustments(sockets=sockets, **options)

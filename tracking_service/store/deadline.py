@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from tracking_service.store.forks import GATE, Gate
+from tracking_service.store.turns import TURNS, Turns
 
 DEADLINE = "deadline_seconds"
 """Names, among an engine's execution options, how long one transaction may take; not there where
@@ -26,10 +27,17 @@ calls return by themselves, as SQLite's do: its busy time-out bounds the only wa
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A transaction on a connection of its own, committed or cut off within the deadline.
 
-    The outcome of a commit that is cut off is unknown, as with any lost connection.
+    The outcome of a commit that is cut off is unknown, as with any lost connection. An engine of
+    requests has turns; raises StoreUnavailableError where there is none to be had.
     """
-    gate: Gate | None = engine.get_execution_options().get(GATE)
-    with gate.passing() if gate else nullcontext(), engine.connect() as connection:
+    options = engine.get_execution_options()
+    turns: Turns | None = options.get(TURNS)
+    gate: Gate | None = options.get(GATE)
+    with (
+        turns.turn() if turns else nullcontext(),
+        gate.passing() if gate else nullcontext(),
+        engine.connect() as connection,
+    ):
         seconds = connection.get_execution_options().get(DEADLINE)
         if seconds is None:
             with connection.begin():

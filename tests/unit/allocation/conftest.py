@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tracking_service.allocation import (
     Refiller,
     ReservePlan,
     Supply,
+    Waiting,
     Witness,
     WitnessedLeases,
 )
@@ -44,7 +46,7 @@ class Refilled:
         if name.startswith("unknown"):
             raise UnknownSeriesError(name)
         return Supply(
-            Allocator(name, on_low=self.refiller.call, wait_seconds=30, waiting_requests=100),
+            Allocator(name, on_low=self.refiller.call, wait_seconds=30, waiting=Waiting(100)),
             WitnessedLeases(
                 name,
                 witnessed_as=name,
@@ -78,3 +80,12 @@ def refilled(tmp_path: Path) -> Iterator[Refilled]:
     refilled = Refilled(tmp_path)
     yield refilled
     refilled.end()
+
+
+@pytest.fixture
+def often_switched() -> Iterator[None]:
+    """Let threads take turns as often as the interpreter can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

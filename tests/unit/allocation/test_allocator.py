@@ -1,13 +1,11 @@
 """The allocator with serials in hand: each once, in order, and more asked for in time."""
 
-import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support.fakes import InThreads
-from tracking_service.allocation import Allocator, Block
+from tracking_service.allocation import Allocator, Block, Waiting
 from tracking_service.errors import ReserveEmptyError
 
 
@@ -29,15 +27,6 @@ def calls() -> Calls:
 @pytest.fixture
 def allocator(calls: Calls) -> Allocator:
     return Allocator("default", on_low=calls, wait_seconds=0.0)
-
-
-@pytest.fixture
-def often_switched() -> Iterator[None]:
-    """Let threads take turns as often as the interpreter can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def test_serials_come_in_order_and_each_once(allocator: Allocator) -> None:
@@ -150,7 +139,7 @@ def test_a_low_water_that_stays_asks_no_second_time(allocator: Allocator, calls:
 def test_threads_that_hammer_get_each_serial_once_while_blocks_are_added(threads: int) -> None:
     each = 20_000 // threads
     low = threading.Semaphore(1)
-    allocator = Allocator("default", on_low=low.release, wait_seconds=30, waiting_requests=threads)
+    allocator = Allocator("default", on_low=low.release, wait_seconds=30, waiting=Waiting(threads))
 
     def refill() -> None:
         for start in range(0, threads * each, 50):
@@ -195,7 +184,7 @@ def test_many_at_once_ask_for_more_at_the_low_water(allocator: Allocator, calls:
 
 @pytest.mark.usefixtures("often_switched")
 def test_many_at_once_and_single_serials_never_meet() -> None:
-    allocator = Allocator("default", on_low=lambda: None, wait_seconds=30, waiting_requests=100)
+    allocator = Allocator("default", on_low=lambda: None, wait_seconds=30, waiting=Waiting(100))
     allocator.add((Block(start, start + 37) for start in range(0, 37_000, 37)), low_water=0)
 
     def hammer() -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.fakes import InThreads
-from tracking_service.allocation import Allocator, Block
+from tracking_service.allocation import Allocator, Block, Waiting
 from tracking_service.errors import ClosedError
 
 
@@ -71,7 +71,7 @@ def test_a_lease_that_was_under_way_comes_back_with_the_next_close(allocator: Al
 def test_closing_amid_hammering_threads_parts_all_into_spent_and_unspent(attempt: int) -> None:
     low = threading.Event()
     enough = threading.Event()
-    allocator = Allocator("default", on_low=low.set, wait_seconds=30, waiting_requests=16)
+    allocator = Allocator("default", on_low=low.set, wait_seconds=30, waiting=Waiting(16))
     added: list[int] = []
 
     def refill() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.fakes import Clock, InThreads
 from tests.support.waiting import wait_until
-from tracking_service.allocation import Allocator, Block
-from tracking_service.allocation.allocator import PATIENCE_SECONDS
+from tracking_service.allocation import Allocator, Block, Waiting
+from tracking_service.allocation.waiting import PATIENCE_SECONDS
 from tracking_service.errors import (
     AllocationError,
     ClosedError,
@@ -22,13 +22,13 @@ AWAY = ReserveEmptyError("the database is away", retry_after=7)
 class Dry:
     """An allocator that holds nothing, and those who wait for it."""
 
-    def __init__(self, *, wait_seconds: float = 60.0, waiting_requests: int = 2) -> None:
+    def __init__(self, *, wait_seconds: float = 60.0, waiting: Waiting | None = None) -> None:
         self.calls = 0
         self.allocator = Allocator(
             "default",
             on_low=self._on_low,
             wait_seconds=wait_seconds,
-            waiting_requests=waiting_requests,
+            waiting=waiting or Waiting(),
         )
         self.waiters: list[InThreads] = []
 
@@ -100,7 +100,7 @@ def test_it_gives_up_after_wait_seconds() -> None:
 
 
 def test_one_who_gave_up_leaves_room_for_another() -> None:
-    dry = Dry(wait_seconds=0.05, waiting_requests=1)
+    dry = Dry(wait_seconds=0.05, waiting=Waiting(1))
     for _ in range(3):
         with pytest.raises(ReserveEmptyError):
             dry.allocator.next()
@@ -138,7 +138,7 @@ def test_when_the_database_goes_away_all_but_so_many_are_refused(dry: Dry) -> No
 
 
 def test_nobody_waits_for_a_database_that_is_away_where_none_may() -> None:
-    dry = Dry(waiting_requests=0)
+    dry = Dry(waiting=Waiting(0))
     dry.allocator.refuse(AWAY)
 
     assert isinstance(refused_at_once(dry.allocator), ReserveEmptyError)
@@ -168,7 +168,7 @@ def test_newcomers_are_refused_at_once_after_a_while_in_which_nothing_was_said(
     dry: Dry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("tracking_service.allocation.allocator.time", clock)
+    monkeypatch.setattr("tracking_service.allocation.waiting.time", clock)
     early = dry.waiting(2)
 
     clock.now += PATIENCE_SECONDS
@@ -185,7 +185,7 @@ def test_newcomers_are_refused_at_once_after_a_while_in_which_nothing_was_said(
 def test_a_newcomer_waits_no_longer_than_that_while_itself(
     dry: Dry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracking_service.allocation.allocator.time", Clock())
+    monkeypatch.setattr("tracking_service.allocation.waiting.time", Clock())
     early, late = dry.waiting(2), dry.waiting(1)
 
     wait_until(lambda: late.errors, seconds=30, what="the third to give up")

@@ -1,0 +1,130 @@
+"""A database that hangs, and requests that want it: threads are left for those that do not."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from tests.faults.outages import Outage, black_hole, frozen, services
+from tests.support.client import PARAMETERS
+from tests.support.fleet import wait_for_reserve
+from tests.support.instance import Instance
+from tests.support.ledger import judge
+from tests.support.load import Load
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
+
+# Twice as many as the server has threads.
+CALLERS = 16
+RATE = 200.0
+# Seconds; an instance whose threads are all held answers nobody for several. What is less is the
+# moment in which nobody knows yet that the database hangs, and a machine that tests keep busy.
+SLOWEST = 1.5
+
+
+# A request of a kind, as http.client takes it: method, target, body, headers.
+Asked = tuple[str, str, bytes | None, dict[str, str]]
+Kind = Callable[[], Asked]
+
+
+class Callers:
+    """Clients that ask for what needs the database, without a pause, until they are stopped."""
+
+    def __init__(self, instance: Instance, ask: Kind) -> None:
+        self._instance = instance
+        self._ask = ask
+        self._stopped = threading.Event()
+        self.statuses: Counter[int] = Counter()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(CALLERS)]
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection(*self._instance.address, timeout=40)
+        while not self._stopped.is_set():
+            connection.request(*self._ask())
+            answer = connection.getresponse()
+            answer.read()
+            with self._lock:
+                self.statuses[answer.status] += 1
+        connection.close()
+
+    def wait_for(self, status: int, times: int) -> None:
+        goal = self.statuses[status] + times
+        wait_until(
+            lambda: self.statuses[status] >= goal, seconds=40, what=f"{times} answers of {status}"
+        )
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(45)
+            assert not thread.is_alive(), "a caller got no answer"
+
+
+def verifying(number: str) -> Kind:
+    return lambda: ("GET", f"/api/tracking-numbers/{number}", None, {})
+
+
+def issuing_for_a_key(_number: str) -> Kind:
+    keys: Iterator[int] = count()
+    body = json.dumps({**PARAMETERS, "count": 2}).encode()
+
+    def ask() -> Asked:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f"order-{next(keys)}"}
+        return "POST", "/api/tracking-numbers/", body, headers
+
+    return ask
+
+
+@pytest.mark.parametrize("outage", [frozen, black_hole])
+@pytest.mark.parametrize(
+    "wants_database, well", [(verifying, 200), (issuing_for_a_key, 201)], ids=["verify", "batch"]
+)
+def test_numbers_go_on_while_requests_hang_in_the_database(
+    server: PostgresServer,
+    outage: Outage,
+    wants_database: Callable[[str], Kind],
+    well: int,
+) -> None:
+    # The longest that a request hangs is some times this.
+    with services(server, TRACKING_DATABASE_TIMEOUT_SECONDS="4") as (fleet, proxy):
+        instance = fleet[0]
+        begin, end = outage(server, proxy)
+        with (
+            Load([instance.address], clients=4, rate=RATE) as load,
+            Callers(instance, wants_database(instance.number())) as callers,
+        ):
+            wait_for_reserve(instance, 60)
+            callers.wait_for(well, 100)
+            began = time.monotonic()
+            begin()
+            callers.wait_for(503, 200)
+            load.wait_for(int(RATE * 10))
+            ended = time.monotonic()
+            end()
+            callers.wait_for(well, 100)
+        judgement = judge(load.history, server.url("tracking"))
+
+    assert judgement.honest, judgement
+    assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
+    assert load.percentile(100, after=began, before=ended) < SLOWEST
+    assert {well, 503} == set(callers.statuses)
