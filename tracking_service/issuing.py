@@ -5,19 +5,13 @@ leases for them. Issuing is a look-up in a dictionary, a serial from memory and 
 the database is asked by the refiller's thread alone.
 """
 
-import atexit
 import logging
 import math
-import os
-import secrets
-import socket
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from copy import copy
 from dataclasses import dataclass
-from multiprocessing.util import Finalize
 
 from tracking_service.allocation import (
     Allocator,
@@ -36,24 +30,19 @@ from tracking_service.allocation import (
 from tracking_service.errors import (
     ClosedError,
     ReserveEmptyError,
-    SeriesExhaustedError,
     StoreError,
-    StoreUnavailableError,
     TrackingServiceError,
     UnknownSeriesError,
 )
 from tracking_service.numbering import Format, Shipment
+from tracking_service.processes import close_at_end, forget_in_child, instance_name
+from tracking_service.readiness import Readiness, standing
 from tracking_service.spaces import DEFAULT_SERIES, SeriesSource, Spaces
 
 _log = logging.getLogger(__name__)
 
 _UNKNOWN_SECONDS = 1.0
 _UNKNOWN_MOST = 1024
-
-
-def instance_name() -> str:
-    """A name for this process that no other ever has: host, pid and a random part."""
-    return f"{socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +52,6 @@ class OpenSeries:
     format: Format
     allocator: Allocator
     supply: Supply
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether the instance can issue from the default series now, and for how long."""
-
-    ready: bool
-    reason: str | None
-    reserve_seconds: float | None
-    """How long the reserve lasts at the present rate; None where nothing is spent, or known."""
-    database: DatabaseState
 
 
 class Issuer:
@@ -107,7 +85,8 @@ class Issuer:
         self._observer = observer or NullObserver()
         self._after_fork = after_fork
         self._begin()
-        _on_fork(self)
+        forget_in_child(self)
+        close_at_end(self)
 
     def _begin(self) -> None:
         self.instance = instance_name()
@@ -174,19 +153,9 @@ class Issuer:
 
     def standing(self) -> Readiness:
         """As `readiness`, of the instance as it stands: starts nothing, so leases nothing."""
-        if self._leaving:
-            return Readiness(False, "shutting down", None, self._refiller.database)
-        database = self._refiller.database
         opened = self._open.get(DEFAULT_SERIES)
-        if opened is None or not (left := opened.allocator.holding().left):
-            return Readiness(False, self._why_not_ready(opened, database), 0.0, database)
-        rate = opened.supply.meter.rate
-        seconds = left / rate if rate else math.inf
-        reason = None
-        if database == "away":
-            lasts = f"about {seconds:.0f} seconds" if rate else "until numbers are asked for"
-            reason = f"the database cannot be reached; the reserve lasts {lasts}"
-        return Readiness(True, reason, seconds if rate else None, database)
+        supply = None if opened is None else opened.supply
+        return standing(supply, self._refiller, leaving=self._leaving)
 
     def has_spent(self, series: str, serial: int, instance: str) -> bool:
         """Whether `instance`, which leased the serial, is this one and has handed it out."""
@@ -294,34 +263,3 @@ class Issuer:
         except TimeoutError:
             raise ReserveEmptyError from None
         return self._open[name]
-
-    def _why_not_ready(self, opened: OpenSeries | None, database: DatabaseState) -> str:
-        error = self._refiller.error
-        trouble = opened.allocator.trouble if opened is not None else None
-        if isinstance(trouble, SeriesExhaustedError):
-            return str(trouble)
-        if isinstance(error, TrackingServiceError) and not isinstance(error, StoreUnavailableError):
-            return str(error)
-        if database == "away":
-            return "the database cannot be reached, and no serials are left in memory"
-        return "no block has been leased yet"
-
-
-def _on_fork(issuer: Issuer) -> None:
-    """See that a child forgets; and that a process that ends in good order hands back."""
-    reference = weakref.ref(issuer)
-
-    def forget() -> None:
-        if (issuer := reference()) is not None:
-            issuer.forget()
-
-    def close() -> None:
-        if (issuer := reference()) is not None:
-            issuer.close()
-
-    # None of them can be taken back, hence the weak reference.
-    os.register_at_fork(after_in_child=forget)
-    atexit.register(close)
-    # A child that multiprocessing forked, such as a worker of granian, ends without atexit's
-    # functions, and runs only these. Closing twice does no harm.
-    Finalize(None, close, exitpriority=0)

@@ -14,20 +14,26 @@ from pathlib import Path
 PACKAGE = "tracking_service"
 
 # What a layer may import of the package, besides itself and the version.
-CORE = frozenset({"errors", "settings", "countries", "numbering", "allocation", "auth"})
-USE_CASES = frozenset({"telemetry", "store", "spaces", "verifying", "issuing", "batches"})
+CORE = frozenset(
+    {"errors", "settings", "countries", "processes", "numbering", "allocation", "auth"}
+)
+USE_CASES = frozenset(
+    {"telemetry", "store", "spaces", "verifying", "readiness", "issuing", "batches"}
+)
 LAYERS: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "settings": frozenset({"errors"}),
     "countries": frozenset(),
+    "processes": frozenset(),
     "numbering": frozenset({"errors"}),
     "allocation": frozenset({"errors"}),
-    "auth": frozenset({"errors"}),
+    "auth": frozenset({"errors", "processes"}),
     "telemetry": frozenset({"errors", "settings"}),
     "spaces": frozenset({"errors", "numbering"}),
     "store": CORE | {"telemetry"},
     "verifying": CORE | {"telemetry", "store", "spaces"},
-    "issuing": CORE | {"telemetry", "store", "spaces", "verifying"},
+    "readiness": frozenset({"errors", "allocation"}),
+    "issuing": CORE | {"telemetry", "store", "spaces", "verifying", "readiness"},
     "batches": CORE | {"telemetry", "spaces", "issuing"},
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
@@ -41,6 +47,8 @@ PURE: Mapping[str, frozenset[str]] = {
     "settings": frozenset(),
     "allocation": frozenset(),
     "auth": frozenset(),
+    "processes": frozenset(),
+    "readiness": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
     "spaces": frozenset(),
     "countries": frozenset({"pycountry"}),

@@ -20,8 +20,8 @@ from tracking_service.errors import (
     StoreUnavailableError,
     UnknownSeriesError,
 )
-from tracking_service.issuing import instance_name
 from tracking_service.numbering import Shipment
+from tracking_service.processes import instance_name
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing

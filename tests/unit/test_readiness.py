@@ -14,8 +14,8 @@ from tracking_service.errors import (
     StoreUnavailableError,
     WitnessError,
 )
-from tracking_service.issuing import Readiness
 from tracking_service.numbering import Shipment
+from tracking_service.readiness import Readiness
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing

@@ -11,16 +11,15 @@ Look-ups are rationed, so that invented tokens cannot be turned into load on the
 
 import hmac
 import logging
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from tracking_service.auth.keys import TOKEN, Key, digest_of
 from tracking_service.errors import InvalidTokenError, KeysUnavailableError, StoreError
+from tracking_service.processes import forget_in_child
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ class Keyring:
     def __init__(self, source: KeySource) -> None:
         self._source = source
         self._begin()
-        _on_fork(self)
+        forget_in_child(self)
 
     def _begin(self) -> None:
         # Read without a lock: it is never changed, only exchanged, by the thread.
@@ -201,14 +200,3 @@ class Keyring:
         with self._turn:
             self._away, self._ended = True, self._begun
             self._turn.notify_all()
-
-
-def _on_fork(keyring: Keyring) -> None:
-    reference = weakref.ref(keyring)
-
-    def forget() -> None:
-        if (keyring := reference()) is not None:
-            keyring.forget()
-
-    # It cannot be taken back, hence the weak reference.
-    os.register_at_fork(after_in_child=forget)

@@ -14,7 +14,7 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
-from tracking_service.issuing import instance_name
+from tracking_service.processes import instance_name
 from tracking_service.spaces import DEFAULT_SERIES
 from tracking_service.store.lookup import LeasedBlock
 

@@ -23,8 +23,8 @@ from tracking_service.cli.context import (
     written,
 )
 from tracking_service.countries import COUNTRIES
-from tracking_service.issuing import instance_name
 from tracking_service.numbering import Shipment
+from tracking_service.processes import instance_name
 from tracking_service.spaces import DEFAULT_SERIES
 from tracking_service.store.blocks import SqlBlockStore
 

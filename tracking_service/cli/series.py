@@ -15,8 +15,8 @@ from tracking_service.cli.context import (
 )
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
-from tracking_service.issuing import instance_name
 from tracking_service.numbering import FORMATS
+from tracking_service.processes import instance_name
 from tracking_service.spaces import SERIES_NAME
 from tracking_service.store.catalogue import SeriesRecord
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tracking_service.api.health import not_ready_problem, ready_body
-from tracking_service.issuing import Readiness
+from tracking_service.readiness import Readiness
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from werkzeug.exceptions import (
 from tracking_service import errors
 from tracking_service.api.health import not_ready_problem
 from tracking_service.api.problems import CONTENT_TYPE, Problem, body_of, problem_of
-from tracking_service.issuing import Readiness
+from tracking_service.readiness import Readiness
 
 INVALID: list[Exception] = [
     ValidationError(
