@@ -48,7 +48,8 @@ def failover(
             standby.stop_receiving()
         with Fleet(url, 2, **settings) as fleet:
             history = History()
-            with Load(fleet.addresses, clients=4, rate=400, history=history) as load:
+            # Requests are to outlast the pause, however long the newcomer takes to start.
+            with Load(fleet.addresses, clients=4, rate=400, timeout=30, history=history) as load:
                 load.wait_for(400)
                 known: set[int] = set()
                 if not from_the_first:

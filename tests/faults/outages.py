@@ -6,7 +6,7 @@ network swallows all that is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
@@ -35,7 +35,8 @@ def black_hole(_server: PostgresServer, proxy: Proxy) -> Switch:
     return proxy.swallow, proxy.forward
 
 
-OUTAGES = [pytest.param(way, id=way.__name__) for way in (stopped, frozen, black_hole)]
+WAYS: Mapping[str, Outage] = {way.__name__: way for way in (stopped, frozen, black_hole)}
+OUTAGES = [pytest.param(way, id=name) for name, way in WAYS.items()]
 
 
 def reached_through(proxy: Proxy, server: PostgresServer) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.faults.failovers import FORGOTTEN, failover
 from tests.faults.gates import cut_leases_off, hold_leases_up
+from tests.faults.lost_commits import BLOCK, lose_commits
 from tests.faults.restores import copy, into_its_place
 from tests.faults.workers import BEFORE, GUNICORN
+from tests.support.at_once import at_once
 from tests.support.fleet import Fleet
 from tests.support.ledger import Judgement, judge
 from tests.support.load import Load
@@ -70,7 +70,7 @@ def test_a_commit_believed_without_an_answer_is_caught(
     make_scarce(100)
     hold_leases_up(server, at="commit")
     with Fleet(server.url("tracking"), 2, FLASK_APP=f"{BROKEN}.commit_believed") as fleet:
-        with Load(fleet.addresses, clients=4, rate=200) as load:
+        with Load(fleet.addresses, clients=4, rate=400) as load:
             cut_leases_off(server, load, times=2)
             for instance in fleet:
                 load.wait_for(300, address=instance.address)
@@ -79,17 +79,30 @@ def test_a_commit_believed_without_an_answer_is_caught(
     assert not judgement.honest
 
 
-@pytest.mark.parametrize("from_the_first", [False, True], ids=["the last", "all"])
-def test_a_failover_without_the_timeline_check_is_caught(
-    server: PostgresServer, make_scarce: Callable[[int], None], from_the_first: bool
+def test_a_block_believed_in_doubt_is_caught(
+    server: PostgresServer, set_block_size: Callable[[int], None]
 ) -> None:
-    make_scarce(100)
-    variant = f"{BROKEN}.no_timeline"
-    with failover(server, from_the_first=from_the_first, FLASK_APP=variant) as after:
-        judgement = judge(after.history, after.url)
+    set_block_size(BLOCK)
+    doubt = lose_commits(server, "answer", times=1, FLASK_APP=f"{BROKEN}.commit_believed")
 
-    assert after.forgotten >= FORGOTTEN
-    assert not judgement.verdict.unique
+    assert 1 == doubt.blocks
+    assert doubt.given
+
+
+def test_a_failover_without_the_timeline_check_is_caught(
+    migrated_server: PostgresServer, shrink: Callable[[str, int], None]
+) -> None:
+    def is_caught(from_the_first: bool) -> None:
+        with migrated_server.copy() as server:
+            shrink(server.url("tracking"), 100)
+            variant = f"{BROKEN}.no_timeline"
+            with failover(server, from_the_first=from_the_first, FLASK_APP=variant) as after:
+                judgement = judge(after.history, after.url)
+
+        assert after.forgotten >= FORGOTTEN
+        assert not judgement.verdict.unique
+
+    at_once(is_caught, {"the last": False, "all": True})
 
 
 def test_a_restored_file_without_the_witness_is_caught(

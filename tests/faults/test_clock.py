@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
+from tests.support.at_once import at_once
 from tests.support.fleet import Fleet, readiness
 from tests.support.ledger import judge
 from tests.support.load import Load
@@ -15,16 +14,20 @@ from tests.support.postgres import PostgresServer
 DAY = 86_400
 
 
-@pytest.mark.parametrize("jumps", [(DAY, -DAY), (-DAY, DAY)], ids=["ahead", "back"])
 def test_a_jump_of_the_clock_changes_nothing(
-    server: PostgresServer,
-    make_scarce: Callable[[int], None],
-    tmp_path: Path,
-    jumps: tuple[int, ...],
+    migrated_server: PostgresServer, shrink: Callable[[str, int], None], tmp_path: Path
 ) -> None:
-    # Blocks that last half a second: leases are made at every setting of the clock.
-    make_scarce(50)
-    clock = tmp_path / "clock"
+    def changes_nothing(ahead_first: bool) -> None:
+        with migrated_server.copy() as server:
+            # Blocks that last half a second: leases are made at every setting of the clock.
+            shrink(server.url("tracking"), 50)
+            jumps = (DAY, -DAY) if ahead_first else (-DAY, DAY)
+            jumps_change_nothing(server, tmp_path / f"clock-{ahead_first}", jumps)
+
+    at_once(changes_nothing, {"ahead": True, "back": False})
+
+
+def jumps_change_nothing(server: PostgresServer, clock: Path, jumps: tuple[int, ...]) -> None:
     set_clock(clock, 0)
     settings = {"FLASK_APP": "tests.faults.apps.jumping_clock", "TEST_CLOCK": str(clock)}
     with Fleet(server.url("tracking"), 2, **settings) as fleet:

@@ -14,12 +14,15 @@ import psycopg
 import pytest
 
 from tests.faults.gates import STAGES, cut_leases_off, hold_leases_up
+from tests.faults.lost_commits import BLOCK, RESERVE, lose_commits
 from tests.faults.outages import OUTAGES, Outage, black_hole, frozen, services, stopped
+from tests.support.at_once import at_once
 from tests.support.fleet import Fleet, readiness, wait_for_reserve, wait_until_database_is
 from tests.support.instance import Instance
 from tests.support.ledger import judge
 from tests.support.load import Load
 from tests.support.postgres import PostgresServer
+from tests.support.proxy import Loss
 from tests.support.waiting import wait_until
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "20"))
@@ -48,21 +51,25 @@ def stays_ready_for(instance: Instance, seconds: float) -> list[float]:
     return named
 
 
-@pytest.mark.parametrize(
-    "outage, seconds",
-    [
-        pytest.param(stopped, SECONDS, id="stopped"),
-        pytest.param(frozen, SECONDS * 0.4, id="frozen"),
-        pytest.param(black_hole, SECONDS * 0.4, id="black_hole"),
-    ],
-)
 def test_no_request_fails_while_a_reserve_is_left(
-    server: PostgresServer,
-    set_block_size: Callable[[int], None],
-    outage: Outage,
-    seconds: float,
+    migrated_server: PostgresServer, resize: Callable[[str, int], None]
 ) -> None:
-    set_block_size(200)
+    def goes_unnoticed(case: tuple[Outage, float]) -> None:
+        with migrated_server.copy() as server:
+            resize(server.url("tracking"), 200)
+            outage_goes_unnoticed(server, *case)
+
+    at_once(
+        goes_unnoticed,
+        {
+            "stopped": (stopped, SECONDS),
+            "frozen": (frozen, SECONDS * 0.4),
+            "black_hole": (black_hole, SECONDS * 0.4),
+        },
+    )
+
+
+def outage_goes_unnoticed(server: PostgresServer, outage: Outage, seconds: float) -> None:
     # More than the outage, and little enough that leases are wanted, and tried, in its course.
     with services(server, TRACKING_RESERVE_SECONDS=f"{1.3 * seconds:g}") as (fleet, proxy):
         begin, end = outage(server, proxy)
@@ -129,12 +136,19 @@ def test_verifying_does_not_hang_with_a_frozen_database(server: PostgresServer) 
     assert took < 8
 
 
-@pytest.mark.parametrize("at", STAGES)
 def test_a_lease_cut_off_in_its_middle_is_thrown_away(
-    server: PostgresServer, make_scarce: Callable[[int], None], at: str
+    migrated_server: PostgresServer, shrink: Callable[[str, int], None]
 ) -> None:
-    make_scarce(100)
-    hold_leases_up(server, at=at)
+    def is_thrown_away(at: str) -> None:
+        with migrated_server.copy() as server:
+            shrink(server.url("tracking"), 100)
+            hold_leases_up(server, at=at)
+            cut_leases_are_thrown_away(server)
+
+    at_once(is_thrown_away, {at: at for at in STAGES})
+
+
+def cut_leases_are_thrown_away(server: PostgresServer) -> None:
     with (
         Fleet(server.url("tracking"), 2) as fleet,
         Load(fleet.addresses, clients=4, rate=RATE) as load,
@@ -146,6 +160,24 @@ def test_a_lease_cut_off_in_its_middle_is_thrown_away(
     assert cut >= 4
     assert judgement.honest, judgement
     assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
+
+
+def test_a_lease_whose_commit_is_not_answered_is_thrown_away(
+    migrated_server: PostgresServer, resize: Callable[[str, int], None]
+) -> None:
+    def is_thrown_away(what: Loss) -> None:
+        with migrated_server.copy() as server:
+            resize(server.url("tracking"), BLOCK)
+            doubt = lose_commits(server, what, times=2)
+        verdict = doubt.judgement.verdict
+
+        # The commits were made: the blocks are recorded, and nobody got a number from them.
+        assert 2 == doubt.blocks
+        assert [] == doubt.given
+        assert doubt.judgement.honest, doubt.judgement
+        assert 0 == verdict.failures + verdict.perhaps, doubt.judgement
+
+    at_once(is_thrown_away, {what: what for what in RESERVE})
 
 
 def test_a_server_with_every_connection_taken_is_waited_for(

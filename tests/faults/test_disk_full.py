@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import pytest
 
+from tests.support.at_once import at_once
 from tests.support.fleet import Fleet, readiness, wait_for_reserve, wait_until_database_is
 from tests.support.instance import Instance
 from tests.support.ledger import Ledger, judge
 from tests.support.load import Load
+from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
 RATE = 200.0
@@ -118,21 +119,25 @@ def test_instances_that_a_full_disk_ran_dry_come_back(
     assert 0 == judgement.verdict.perhaps
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_block_whose_witness_cannot_be_written_is_not_used_until_it_can(
-    database: str,
-    request: pytest.FixtureRequest,
+    migrated_sqlite_url: str,
+    server: PostgresServer,
     shrink: Callable[[str, int], None],
     tmp_path: Path,
 ) -> None:
-    if database == "sqlite":
-        url: str = request.getfixturevalue("migrated_sqlite_url")
-    else:
-        url = request.getfixturevalue("server").url("tracking")
-    shrink(url, 100)
-    state = tmp_path / "state"
+    urls = {"sqlite": migrated_sqlite_url, "postgresql": server.url("tracking")}
+
+    def is_not_used(database: str) -> None:
+        shrink(urls[database], 100)
+        block_is_not_used(urls[database], tmp_path / database)
+
+    at_once(is_not_used, {database: database for database in urls})
+
+
+def block_is_not_used(url: str, state: Path) -> None:
     with Fleet(url, 2, TRACKING_STATE_DIR=str(state)) as fleet:
-        with Load(fleet.addresses, clients=8, rate=400) as load:
+        # Some of them wait a while for every refusal; the more they are, the fewer are those.
+        with Load(fleet.addresses, clients=16, rate=400) as load:
             load.wait_for(300)
             with no_witness(state):
                 wait_until(

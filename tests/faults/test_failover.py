@@ -9,27 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.faults.failovers import FORGOTTEN, failover
+from tests.support.at_once import at_once
 from tests.support.ledger import Ledger, judge
 from tests.support.postgres import PostgresServer
 
 
-@pytest.mark.parametrize("from_the_first", [False, True], ids=["the last", "all"])
 def test_leases_that_a_failover_forgot_are_not_repeated(
-    server: PostgresServer, make_scarce: Callable[[int], None], from_the_first: bool
+    migrated_server: PostgresServer, shrink: Callable[[str, int], None]
 ) -> None:
-    make_scarce(100)
-    with failover(server, from_the_first=from_the_first) as after:
-        judgement = judge(after.history, after.url)
-        ledger = Ledger.read(after.url)
+    def are_not_repeated(from_the_first: bool) -> None:
+        with migrated_server.copy() as server:
+            shrink(server.url("tracking"), 100)
+            with failover(server, from_the_first=from_the_first) as after:
+                judgement = judge(after.history, after.url)
+                ledger = Ledger.read(after.url)
 
-    skipped = [row for row in ledger.rows if row.state == "skipped"]
-    assert judgement.honest, judgement
-    assert after.forgotten >= FORGOTTEN
-    assert skipped
-    assert 0 == judgement.verdict.perhaps + judgement.verdict.refused, judgement
+        skipped = [row for row in ledger.rows if row.state == "skipped"]
+        assert judgement.honest, judgement
+        assert after.forgotten >= FORGOTTEN
+        assert skipped
+        assert 0 == judgement.verdict.perhaps + judgement.verdict.refused, judgement
+
+    at_once(are_not_repeated, {"the last": False, "all": True})
 
 
 def test_no_request_fails_in_a_failover_while_a_reserve_is_left(

@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import cycle
 
-import pytest
-
+from tests.support.at_once import at_once
 from tests.support.commands import flask
 from tests.support.fleet import Fleet
 from tests.support.instance import Instance
@@ -49,14 +48,15 @@ def test_two_of_four_instances_are_killed_and_restarted_under_load(
     assert 0 == sum(judgement.verdict.failed.values()), judgement
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_only_the_blocks_of_the_killed_are_lost_of_a_scarce_series(
-    database: str, request: pytest.FixtureRequest
+    migrated_sqlite_url: str, server: PostgresServer
 ) -> None:
-    if database == "sqlite":
-        url: str = request.getfixturevalue("migrated_sqlite_url")
-    else:
-        url = request.getfixturevalue("server").url("tracking")
+    urls = {"sqlite": migrated_sqlite_url, "postgresql": server.url("tracking")}
+
+    at_once(only_the_blocks_of_the_killed_are_lost, urls)
+
+
+def only_the_blocks_of_the_killed_are_lost(url: str) -> None:
     create_scarce_series(url)
     history = History()
     with Fleet(url, 3) as fleet:

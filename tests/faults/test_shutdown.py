@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.outages import OUTAGES, Outage, services
+from tests.faults.outages import WAYS, Outage, services
+from tests.support.at_once import at_once
 from tests.support.client import Client
 from tests.support.fleet import Fleet, wait_for_reserve, wait_until_database_is
 from tests.support.instance import Instance
@@ -83,11 +84,18 @@ def test_a_signal_sent_as_soon_as_the_port_is_open_is_obeyed(migrated_sqlite_url
     assert not [row for row in Ledger.read(migrated_sqlite_url).rows if row.state == "leased"]
 
 
-@pytest.mark.parametrize("outage", OUTAGES)
 def test_the_end_comes_in_time_whatever_has_become_of_the_database(
-    server: PostgresServer, set_block_size: Callable[[int], None], outage: Outage
+    migrated_server: PostgresServer, resize: Callable[[str, int], None]
 ) -> None:
-    set_block_size(500)
+    def comes_in_time(outage: Outage) -> None:
+        with migrated_server.copy() as server:
+            resize(server.url("tracking"), 500)
+            end_comes_in_time(server, outage)
+
+    at_once(comes_in_time, WAYS)
+
+
+def end_comes_in_time(server: PostgresServer, outage: Outage) -> None:
     with services(server, TRACKING_DRAIN_SECONDS=f"{DRAIN:g}") as (fleet, proxy):
         begin, end = outage(server, proxy)
         with Load(fleet.addresses, clients=4, rate=200) as load:

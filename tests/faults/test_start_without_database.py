@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
-from tests.faults.outages import OUTAGES, Outage, reached_through
+from tests.faults.outages import WAYS, Outage, reached_through
+from tests.support.at_once import at_once
 from tests.support.client import Client, number_path
 from tests.support.fleet import readiness, wait_until_ready
 from tests.support.instance import Instance
@@ -21,10 +20,17 @@ WAIT = 2.0
 AT_ONCE = 1.0
 
 
-@pytest.mark.parametrize("outage", OUTAGES)
 def test_an_instance_started_without_its_database_becomes_ready_by_itself(
-    server: PostgresServer, outage: Outage
+    migrated_server: PostgresServer,
 ) -> None:
+    def becomes_ready(outage: Outage) -> None:
+        with migrated_server.copy() as server:
+            instance_becomes_ready(server, outage)
+
+    at_once(becomes_ready, WAYS)
+
+
+def instance_becomes_ready(server: PostgresServer, outage: Outage) -> None:
     with Proxy(server.port) as proxy:
         begin, end = outage(server, proxy)
         begin()

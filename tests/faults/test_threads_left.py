@@ -15,6 +15,7 @@ from typing import Self
 import pytest
 
 from tests.faults.outages import Outage, black_hole, frozen, services
+from tests.support.at_once import at_once
 from tests.support.client import PARAMETERS
 from tests.support.fleet import wait_for_reserve
 from tests.support.instance import Instance
@@ -95,15 +96,21 @@ def issuing_for_a_key(_number: str) -> Kind:
     return ask
 
 
-@pytest.mark.parametrize("outage", [frozen, black_hole])
 @pytest.mark.parametrize(
     "wants_database, well", [(verifying, 200), (issuing_for_a_key, 201)], ids=["verify", "batch"]
 )
 def test_numbers_go_on_while_requests_hang_in_the_database(
-    server: PostgresServer,
-    outage: Outage,
-    wants_database: Callable[[str], Kind],
-    well: int,
+    migrated_server: PostgresServer, wants_database: Callable[[str], Kind], well: int
+) -> None:
+    def numbers_go_on(outage: Outage) -> None:
+        with migrated_server.copy() as server:
+            numbers_go_on_while_requests_hang(server, outage, wants_database, well)
+
+    at_once(numbers_go_on, {"frozen": frozen, "black_hole": black_hole})
+
+
+def numbers_go_on_while_requests_hang(
+    server: PostgresServer, outage: Outage, wants_database: Callable[[str], Kind], well: int
 ) -> None:
     # The longest that a request hangs is some times this.
     with services(server, TRACKING_DATABASE_TIMEOUT_SECONDS="4") as (fleet, proxy):

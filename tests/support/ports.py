@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+import threading
 
 HOST = "127.0.0.1"
 
@@ -11,13 +13,20 @@ HOST = "127.0.0.1"
 # connections: a port from there may be taken by a client while its server is down, and a client
 # that knocks at such a port can even be connected to itself.
 LOWEST, HIGHEST = 15_000, 32_000
+# Between the choice of a port and the moment at which its server listens, another may choose: the
+# threads of a process never get one twice, and processes started in a row choose from ranges apart.
+RANGES = 16
+_SIZE = (HIGHEST - LOWEST) // RANGES
 _random = random.SystemRandom()
+_chosen: set[int] = set()
+_lock = threading.Lock()
 
 
 def free_port() -> int:
     """A port that nobody listens on now; it stays free unless someone asks for just this one."""
+    lowest = LOWEST + os.getpid() % RANGES * _SIZE
     for _ in range(100):
-        port = _random.randrange(LOWEST, HIGHEST)
+        port = _choose(lowest)
         with socket.socket() as probe:
             # As servers do, so that a port whose last connections are in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,6 +36,16 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError(f"found no free port from {LOWEST} to {HIGHEST}")
+
+
+def _choose(lowest: int) -> int:
+    """A port of the range from `lowest` that was not chosen before, while there is one."""
+    with _lock:
+        if len(_chosen) >= _SIZE:
+            _chosen.clear()
+        port = _random.choice([p for p in range(lowest, lowest + _SIZE) if p not in _chosen])
+        _chosen.add(port)
+        return port
 
 
 def listens(port: int) -> bool:

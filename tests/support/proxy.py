@@ -10,12 +10,13 @@ import contextlib
 import selectors
 import socket
 import threading
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
 
 from tests.support.ports import HOST, free_port
 
-Loss = Literal["request", "answer"]
+Loss = Literal["request", "answer", "line"]
 CHUNK = 65_536
 # Seconds between two looks at whether the proxy is to end.
 TICK = 0.1
@@ -26,8 +27,9 @@ class Proxy:
     otherwise. `upstream` may be changed: new connections go to the new one.
 
     `lose(b"COMMIT\0", "answer")` lets the next message with these bytes in it through, waits for
-    the server's answer to it, and then drops the connection; "request" drops it before the
-    server has seen the message.
+    the server's answer to it, and then drops the connection; "line" keeps that answer to itself
+    and leaves the connection open, on which nothing passes any more; "request" drops it before
+    the server has seen the message.
     """
 
     def __init__(self, upstream: int) -> None:
@@ -36,16 +38,22 @@ class Proxy:
         self.losses = 0
         self.swallowing = False
         self.ended = threading.Event()
-        self._loss: tuple[bytes, Loss] | None = None
+        self._order: _Order | None = None
+        self._lock = threading.Lock()
         self._lines: list[_Line] = []
         self._listener = socket.create_server((HOST, self.port), backlog=128)
         self._listener.settimeout(TICK)
         self._thread = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self._thread.start()
 
-    def lose(self, message: bytes, what: Loss) -> None:
-        """Lose the next request that holds `message`, or the answer to it; only once."""
-        self._loss = (message, what)
+    def lose(self, message: bytes, what: Loss, *, after: bytes | None = None) -> None:
+        """Lose the next request that holds `message`, or the answer to it; only once.
+
+        With `after`, the next whose connection has said that before it: of all that commit, one
+        that inserted. `losses` counts those that are over, the answer taken.
+        """
+        with self._lock:
+            self._order = _Order(message, what, after)
 
     def swallow(self) -> None:
         """Take every byte from now on, of old connections and new ones, and pass none on."""
@@ -65,14 +73,14 @@ class Proxy:
             line.thread.join(10)
         self._listener.close()
 
-    def loss_of(self, data: bytes) -> Loss | None:
-        """What of this request is to be lost; told once."""
-        if self._loss is None or self._loss[0] not in data:
-            return None
-        _, what = self._loss
-        self._loss = None
-        self.losses += 1
-        return what
+    def loss_of(self, data: bytes, line: _Line) -> Loss | None:
+        """What of this request on `line` is to be lost; told once, however many lines ask."""
+        with self._lock:
+            order = self._order
+            if order is None or not order.met_by(data, line):
+                return None
+            self._order = None
+            return order.what
 
     def _accept(self) -> None:
         while not self.ended.is_set():
@@ -91,6 +99,24 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@dataclass
+class _Order:
+    """What is to be lost, and on which lines it may be."""
+
+    message: bytes
+    what: Loss
+    after: bytes | None
+    primed: set[_Line] = field(default_factory=set)
+
+    def met_by(self, data: bytes, line: _Line) -> bool:
+        """Whether this request is the one that is meant."""
+        if self.message not in data:
+            if self.after is not None and self.after in data:
+                self.primed.add(line)
+            return False
+        return self.after is None or line in self.primed
 
 
 class _Line:
@@ -126,10 +152,17 @@ class _Line:
                         key.data.sendall(data)
 
     def _is_lost(self, data: bytes, server: socket.socket | None) -> bool:
+        """Whether the connection is to be dropped for what its client said just now."""
         if self.lost or server is None:
             return False
-        what = self._proxy.loss_of(data)
-        if what == "answer":
-            server.sendall(data)
-            server.recv(CHUNK)
-        return what is not None
+        what = self._proxy.loss_of(data, self)
+        if what is None:
+            return False
+        try:
+            if what != "request":
+                server.sendall(data)
+                server.recv(CHUNK)
+        finally:
+            self._proxy.losses += 1
+        self.lost = what == "line"
+        return not self.lost

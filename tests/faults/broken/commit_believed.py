@@ -16,6 +16,8 @@ def _believe(self: SqlBlockStore, series: str, blocks: int) -> tuple[Lease, int]
     except StoreError:
         if made is None:
             raise
+    else:
+        self._held.add(made[1])
     return made
 
 
