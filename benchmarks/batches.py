@@ -1,13 +1,22 @@
-"""Batches over HTTP: how long one takes, and what they do to single requests beside them."""
+"""Batches over HTTP: how long one takes, and what they do to single requests beside them.
+
+A batch takes a processor for a moment, and on a small machine that alone lets others wait. How much
+of the waiting that is shows beside processes that take as much, and have nothing to do with
+the service.
+"""
 
 from __future__ import annotations
 
 import http.client
 import itertools
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +30,18 @@ from tests.support.instance import Instance
 
 PATH = "/api/tracking-numbers/"
 ALONE, BESIDE = "p99 of single requests", "p99 of single requests beside batches"
+STRANGERS = "p99 of single requests beside strangers"
 DURATION = "one batch"
+
+# About what the batches take of two processors: the server's share, and its client's.
+STRANGER = """
+import time
+while True:
+    until = time.perf_counter() + 0.002
+    while time.perf_counter() < until:
+        pass
+    time.sleep(0.0015)
+"""
 
 
 class Batches:
@@ -99,21 +119,38 @@ class Batches:
             self._check(body)
 
 
+@contextmanager
+def strangers() -> Iterator[None]:
+    """A process for each processor that computes for 2 ms, rests for 1.5 ms, and so on."""
+    count = len(os.sched_getaffinity(0))
+    processes = [subprocess.Popen([sys.executable, "-c", STRANGER]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 def batches(
     running: Running, plan: Plan, figures: Figures, *, tell: Callable[[str], None] = print
 ) -> None:
     """On each server of the service: a batch alone, then singles alone and beside batches."""
     asked = [(peer, instance) for peer, instance in running if peer.name == SERVICE]
     seconds = min(plan.seconds, 3.0)
-    found: list[tuple[list[float], list[float], list[float]]] = [([], [], []) for _ in asked]
+    found: list[dict[str, list[float]]] = [
+        {quantity: [] for quantity in (DURATION, ALONE, BESIDE, STRANGERS)} for _ in asked
+    ]
     for number in range(1, plan.rounds + 1):
         tell(f"batches of {plan.count:,}, round {number} of {plan.rounds}")
-        for (peer, instance), (alone, beside, whole) in zip(asked, found, strict=True):
+        for (peer, instance), noted in zip(asked, found, strict=True):
             with naming(peer):
-                whole.append(_one(instance, plan.count))
-                alone.append(_singles(instance, plan, seconds))
+                noted[DURATION].append(_one(instance, plan.count))
+                noted[ALONE].append(_singles(instance, plan, seconds))
                 with Batches(instance, plan.count):
-                    beside.append(_singles(instance, plan, seconds))
+                    noted[BESIDE].append(_singles(instance, plan, seconds))
+                with strangers():
+                    noted[STRANGERS].append(_singles(instance, plan, seconds))
     for (peer, _), measured in zip(asked, found, strict=True):
         _note(peer, plan, figures, measured)
 
@@ -133,9 +170,8 @@ def _singles(instance: Instance, plan: Plan, seconds: float) -> float:
     return 1000 * percentile(client.outcome().latencies, 99)
 
 
-def _note(peer: Peer, plan: Plan, figures: Figures, measured: Sequence[list[float]]) -> None:
-    alone, beside, whole = measured
+def _note(peer: Peer, plan: Plan, figures: Figures, noted: dict[str, list[float]]) -> None:
     of = f"{plan.count:,} numbers"
     conditions = {"processes": peer.processes, "singles": f"{plan.rate:g} requests a second"}
-    for quantity, values in ((DURATION, whole), (ALONE, alone), (BESIDE, beside)):
+    for quantity, values in noted.items():
         figures.add(Figure("batches", quantity, of, peer.server, "ms", tuple(values), conditions))
