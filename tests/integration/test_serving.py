@@ -16,7 +16,7 @@ from tests.support.commands import ROOT
 from tests.support.drain_client import BOUND, Server
 from tests.support.drain_server import PIECE, PIECES
 from tests.support.waiting import wait_until
-from tracking_service.serving.connections import DETAILS
+from tracking_service.serving.tasks import DETAILS
 
 CLIENTS = 16
 
@@ -73,6 +73,19 @@ def test_a_connection_is_kept_and_the_server_says_nothing_of_itself(start: Start
 
             assert not reply.closes
             assert "server" not in reply.headers
+
+
+def test_a_small_answer_is_sent_in_one_piece(start: Start) -> None:
+    # A process that is killed between two would leave its client with half an answer.
+    with start().connect() as connection:
+        connection.ask("/sends")
+        before = int(connection.reply().body)
+        for _ in range(10):
+            connection.ask("/fast")
+            connection.reply()
+        connection.ask("/sends")
+
+        assert int(connection.reply().body) == before + 11
 
 
 def test_outside_the_main_thread_signals_are_left_alone(start: Start) -> None:

@@ -10,9 +10,11 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from tracking_service import serving
+from tracking_service.serving.connections import Channel
 from tracking_service.serving.options import OPTIONS
 
 PIECE = b"0123456789abcdef" * 16_384  # 256 KiB
@@ -20,9 +22,10 @@ PIECES = 96
 
 
 class Routes:
-    """The application. `released` lets /hold answer; /hang never does."""
+    """The application. `released` lets /hold answer; /hang never does; /sends tells `sends`."""
 
     def __init__(self) -> None:
+        self.sends = 0
         self.released = threading.Event()
         self.never = threading.Event()
 
@@ -37,6 +40,8 @@ class Routes:
             case "/hang":
                 say("hanging")
                 self.never.wait()
+            case "/sends":
+                body = [str(self.sends).encode()]
             case "/large":
                 body = [PIECE * PIECES]
             case "/stream":
@@ -65,6 +70,13 @@ def run() -> None:
     # Far above BOUND: whoever is answered in time was not helped by the poll's time-out.
     OPTIONS["asyncore_loop_timeout"] = 60
     routes = Routes()
+    send = Channel.send
+
+    def counted(channel: Channel, *args: Any, **kwargs: Any) -> Any:
+        routes.sends += 1
+        return send(channel, *args, **kwargs)
+
+    Channel.send = counted  # type: ignore[assignment]
     drain = threading.Event()
     commands = {"release": routes.released.set, "drain": drain.set}
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]

@@ -3,11 +3,12 @@
 https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
 
-import json
 import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication
 
@@ -15,12 +16,11 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
 from tracking_service.serving.parsing import Parser
+from tracking_service.serving.tasks import ApplicationTask, ProblemTask
 from tracking_service.serving.workers import Workers
-from tracking_service.telemetry import request_ids
 
 # Seconds that a draining server keeps a connection without a request. A client under load sends
 # its next one within this time and is told to close; a client at rest is not waited for long.
@@ -34,60 +34,6 @@ LINGER_SECONDS: Final = 1.0
 # connection without a byte does not end a client that sends one now and then for ever.
 REQUEST_SECONDS: Final = 30.0
 
-# Constant texts, because waitress's own repeat parts of the request.
-DETAILS: Final = {
-    400: "The request is not well-formed HTTP.",
-    408: "The request did not come to its end in time.",
-    413: "The request's body is too large.",
-    431: "The request line and the header fields together are too large.",
-    500: "The server failed to answer this request.",
-    501: "The request's transfer coding is not supported.",
-}
-
-
-class _WsgiTask(WSGITask):
-    channel: "Channel"
-    request: Any
-
-    def build_response_header(self) -> bytes:
-        if self.channel.server.draining and self.channel.on_last_request():
-            # As if the client had asked for it: so waitress closes after HTTP/1.0 and 1.1 alike.
-            self.request.headers["CONNECTION"] = "close"
-        return super().build_response_header()
-
-
-class _ProblemTask(ErrorTask):
-    """Waitress's own errors, bad HTTP for most, in the form of all the others."""
-
-    request: Any
-
-    def execute(self) -> None:
-        self.request.error = _Problem(self.request.error)
-        super().execute()
-
-
-class _Problem:
-    """Stands in for a `waitress.utilities.Error`."""
-
-    def __init__(self, error: Any) -> None:
-        self._status: int = error.code
-        self._title: str = error.reason
-
-    def to_response(self, _ident: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
-        problem = {
-            "type": "about:blank",
-            "title": self._title,
-            "status": self._status,
-            "detail": DETAILS.get(self._status, self._title),
-        }
-        headers = [
-            ("Content-Type", "application/problem+json"),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            (request_ids.HEADER, request_ids.choose(None)),
-        ]
-        return f"{self._status} {self._title}", headers, json.dumps(problem).encode()
-
 
 class _RequestTimeout(Error):
     code = 408
@@ -97,13 +43,14 @@ class _RequestTimeout(Error):
 class Channel(HTTPChannel):
     """One connection. `will_close` is waitress's word that it should be closed from this side."""
 
-    task_class = _WsgiTask
-    error_task_class = _ProblemTask
+    task_class = ApplicationTask
+    error_task_class = ProblemTask
     parser_class = Parser
     server: "Listener"
     requests: list[Any]
     requests_lock: threading.Lock
 
+    _pieces: list[Any] | None = None  # of an answer that is to be sent as one
     _coming_since: float | None = None  # monotonic seconds, of the request that is coming in
     _idle_since: float | None = None  # monotonic seconds; set only while draining
 
@@ -125,6 +72,24 @@ class Channel(HTTPChannel):
         elif self._coming_since is None:
             self._coming_since = time.monotonic()
         return taken
+
+    @contextmanager
+    def one_piece(self) -> Iterator[None]:
+        """Send what the thread writes within the block at once, at its end."""
+        self._pieces = []
+        try:
+            yield
+            pieces = self._pieces
+        finally:
+            self._pieces = None
+        self.write_soon(b"".join(pieces))
+
+    def write_soon(self, data: Any) -> int:
+        """See waitress: takes what is to be sent. Called by the one thread that answers."""
+        if self._pieces is None:
+            return super().write_soon(data)
+        self._pieces.append(data)
+        return len(data)
 
     def give_up_if_slow(self, now: float) -> None:
         """Answer 408 where a request has been coming in for longer than REQUEST_SECONDS."""
