@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -69,6 +70,9 @@ class Fleet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            # pytest shows what was printed by a test that failed.
+            sys.stdout.write(f"--- log of the instances\n{self.log()}")
         self._ending.close()
 
 

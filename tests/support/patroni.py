@@ -19,9 +19,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -30,6 +31,8 @@ from tests.support import postgres_programs, processes
 from tests.support.debian import postgres_folder, program
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import wait_until
+
+T = TypeVar("T")
 
 PASSWORD = "of the tests alone"
 # Patroni's least time to live of the leader's key: a leader that is dead so long is replaced.
@@ -159,13 +162,6 @@ class Machine:
     def leads(self) -> bool:
         return self.role() in {"master", "primary"}
 
-    def streams(self) -> bool:
-        """Whether it is a standby that receives what the leader writes."""
-        told = self._ask("/cluster") or {}
-        states = {member["name"]: member for member in told.get("members", [])}
-        mine = states.get(self.name, {})
-        return mine.get("role") == "replica" and mine.get("state") in {"running", "streaming"}
-
     def _ask(self, path: str) -> dict[str, Any] | None:
         try:
             with urllib.request.urlopen(f"http://{HOST}:{self.api}{path}", timeout=2) as answer:
@@ -197,15 +193,35 @@ class Cluster:
             leader = self.leader()
             return None if leader is other_than else leader
 
-        return wait_until(found, seconds=START_SECONDS, what="a leader", pause=0.1)  # type: ignore[return-value]
+        leader = self._wait_until(found, "a leader")
+        assert leader is not None
+        return leader
 
     def wait_for_standbys(self, count: int) -> None:
-        wait_until(
-            lambda: sum(machine.streams() for machine in self.machines) >= count,
-            seconds=START_SECONDS,
-            what=f"{count} standbys",
-            pause=0.2,
-        )
+        """Wait until so many standbys receive what the primary writes, as it says itself.
+
+        Patroni calls one that has yet to connect `running` too, and that may take five seconds.
+        """
+
+        def streaming() -> bool:
+            url = self.url("postgres", user="postgres")
+            try:
+                with psycopg.connect(url, connect_timeout=2) as connection:
+                    found = connection.execute(
+                        "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+                    ).fetchone()
+            except psycopg.OperationalError:
+                return False
+            return found is not None and found[0] >= count
+
+        self._wait_until(streaming, f"{count} standbys")
+
+    def _wait_until(self, condition: Callable[[], T], what: str) -> T:
+        try:
+            return wait_until(condition, seconds=START_SECONDS, what=what, pause=0.1)
+        except TimeoutError:
+            self._show()
+            raise
 
     def url(self, database: str, *, user: str = "tracking") -> str:
         """Of whichever machine is the primary."""
