@@ -207,8 +207,11 @@ class Cluster:
             url = self.url("postgres", user="postgres")
             try:
                 with psycopg.connect(url, connect_timeout=2) as connection:
+                    # By name: the copying of a standby to be streams as well.
                     found = connection.execute(
-                        "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+                        "SELECT count(*) FROM pg_stat_replication"
+                        " WHERE state = 'streaming' AND application_name = ANY(%s)",
+                        [[machine.name for machine in self.machines]],
                     ).fetchone()
             except psycopg.OperationalError:
                 return False
