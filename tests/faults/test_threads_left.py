@@ -27,9 +27,13 @@ from tests.support.waiting import wait_until
 # Twice as many as the server has threads.
 CALLERS = 16
 RATE = 200.0
-# Seconds; an instance whose threads are all held answers nobody for several. What is less is the
-# moment in which nobody knows yet that the database hangs, and a machine that tests keep busy.
-SLOWEST = 1.5
+# Seconds between two requests of a caller. Who asks without any pause keeps the processors busy,
+# and so would hold up the others whatever the threads do.
+PAUSE = 0.02
+# Seconds; a request that waits for the database waits for longer than HANGS. What is less is the
+# moment in which nobody knows yet that it hangs, and a machine that other tests keep busy.
+HANGS = 6.0
+SLOWEST = 4.0
 
 
 # A request of a kind, as http.client takes it: method, target, body, headers.
@@ -38,7 +42,7 @@ Kind = Callable[[], Asked]
 
 
 class Callers:
-    """Clients that ask for what needs the database, without a pause, until they are stopped."""
+    """Clients that ask for what needs the database, again and again, until they are stopped."""
 
     def __init__(self, instance: Instance, ask: Kind) -> None:
         self._instance = instance
@@ -50,7 +54,7 @@ class Callers:
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection(*self._instance.address, timeout=40)
-        while not self._stopped.is_set():
+        while not self._stopped.wait(PAUSE):
             connection.request(*self._ask())
             answer = connection.getresponse()
             answer.read()
@@ -112,8 +116,7 @@ def test_numbers_go_on_while_requests_hang_in_the_database(
 def numbers_go_on_while_requests_hang(
     server: PostgresServer, outage: Outage, wants_database: Callable[[str], Kind], well: int
 ) -> None:
-    # The longest that a request hangs is some times this.
-    with services(server, TRACKING_DATABASE_TIMEOUT_SECONDS="4") as (fleet, proxy):
+    with services(server, TRACKING_DATABASE_TIMEOUT_SECONDS=f"{HANGS:g}") as (fleet, proxy):
         instance = fleet[0]
         begin, end = outage(server, proxy)
         with (
