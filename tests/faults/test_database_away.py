@@ -80,7 +80,7 @@ def outage_goes_unnoticed(server: PostgresServer, outage: Outage, seconds: float
         begin, end = outage(server, proxy)
         with Load(fleet.addresses, clients=4, rate=RATE) as load:
             # Seconds of reserve are worth what the rate is that they were reckoned with.
-            load.wait_for(round(3 * RATE))
+            load.wait_for(round(2 * RATE))
             for instance in fleet:
                 wait_for_reserve(instance, 0.95 * reserve)
             before = leases(server)
