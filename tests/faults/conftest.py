@@ -35,6 +35,16 @@ def server(migrated_server: PostgresServer) -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Of a database of each kind in turn, for this test alone and at head."""
+    if request.param == "sqlite":
+        migrated: str = request.getfixturevalue("migrated_sqlite_url")
+        return migrated
+    server: PostgresServer = request.getfixturevalue("server")
+    return server.url("tracking")
+
+
 @pytest.fixture
 def resize() -> Callable[[str, int], None]:
     """Makes the default series' blocks, in the database at a URL, smaller: a short test is to see

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -70,20 +71,14 @@ def issuers(url: str, numbers: list[str]) -> set[str]:
     return {row.instance for number in numbers if (row := ledger.holding(number))}
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_children_forked_amid_leases_issue_from_blocks_of_their_own(
-    database: str, request: pytest.FixtureRequest, shrink: Callable[[str, int], None]
+    url: str, shrink: Callable[[str, int], None], tmp_path: Path
 ) -> None:
-    if database == "sqlite":
-        url: str = request.getfixturevalue("migrated_sqlite_url")
-    else:
-        url = request.getfixturevalue("server").url("tracking")
     shrink(url, 20)
-    folder = str(request.getfixturevalue("tmp_path"))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.faults.apps.forking", "32", "50"],
         cwd=ROOT,
-        env=environment(DATABASE_URL=url, TRACKING_STATE_DIR=folder),
+        env=environment(DATABASE_URL=url, TRACKING_STATE_DIR=str(tmp_path)),
         capture_output=True,
         text=True,
         timeout=90,

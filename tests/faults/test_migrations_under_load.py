@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from sqlalchemy import NullPool, create_engine, inspect
 
 from tests.support.commands import ROOT, flask
@@ -39,17 +38,11 @@ def downgrade() -> None:
 '''
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_two_hosts_migrate_while_others_lease(
-    database: str,
-    request: pytest.FixtureRequest,
+    url: str,
     shrink: Callable[[str, int], None],
     tmp_path: Path,
 ) -> None:
-    if database == "sqlite":
-        url: str = request.getfixturevalue("migrated_sqlite_url")
-    else:
-        url = request.getfixturevalue("server").url("tracking")
     shrink(url, 50)
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder)

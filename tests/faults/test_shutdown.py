@@ -27,14 +27,9 @@ BOUND = 2 * DRAIN + 3
 NAMES = re.compile(r"instance=(\S+)")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_stop_under_load_loses_no_request_and_no_serial(
-    database: str, request: pytest.FixtureRequest, shrink: Callable[[str, int], None]
+    url: str, shrink: Callable[[str, int], None]
 ) -> None:
-    if database == "sqlite":
-        url: str = request.getfixturevalue("migrated_sqlite_url")
-    else:
-        url = request.getfixturevalue("server").url("tracking")
     shrink(url, 500)
     with Fleet(url, 2) as fleet:
         stopped, other = fleet
