@@ -77,6 +77,13 @@ def test_a_batch_is_as_many_numbers_as_were_asked_for(app: Flask, path: str) -> 
     assert "application/json" == response.headers["Content-Type"]
 
 
+def test_a_small_batch_says_its_length(app: Flask) -> None:
+    response = post(app)
+
+    assert len(response.get_data()) == response.content_length
+    assert not response.is_streamed
+
+
 def test_batches_and_single_numbers_never_meet(app: Flask) -> None:
     query = {name: value for name, value in BODY.items() if name != "count"}
     found = []

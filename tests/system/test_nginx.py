@@ -69,7 +69,10 @@ class BatchCaller:
             self.numbers += batch
 
     def _ask(self, key: str) -> list[str] | None:
-        status, answer = post(self._address, 20, key)
+        try:
+            status, answer = post(self._address, 20, key)
+        except (OSError, http.client.HTTPException):  # such as half an answer
+            return None
         return answer["tracking_numbers"] if status == http.client.CREATED else None
 
     def __enter__(self) -> Self:

@@ -17,7 +17,7 @@ from marshmallow import ValidationError, fields, validate
 from tracking_service.api import rules
 from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request
 from tracking_service.api.timestamps import write_moment
-from tracking_service.batches import Batch, framed
+from tracking_service.batches import CHUNK, Batch, framed
 
 COUNT_MOST = 100_000
 
@@ -145,6 +145,14 @@ RENDERINGS: dict[str, Callable[[Batch, str], Iterator[bytes]]] = {
     "application/x-ndjson": as_ndjson,
     "text/csv": as_csv,
 }
+
+
+def render(batch: Batch, media_type: str, offset: str) -> bytes | Iterator[bytes]:
+    """Write a batch: whole where it is small, a part at a time where it is large."""
+    parts = RENDERINGS[media_type](batch, offset)
+    # With its length known it needs no chunked coding, and a server can send it with its head in
+    # one piece. A process that is killed between two leaves half an answer.
+    return b"".join(parts) if len(batch) <= CHUNK else parts
 
 
 def _moment(batch: Batch, offset: str) -> str:

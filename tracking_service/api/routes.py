@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 from tracking_service.api import health, problems
 from tracking_service.api.access import CALLER, own_idempotency_key, refuse_prefetch
 from tracking_service.api.answers import JSON_HEADERS, check_query, issue_from_query
-from tracking_service.api.batches import RENDERINGS, read_body, read_key
+from tracking_service.api.batches import RENDERINGS, read_body, read_key, render
 from tracking_service.api.context import current_tracking
 from tracking_service.api.hot_path import FAULT, PATH
 from tracking_service.api.watch import ROUTE
@@ -83,7 +83,7 @@ def issue_batch() -> Response:
         key=own_idempotency_key(read_key(request.headers.get("Idempotency-Key")), caller),
         fingerprint=asked.fingerprint,
     )
-    response = Response(RENDERINGS[media_type](batch, shipment.offset), HTTPStatus.CREATED)
+    response = Response(render(batch, media_type, shipment.offset), HTTPStatus.CREATED)
     response.headers.update({"Content-Type": media_type, "Cache-Control": "no-store"})
     return response
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +14,14 @@ from marshmallow import ValidationError
 
 from tracking_service.allocation import Block
 from tracking_service.api.batches import (
+    RENDERINGS,
     BatchRequest,
     as_csv,
     as_json,
     as_ndjson,
     read_body,
     read_key,
+    render,
 )
 from tracking_service.batches import CHUNK, Batch
 from tracking_service.numbering import Shipment
@@ -173,3 +176,15 @@ def test_a_large_batch_is_written_in_chunks() -> None:
 
     assert [CHUNK, CHUNK, 5] == [len(chunk) // FORMAT.width for chunk in batch.chunks()]
     assert 2 * CHUNK + 5 == len(json.loads(b"".join(as_json(batch, "Z")))["tracking_numbers"])
+
+
+@pytest.mark.parametrize("media_type", RENDERINGS)
+def test_a_small_batch_is_one_piece_wherever_its_serials_come_from(media_type: str) -> None:
+    small = (Block(0, CHUNK - 7), Block(90_000, 90_007))
+    large = (*small, Block(95_000, 95_001))
+
+    def written(blocks: tuple[Block, ...]) -> object:
+        return render(Batch(FORMAT, SHIPMENT, blocks, datetime.now(UTC)), media_type, "Z")
+
+    assert isinstance(written(small), bytes)
+    assert isinstance(written(large), Iterator)
