@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
 from tracking_service.app import create_app
 from tracking_service.settings import Settings
+from tracking_service.store.batches import SqlBatchRecords
+from tracking_service.store.models import BatchRecord
 
 PATH = "/api/tracking-numbers/"
 BODY = {
@@ -178,6 +181,23 @@ def test_a_claim_that_nobody_made_good_runs_out(app: Flask) -> None:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-01 00:00:00+00'"))
 
     assert 3 == len(numbers(post(app, "order-1")))
+
+
+def test_an_instance_that_dies_keeps_its_key_for_15_seconds(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_args: object, **_named: object) -> bool:
+        raise SystemExit
+
+    monkeypatch.setattr(SqlBatchRecords, "complete", die)
+    before = datetime.now(UTC)
+    with pytest.raises(SystemExit):
+        post(app, "order-1")
+    after = datetime.now(UTC)
+    with app.extensions["tracking-cli"].engine.connect() as connection:
+        until = connection.execute(select(BatchRecord.expires_at)).scalar_one()
+
+    assert timedelta(0) <= until - before - timedelta(seconds=15) <= after - before
 
 
 def test_a_key_is_forgotten_after_its_time(app: Flask) -> None:
