@@ -100,9 +100,7 @@ class Issuer:
         # Read without a lock: it is never changed, only exchanged, by the refiller's thread.
         self._open: Mapping[str, OpenSeries] = {}
         self._unknown: dict[str, float] = {}
-        self._waiting = Waiting(
-            self._waiting_requests, away=lambda: self._refiller.database == "away"
-        )
+        self._waiting = Waiting(self._waiting_requests, failing=lambda: self._refiller.failing)
         self._leaving = False
         self._closing = False
         self._handed_back = False
@@ -173,6 +171,11 @@ class Issuer:
     def database(self) -> DatabaseState:
         """Whether the database answers, as far as the leasing thread knows."""
         return self._refiller.database
+
+    @property
+    def failing(self) -> bool:
+        """Whether no block will come soon, as far as the leasing thread knows."""
+        return self._refiller.failing
 
     def stop_being_ready(self) -> None:
         """Answer `readiness` with no from now on, and go on issuing: a shutdown has begun."""
@@ -247,7 +250,7 @@ class Issuer:
         future = self._refiller.open(name)
         try:
             with self._waiting.one(self._wait_seconds) as wait:
-                if self._waiting.away() and not (future.done() or wait.has_place()):
+                if self._waiting.failing() and not (future.done() or wait.has_place()):
                     raise ReserveEmptyError
                 future.result(wait.left())
         except UnknownSeriesError:

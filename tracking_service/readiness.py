@@ -1,14 +1,9 @@
 """Whether an instance can issue from the default series, for how long yet, and why not."""
 
-import math
 from dataclasses import dataclass
 
 from tracking_service.allocation import DatabaseState, Refiller, Supply
-from tracking_service.errors import (
-    SeriesExhaustedError,
-    StoreUnavailableError,
-    TrackingServiceError,
-)
+from tracking_service.errors import SeriesExhaustedError, TrackingServiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +27,29 @@ def standing(supply: Supply | None, refiller: Refiller, *, leaving: bool) -> Rea
     if supply is None or not (left := supply.allocator.holding().left):
         return Readiness(False, _why_not(supply, refiller), 0.0, database)
     rate = supply.meter.rate
-    seconds = left / rate if rate else math.inf
+    seconds = left / rate if rate else None
     reason = None
-    if database == "away":
-        lasts = f"about {seconds:.0f} seconds" if rate else "until numbers are asked for"
-        reason = f"the database cannot be reached; the reserve lasts {lasts}"
-    return Readiness(True, reason, seconds if rate else None, database)
+    if refiller.failing:
+        lasts = "until numbers are asked for" if seconds is None else f"about {seconds:.0f} seconds"
+        reason = f"{_failure(refiller)}; the reserve lasts {lasts}"
+    return Readiness(True, reason, seconds, database)
 
 
 def _why_not(supply: Supply | None, refiller: Refiller) -> str:
-    error = refiller.error
     trouble = supply.allocator.trouble if supply is not None else None
     if isinstance(trouble, SeriesExhaustedError):
         return str(trouble)
-    if isinstance(error, TrackingServiceError) and not isinstance(error, StoreUnavailableError):
-        return str(error)
     if refiller.database == "away":
-        return "the database cannot be reached, and no serials are left in memory"
+        return f"{_failure(refiller)}, and no serials are left in memory"
+    if refiller.failing:
+        return _failure(refiller)
     return "no block has been leased yet"
+
+
+def _failure(refiller: Refiller) -> str:
+    """Why no blocks come, for callers: an address of the database is for the log alone."""
+    if refiller.database == "away":
+        return "the database cannot be reached"
+    if isinstance(refiller.error, TrackingServiceError):
+        return str(refiller.error)
+    return "leasing fails, as the log says"

@@ -24,7 +24,7 @@ BLOCK = 100
 RESERVE: Mapping[Loss, float] = {"answer": 2.0, "line": 4.0}
 # How much more than that a lease fetches, at the most, with some to spare.
 SURPLUS = 1.5
-AGAIN = "the database answers again"
+AGAIN = "leasing works again"
 
 
 @dataclass(frozen=True)

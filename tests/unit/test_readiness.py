@@ -136,11 +136,36 @@ def test_started_while_the_database_is_away_it_becomes_ready_by_itself(issuing: 
 def test_what_an_operator_must_mend_is_said(issuing: Issuing, error: Exception) -> None:
     issuing.store.failure = error
     issuing.issuer.start()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+    issuing.until(lambda: issuing.issuer.failing, "the failure")
 
     readiness = issuing.issuer.readiness()
 
-    assert (False, str(error)) == (readiness.ready, readiness.reason)
+    # It answered, if not with a block.
+    assert Readiness(False, str(error), 0.0, "up") == readiness
+
+
+def test_a_fault_of_the_service_itself_is_not_told_to_callers(issuing: Issuing) -> None:
+    issuing.store.failure = ZeroDivisionError("a secret")
+    issuing.issuer.start()
+    issuing.until(lambda: issuing.issuer.failing, "the failure")
+
+    readiness = issuing.issuer.readiness()
+    issuing.store.failure = None  # or it would meet the handing back, too
+
+    assert (False, "leasing fails, as the log says") == (readiness.ready, readiness.reason)
+
+
+def test_a_failure_that_is_not_the_databases_is_told_with_how_long_the_reserve_lasts(
+    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuing.ready()
+    monkeypatch.setattr(refiller, "PING_SECONDS", 0.0)
+    issuing.store.failure = SchemaError("run `flask db upgrade`")
+    issuing.issuer._refiller.call()
+    issuing.until(lambda: issuing.issuer.failing, "the failure")
+
+    reason = "run `flask db upgrade`; the reserve lasts until numbers are asked for"
+    assert Readiness(True, reason, None, "up") == issuing.issuer.readiness()
 
 
 def test_a_witness_that_cannot_be_written_is_said(
@@ -156,6 +181,7 @@ def test_a_witness_that_cannot_be_written_is_said(
     readiness = issuing.issuer.readiness()
 
     assert (False, "witness.json: Read-only file system") == (readiness.ready, readiness.reason)
+    assert "away" != readiness.database
 
 
 def test_one_that_leaves_is_not_ready_and_goes_on_issuing(issuing: Issuing) -> None:

@@ -154,11 +154,11 @@ class Allocator:
                     raise self._refusal()
 
     def _worth_waiting(self, wait: Wait) -> bool:
-        """Whether blocks may come, and so few wait while the database is away that one more may."""
+        """Whether blocks may come, and so few wait while leases fail that one more may."""
         if self._trouble is not None and not isinstance(self._trouble, ReserveEmptyError):
             return False
-        away = self._trouble is not None or self._waiting.away()
-        return not away or wait.has_place()
+        failing = self._trouble is not None or self._waiting.failing()
+        return not failing or wait.has_place()
 
     def _refusal(self) -> AllocationError:
         # A copy: an error that many threads raise would gather the tracebacks of all.
@@ -194,7 +194,7 @@ class Allocator:
             self._changed.notify_all()
 
     def relent(self) -> None:
-        """Take a `refuse` back that had to do with the database: it answers again."""
+        """Take back a `refuse` that has nothing to do with this series: leasing works again."""
         with self._lock:
             if isinstance(self._trouble, ReserveEmptyError):
                 self._trouble = None

@@ -7,6 +7,9 @@ the reserve that the rate decides on."""
 LEAST_SECONDS = 0.25
 """Samples closer together than this are put off: a few requests in a millisecond are no rate."""
 
+LEAST_RATE = 1e-3
+"""Serials a second. Less is nobody asking: a smoothed rate would never come down to 0 by itself."""
+
 
 class RateMeter:
     """Serials a second. Times are of a monotonic clock: the wall clock may jump."""
@@ -28,6 +31,8 @@ class RateMeter:
         self._latest = (total - self._total) / elapsed
         weight = min(1.0, elapsed / SMOOTHING_SECONDS)
         self._smoothed += weight * (self._latest - self._smoothed)
+        if self._smoothed < LEAST_RATE:
+            self._smoothed = 0.0
         self._total, self._at = total, now
 
     @property

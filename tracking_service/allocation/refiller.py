@@ -21,6 +21,7 @@ from tracking_service.errors import (
     CounterWentBackwardsError,
     ReserveEmptyError,
     SchemaError,
+    StoreError,
     StoreUnavailableError,
     TrackingServiceError,
     UnknownSeriesError,
@@ -137,12 +138,19 @@ class Refiller:
 
     @property
     def database(self) -> DatabaseState:
-        """`away` where the last attempt failed or does not come to an end."""
-        began = self._attempt_began
-        hanging = began is not None and time.monotonic() - began > HANGING_SECONDS
-        if hanging or self._error is not None:
+        """`away` if the last attempt did not reach it, or does not come to an end."""
+        if self._hangs() or isinstance(self._error, StoreUnavailableError):
             return "away"
         return "unknown" if self._answered_at is None else "up"
+
+    @property
+    def failing(self) -> bool:
+        """Whether no block will come soon: the last attempt failed, or does not come to an end."""
+        return self._hangs() or self._error is not None
+
+    def _hangs(self) -> bool:
+        began = self._attempt_began
+        return began is not None and time.monotonic() - began > HANGING_SECONDS
 
     @property
     def error(self) -> Exception | None:
@@ -244,7 +252,7 @@ class Refiller:
 
     def _succeeded(self, now: float) -> None:
         if self._error is not None:
-            log.warning("the database answers again", extra={"instance": self._instance()})
+            log.warning("leasing works again", extra={"instance": self._instance()})
             for supply in self.supplies:
                 supply.allocator.relent()
         self._error = None
@@ -267,6 +275,8 @@ class Refiller:
                 extra={"instance": self._instance(), "error": str(error)},
             )
         self._error = error
+        if isinstance(error, StoreError) and not isinstance(error, StoreUnavailableError):
+            self._answered_at = now  # if not with what was wanted
         self._observer.lease_failed(error, seconds)
         refusal = ReserveEmptyError(retry_after=max(1, math.ceil(most)))
         for supply in self.supplies:

@@ -42,16 +42,16 @@ class Wait:
 class Waiting:
     """The requests of one instance that wait for a lease. For any number of threads.
 
-    While the database answers, all may wait for PATIENCE_SECONDS, counted from when the first of
-    them came or one was last answered, and `places` of them longer. While it is `away`, only those
-    `places` may wait at all; `away` is asked with a caller's locks held and must take none. Who
-    finds a serial in memory does not come here.
+    While leases succeed, all may wait for PATIENCE_SECONDS, counted from when the first of
+    them came or one was last answered, and `places` of them longer. While they are `failing`, only
+    those `places` may wait at all; `failing` is asked with a caller's locks held and must take none.
+    Who finds a serial in memory does not come here.
 
     A child of a fork needs one of its own: places may have been taken by threads that it has not.
     """
 
-    def __init__(self, places: int = 2, *, away: Callable[[], bool] = lambda: False) -> None:
-        self.away = away
+    def __init__(self, places: int = 2, *, failing: Callable[[], bool] = lambda: False) -> None:
+        self.failing = failing
         self._places = threading.BoundedSemaphore(places)
         self._lock = threading.Lock()
         self._count = 0

@@ -1,6 +1,5 @@
 """What /readyz says of the instance: ready or why not, the database, the reserve in seconds."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from tracking_service.api.problems import NOT_READY, Problem, problem_of_kind
@@ -25,7 +24,5 @@ def not_ready_problem(readiness: "Readiness") -> Problem:
 
 def _members(readiness: "Readiness") -> dict[str, Any]:
     seconds = readiness.reserve_seconds
-    # Nobody asks: the reserve lasts for ever, which JSON has no number for.
-    if seconds is not None:
-        seconds = round(seconds, 1) if math.isfinite(seconds) else None
-    return {"database": readiness.database, "reserve_seconds": seconds}
+    rounded = None if seconds is None else round(seconds, 1)
+    return {"database": readiness.database, "reserve_seconds": rounded}

@@ -76,7 +76,7 @@ def _first_lease(backstage: Backstage, stopping: Callable[[], bool]) -> None:
         backstage.keyring.start(FIRST_LEASE_SECONDS)
     deadline = time.monotonic() + FIRST_LEASE_SECONDS
     while not backstage.issuer.readiness().ready and time.monotonic() < deadline:
-        if stopping() or backstage.issuer.database == "away":
+        if stopping() or backstage.issuer.failing:
             break
         time.sleep(0.005)
 

@@ -48,6 +48,16 @@ def test_a_fall_counts_slowly() -> None:
     assert 1 > meter.rate
 
 
+def test_nobody_asking_is_a_rate_of_0_in_the_end() -> None:
+    # A rate that only shrinks becomes one with which a reserve lasts for infinitely many seconds.
+    meter, total, now = meter_at(600)
+
+    for second in range(1, 600):
+        meter.sample(total, now + second)
+
+    assert 0 == meter.rate
+
+
 def test_a_pause_longer_than_the_memory_leaves_nothing() -> None:
     meter, total, now = meter_at(600)
 

@@ -21,9 +21,9 @@ class DryInstance:
     """Several series that hold nothing, and those who wait for them."""
 
     def __init__(self, places: int = 2) -> None:
-        self.away = False
+        self.failing = False
         self.calls = 0
-        self.waiting = Waiting(places, away=lambda: self.away)
+        self.waiting = Waiting(places, failing=lambda: self.failing)
         self.allocators = [
             Allocator(f"series-{n}", on_low=self._on_low, wait_seconds=60.0, waiting=self.waiting)
             for n in range(SERIES)
@@ -110,7 +110,7 @@ def test_a_place_that_one_series_frees_serves_another(dry: DryInstance) -> None:
 def test_a_database_that_hangs_is_not_waited_for_without_a_place(dry: DryInstance) -> None:
     waiting = dry.wait_at(0, 2)
     # Nobody has refused yet: the lease that hangs has not come to its end.
-    dry.away = True
+    dry.failing = True
 
     assert all(dry.is_refused_at_once(index) for index in range(SERIES))
 
@@ -164,7 +164,7 @@ def test_a_serial_in_memory_is_had_without_asking_who_waits(
     dry.allocators[0].add([Block(0, 100)], low_water=50)
     # Held for good: whoever touched the bound would wait for ever.
     with dry.waiting._lock:
-        monkeypatch.setattr(dry.waiting, "away", lambda: pytest.fail("the bound was asked"))
+        monkeypatch.setattr(dry.waiting, "failing", lambda: pytest.fail("the bound was asked"))
 
         assert list(range(100)) == [dry.allocators[0].next() for _ in range(100)]
 

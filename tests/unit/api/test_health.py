@@ -1,17 +1,13 @@
 """What /readyz says of the instance."""
 
-import math
-
 import pytest
 
 from tracking_service.api.health import not_ready_problem, ready_body
 from tracking_service.readiness import Readiness
 
 
-@pytest.mark.parametrize(
-    "seconds, told", [(None, None), (math.inf, None), (0.0, 0.0), (812.3456, 812.3), (900, 900)]
-)
-def test_the_reserve_is_told_in_seconds_where_it_is_known_and_finite(
+@pytest.mark.parametrize("seconds, told", [(None, None), (0.0, 0.0), (812.3456, 812.3), (900, 900)])
+def test_the_reserve_is_told_in_seconds_where_it_is_known(
     seconds: float | None, told: float | None
 ) -> None:
     readiness = Readiness(ready=True, reason=None, reserve_seconds=seconds, database="up")
