@@ -181,7 +181,7 @@ def test_a_series_runs_out_with_a_clear_503(app: Flask, client: FlaskClient) -> 
 
     assert 25 == len(given)
     assert 503 == response.status_code
-    assert "series exhausted" in response.get_json()["detail"]
+    assert "series exhausted: few has no serials left" == response.get_json()["detail"]
     assert int(response.headers["Retry-After"]) > 0
     # The others go on.
     assert number(client)

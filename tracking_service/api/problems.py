@@ -227,8 +227,6 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
                     " It looks like a typing error: changing one character, or swapping two"
                     " neighbours, would mend it."
                 )
-        case errors.SeriesExhaustedError():
-            detail = f"series exhausted: {detail}"
         case errors.ReserveEmptyError():
             kind = replace(kind, retry_after=max(1, error.retry_after))
     if isinstance(error, errors.NumberError) and kind.status == HTTPStatus.BAD_REQUEST:

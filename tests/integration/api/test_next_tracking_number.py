@@ -246,6 +246,6 @@ def test_no_number_to_give_is_503_with_retry_after(
 
 
 def test_an_exhausted_series_says_series_exhausted(ask: Ask, issuer: Mock) -> None:
-    issuer.issue.side_effect = errors.SeriesExhaustedError
+    issuer.issue.side_effect = errors.SeriesExhaustedError("series exhausted: few")
 
-    assert "series exhausted" in ask(QUERY).get_json()["detail"]
+    assert "series exhausted: few" == ask(QUERY).get_json()["detail"]

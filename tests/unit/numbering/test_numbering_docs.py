@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from tracking_service.numbering import FORMATS, Shipment
-from tracking_service.numbering.format import FormatKind
+from tracking_service.numbering.format import Format, FormatKind
 
 DOCS = Path(__file__).parents[3] / "docs"
 SHIPMENT = Shipment("MY", "ID")
@@ -25,12 +25,14 @@ def worked_example() -> FormatKind:
 
 def test_the_format_that_the_docs_add_works() -> None:
     kind = worked_example()
-    built = kind.build(bytes(32), kind.validate({}, {"MY"}))
+    built: Format = kind.build(bytes(32), kind.validate({}, {"MY"}))
     serials = [0, 1, 2, kind.capacity - 1]
     numbers = [built.encode(serial, SHIPMENT) for serial in serials]
 
     assert [built.decode(number).serial for number in numbers] == serials
     assert {kind.recognise(number) for number in numbers} == {kind.space({})}
+    assert {built.width} == {len(number) for number in numbers}
+    assert "".join(numbers[:3]).encode("ascii") == built.encode_many(0, 3, SHIPMENT)
     assert not [
         number for number in numbers for other in FORMATS.values() if other.recognise(number)
     ]

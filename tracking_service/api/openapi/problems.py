@@ -30,7 +30,7 @@ INVALID: list[Exception] = [
 ]
 NO_NUMBER: list[Exception] = [
     errors.ReserveEmptyError(),
-    errors.SeriesExhaustedError("every serial of series my-post has been leased"),
+    errors.SeriesExhaustedError("series exhausted: my-post has no serials left"),
     errors.ClosedError(),
 ]
 DATABASE_AWAY: list[Exception] = [errors.StoreUnavailableError()]
