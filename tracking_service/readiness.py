@@ -26,8 +26,7 @@ def standing(supply: Supply | None, refiller: Refiller, *, leaving: bool) -> Rea
         return Readiness(False, "shutting down", None, database)
     if supply is None or not (left := supply.allocator.holding().left):
         return Readiness(False, _why_not(supply, refiller), 0.0, database)
-    rate = supply.meter.rate
-    seconds = left / rate if rate else None
+    seconds = supply.meter.lasts(left)
     reason = None
     if refiller.failing:
         lasts = "until numbers are asked for" if seconds is None else f"about {seconds:.0f} seconds"

@@ -55,7 +55,7 @@ class BlockStore(Protocol):
     def lease(self, series: str, blocks: int) -> Lease:
         """Take `blocks` times the series' block size, or what is left of it, as one block.
 
-        A tail that was handed back goes first, whatever its size. Raises UnknownSeriesError and
+        A tail that was handed back goes first, which may be smaller. Raises UnknownSeriesError and
         SeriesExhaustedError.
         """
 

@@ -78,12 +78,12 @@ def status_body(issuer: "Issuer", latest: LatestLeases) -> dict[str, Any]:
 
 def _held(supply: "Supply") -> dict[str, Any]:
     holding = supply.allocator.holding()
-    rate = supply.meter.rate
+    seconds = supply.meter.lasts(holding.left)
     return {
         "name": supply.series,
-        "rate": round(rate, 3),
+        "rate": round(supply.meter.rate, 3),
         "serials": holding.left,
-        "reserve_seconds": round(holding.left / rate, 1) if rate else None,
+        "reserve_seconds": None if seconds is None else round(seconds, 1),
         "remaining": supply.remaining,
         "blocks": [{"start": block.start, "end": block.end} for block in holding.unspent[:BLOCKS]],
     }

@@ -40,9 +40,10 @@ def lease(
 ) -> tuple[Lease, int]:
     """Lease a block to `instance`; return it and its id.
 
-    A returned tail goes first. Else the block is `blocks` times the series' block size, or what
-    is left of the series. Where the server writes another history than at the last lease, or is
-    not in its first at the series' first, the series is skipped ahead before. Raises UnknownSeriesError and SeriesExhaustedError.
+    The block is `blocks` times the series' block size, or what is left of the series; a tail that
+    was handed back goes first, as much of it as that. If the server writes another history than at
+    the last lease, or at a series' first lease is not in its first, the series is skipped ahead
+    before. Raises UnknownSeriesError and SeriesExhaustedError.
     """
     row, taken = _take(connection, series, blocks)
     timeline = server_timeline(connection)
@@ -65,7 +66,9 @@ def lease(
         block = Block(row.next_serial - taken, row.next_serial)
         block_id = _record(connection, row.id, block, instance=instance, now=now)
     else:
-        block, block_id = _take_returned(connection, row.id, instance=instance, now=now)
+        block, block_id = _take_returned(
+            connection, row.id, row.block_size * blocks, instance=instance, now=now
+        )
     remaining = row.end_serial - row.next_serial
     made = Lease(block, row.lease_count, fresh=taken > 0, remaining=remaining, new_timeline=skips)
     return made, block_id
@@ -127,28 +130,34 @@ def _why_none_left(connection: Connection, series: str) -> str:
 
 
 def _take_returned(
-    connection: Connection, series_id: int, *, instance: str, now: datetime
+    connection: Connection, series_id: int, most: int, *, instance: str, now: datetime
 ) -> tuple[Block, int]:
-    """Lease the lowest block that was handed back. There is one: the row said so under its lock."""
-    lowest = (
-        select(BlockRecord.id)
+    """Lease up to `most` serials of the lowest tail that was handed back.
+
+    There is one: the series' row said so, under the lock that makes reading before writing safe.
+    """
+    tail = connection.execute(
+        select(BlockRecord.id, BlockRecord.start, BlockRecord.end)
         .where(BlockRecord.series_id == series_id, BlockRecord.state == "returned")
         .order_by(BlockRecord.start)
         .limit(1)
-        .scalar_subquery()
-    )
-    start, end, block_id = connection.execute(
-        update(BlockRecord)
-        .where(BlockRecord.id == lowest)
-        .values(state="leased", instance=instance, leased_at=now, released_at=None)
-        .returning(BlockRecord.start, BlockRecord.end, BlockRecord.id)
     ).one()
+    this = update(BlockRecord).where(BlockRecord.id == tail.id)
+    if tail.end - tail.start > most:
+        # A busy instance's tail is many blocks, and one that idles is to hold one.
+        block = Block(tail.start, tail.start + most)
+        # First, for a block's start is unique within its series.
+        connection.execute(this.values(start=block.end))
+        return block, _record(connection, series_id, block, instance=instance, now=now)
+    connection.execute(
+        this.values(state="leased", instance=instance, leased_at=now, released_at=None)
+    )
     connection.execute(
         update(Series)
         .where(Series.id == series_id)
         .values(returned_blocks=Series.returned_blocks - 1)
     )
-    return Block(start, end), block_id
+    return Block(tail.start, tail.end), tail.id
 
 
 def _record(

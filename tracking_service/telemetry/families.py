@@ -152,10 +152,15 @@ def _gauges(states: list[dict[Key, list[float]]]) -> Iterator[Metric]:
     )
     for series, rows in sorted(by_series.items()):
         serials.add_metric((series,), sum(held for held, _, _ in rows))
-        seconds.add_metric(
-            (series,), min(held / rate if rate else math.inf for held, rate, _ in rows)
-        )
+        seconds.add_metric((series,), min(_lasts(held, rate) for held, rate, _ in rows))
         # It only ever falls, so the least is the latest.
         if left := [each for _, _, each in rows if not math.isnan(each)]:
             remaining.add_metric((series,), min(left))
     yield from (serials, seconds, remaining)
+
+
+def _lasts(held: float, rate: float) -> float:
+    """Seconds. A reserve of nothing lasts for none, though nobody asks any more."""
+    if not held:
+        return 0.0
+    return held / rate if rate else math.inf

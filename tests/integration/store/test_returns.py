@@ -118,6 +118,40 @@ def test_an_unspent_part_that_fits_no_block_is_thrown_away(stores: Stores) -> No
     assert [(0, 10, "spent"), (10, 20, "spent")] == stores.states(SERIES)
 
 
+def test_of_a_large_tail_no_more_is_leased_than_was_wanted(stores: Stores) -> None:
+    busy, idle = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    busy.lease(SERIES, 3)
+    busy.hand_back(SERIES, [Block(5, 30)])
+
+    assert [Block(5, 15), Block(15, 25)] == [idle.lease(SERIES, 1).block for _ in range(2)]
+    assert 1 == returned_blocks(stores)
+    assert [
+        (0, 5, "spent"),
+        (5, 15, "leased"),
+        (15, 25, "leased"),
+        (25, 30, "returned"),
+    ] == stores.states(SERIES)
+    # What is left of it, then the counter goes on.
+    assert [Block(25, 30), Block(30, 40)] == [idle.lease(SERIES, 1).block for _ in range(2)]
+    assert 0 == returned_blocks(stores)
+
+
+def test_a_part_of_a_tail_goes_back_like_any_block(stores: Stores) -> None:
+    first, second = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    first.lease(SERIES, 3)
+    first.hand_back(SERIES, [Block(5, 30)])
+    second.lease(SERIES, 1)
+
+    assert 8 == second.hand_back(SERIES, [Block(7, 15)])
+    assert [
+        (0, 5, "spent"),
+        (5, 7, "spent"),
+        (7, 15, "returned"),
+        (15, 30, "returned"),
+    ] == stores.states(SERIES)
+    assert list(range(7, 1000)) == leased_to_the_end(stores, SERIES)
+
+
 def test_a_tail_that_goes_back_twice_is_never_spent_twice(stores: Stores) -> None:
     serials: Counter[int] = Counter()
     for turn in range(4):

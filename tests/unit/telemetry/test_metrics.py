@@ -94,6 +94,13 @@ def test_a_reserve_of_which_nothing_is_asked_lasts_for_ever() -> None:
     assert 0 == value(told, "tracking_database_up")
 
 
+def test_a_reserve_of_nothing_lasts_for_no_time_though_nobody_asks_any_more() -> None:
+    metrics = Metrics()
+    metrics.watch(lambda: InstanceState("away", (SeriesState("default", 99, 0, 0.0, 5),)))
+
+    assert 0 == value(read(metrics.render()[0]), "tracking_reserve_seconds")
+
+
 def test_every_family_has_a_help_and_a_type(busy: Metrics) -> None:
     for family in read(busy.render()[0]).values():
         assert family.documentation.endswith("."), family.name
