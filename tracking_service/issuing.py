@@ -228,7 +228,7 @@ class Issuer:
             allocator,
             WitnessedLeases(
                 name,
-                witnessed_as=space.witnessed_as(name),
+                fingerprint=space.fingerprint,
                 store=self._store,
                 witness=self._witness,
                 observer=self._observer,

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from tracking_service.allocation import DatabaseState, Refiller, Supply
-from tracking_service.errors import SeriesExhaustedError, TrackingServiceError
+from tracking_service.errors import TrackingServiceError, WitnessError
+
+AWAY = "the database cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +30,28 @@ def standing(supply: Supply | None, refiller: Refiller, *, leaving: bool) -> Rea
         return Readiness(False, _why_not(supply, refiller), 0.0, database)
     seconds = supply.meter.lasts(left)
     reason = None
-    if refiller.failing:
+    if failure := _failure(supply, refiller):
         lasts = "until numbers are asked for" if seconds is None else f"about {seconds:.0f} seconds"
-        reason = f"{_failure(refiller)}; the reserve lasts {lasts}"
+        reason = f"{failure}; the reserve lasts {lasts}"
     return Readiness(True, reason, seconds, database)
 
 
 def _why_not(supply: Supply | None, refiller: Refiller) -> str:
-    trouble = supply.allocator.trouble if supply is not None else None
-    if isinstance(trouble, SeriesExhaustedError):
-        return str(trouble)
     if refiller.database == "away":
-        return f"{_failure(refiller)}, and no serials are left in memory"
-    if refiller.failing:
-        return _failure(refiller)
-    return "no block has been leased yet"
+        return f"{AWAY}, and no serials are left in memory"
+    return _failure(supply, refiller) or "no block has been leased yet"
 
 
-def _failure(refiller: Refiller) -> str:
-    """Why no blocks come, for callers: an address of the database is for the log alone."""
+def _failure(supply: Supply | None, refiller: Refiller) -> str | None:
+    """Why no blocks come, if they don't. Addresses and paths are for the log alone."""
     if refiller.database == "away":
-        return "the database cannot be reached"
-    if isinstance(refiller.error, TrackingServiceError):
-        return str(refiller.error)
+        return AWAY
+    error = refiller.error or (None if supply is None else supply.error)
+    match error:
+        case None:
+            return None
+        case WitnessError():
+            return str(WitnessError())
+        case TrackingServiceError():
+            return str(error)
     return "leasing fails, as the log says"

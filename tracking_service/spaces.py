@@ -1,13 +1,12 @@
 """Number spaces as an instance knows them: the format with its key, and the series' ranges."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tracking_service.errors import KeyChangedError
-from tracking_service.numbering import FORMATS, Format
+from tracking_service.numbering import FORMATS, Format, key_fingerprint
 
 DEFAULT_SERIES = "default"
 SERIES_NAME = re.compile(r"[a-z0-9-]{1,32}")
@@ -51,14 +50,10 @@ class SeriesSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A number space: its format, keyed, and a name for it that no other database has."""
+    """A number space: its format, keyed, and the key's fingerprint, which no other space has."""
 
     format: Format
     fingerprint: str
-
-    def witnessed_as(self, series: str) -> str:
-        """What the witness calls a series of this space, apart from one of another database."""
-        return f"{self.fingerprint}/{series}"
 
 
 class Spaces:
@@ -73,7 +68,7 @@ class Spaces:
 
     def of(self, series: SeriesFacts) -> Space:
         """The space of a series. Raises KeyChangedError."""
-        fingerprint = hashlib.sha256(series.key).hexdigest()[:16]
+        fingerprint = key_fingerprint(series.key)
         space = self._spaces.get(series.number_space)
         if space is None:
             made = FORMATS[series.format].build(series.key, series.options)

@@ -34,6 +34,7 @@ class FakeStore:
         self.open.set()
         self.calls: list[str] = []
         self.asked_blocks: list[int] = []
+        self.fingerprints: set[str | None] = set()
         self.committed: list[Block] = []
         self.skipped: list[tuple[str, Mark, Block]] = []
         self.handed_back: dict[str, tuple[Block, ...]] = {}
@@ -62,8 +63,9 @@ class FakeStore:
         """What a lease that changes the counters runs in."""
         yield
 
-    def lease(self, series: str, blocks: int) -> Lease:
+    def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         with self._call("lease"), self._alone():
+            self.fingerprints.add(fingerprint)
             self.asked_blocks.append(blocks)
             start = self.counters.setdefault(series, 0)
             self.lease_count += 1

@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from tracking_service.allocation.block import Block
+from tracking_service.allocation.ranges import Ranges
 from tracking_service.allocation.waiting import Wait, Waiting
 from tracking_service.errors import AllocationError, ClosedError, ReserveEmptyError
 
@@ -62,7 +63,7 @@ class Allocator:
         self._reserve: deque[Block] = deque()
         self._start = self._next = self._end = self._mark = 0
         self._low_water = 0
-        self._finished: list[Block] = []
+        self._finished = Ranges()
         self._spent_before = 0
         self._demand = 0
         self._kept: list[Block] = []
@@ -122,7 +123,7 @@ class Allocator:
 
     def _begin(self, block: Block) -> None:
         if self._start < self._next:
-            self._finished.append(Block(self._start, self._next))
+            self._finished.add(Block(self._start, self._next))
             self._spent_before += self._next - self._start
         self._start = self._next = block.start
         self._end = block.end
@@ -226,9 +227,7 @@ class Allocator:
     def has_spent(self, serial: int) -> bool:
         """Whether this serial has been handed out here."""
         with self._lock:
-            return self._start <= serial < self._next or any(
-                serial in block for block in self._finished
-            )
+            return self._start <= serial < self._next or serial in self._finished
 
     @property
     def demand(self) -> int:

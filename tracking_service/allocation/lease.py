@@ -52,18 +52,22 @@ class Mark:
 class BlockStore(Protocol):
     """Where blocks come from. Every method may raise StoreError."""
 
-    def lease(self, series: str, blocks: int) -> Lease:
+    def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """Take `blocks` times the series' block size, or what is left of it, as one block.
 
-        A tail that was handed back goes first, which may be smaller. Raises UnknownSeriesError and
-        SeriesExhaustedError.
+        A tail that was handed back goes first, which may be smaller. Raises UnknownSeriesError,
+        SeriesExhaustedError, and KeyChangedError if the serials are not to be written under the
+        key of this fingerprint.
         """
 
     def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
-        """Move a series that went backwards beyond `mark`, and set the refused block aside."""
+        """Move a series that went backwards beyond `mark`, and set the refused block aside.
+
+        Raises UnknownSeriesError.
+        """
 
     def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
         """Release all blocks of this instance; return how many unspent serials went back."""
 
     def ping(self) -> None:
-        """Return where the database answers."""
+        """Return if the database answers."""

@@ -18,13 +18,11 @@ from typing import Literal
 from tracking_service.allocation.observer import Observer
 from tracking_service.allocation.supply import Supply
 from tracking_service.errors import (
-    CounterWentBackwardsError,
     ReserveEmptyError,
     SchemaError,
     StoreError,
     StoreUnavailableError,
     TrackingServiceError,
-    UnknownSeriesError,
 )
 
 log = logging.getLogger(__name__)
@@ -41,6 +39,10 @@ PING_SECONDS = 5.0
 HANGING_SECONDS = 1.0
 """A database that has not answered for so long counts as away."""
 
+ASKED_MOST = 64
+"""Series that may wait to be opened at once, more than there are threads to ask for them. While
+the database is away those who asked have gone, and anybody can think of names."""
+
 DatabaseState = Literal["unknown", "up", "away"]
 
 
@@ -48,8 +50,8 @@ class Refiller:
     """Opens series and keeps their supplies stocked, in a background thread.
 
     `open_series` is called in that thread, may raise UnknownSeriesError or StoreError, and
-    returns the series' supply; `ping` is too, and returns where the database answers. All
-    methods may be called from any thread.
+    returns the series' supply; `ping` is called in that thread, too, and returns if the database
+    answers. All methods may be called from any thread.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class Refiller:
         """Start the thread, unless it runs or has been stopped."""
         with self._lock:
             if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="refiller", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="refiller", daemon=True)
+                # First, for it may fail, and the next call is to try again.
+                thread.start()
+                self._thread = thread
 
     def stop(self, seconds: float, finish: Callable[[], None] = lambda: None) -> bool:
         """Lease no more; return whether the thread ended within `seconds`.
@@ -115,6 +119,7 @@ class Refiller:
 
         It is tried until the database answers. The future then holds the supply, or
         UnknownSeriesError, or what else is wrong with the series. After `stop` it is cancelled.
+        Raises ReserveEmptyError if ASKED_MOST others are waited for.
         """
         with self._lock:
             future = self._asked.get(series)
@@ -124,6 +129,8 @@ class Refiller:
                     future.set_result(self._supplies[series])
                 elif self._stopping:
                     future.cancel()
+                elif len(self._asked) >= ASKED_MOST:
+                    raise ReserveEmptyError
                 else:
                     self._asked[series] = future
                     self._called = True
@@ -171,13 +178,13 @@ class Refiller:
                 self._failed(error)
             finally:
                 self._attempt_began = None
-            self._tell_of_round()
+            # Also of a round that failed: the observer is to learn that the database is away.
+            self._tell(self._observer.looked_after)
         self._finish()
 
-    def _tell_of_round(self) -> None:
-        """Also of one that failed: the observer is to learn that the database is away."""
+    def _tell(self, tell: Callable[[], None]) -> None:
         try:
-            self._observer.looked_after()
+            tell()
         except Exception:  # as above: telling is not worth an instance
             log.exception("the observer of the refiller failed")
 
@@ -199,8 +206,11 @@ class Refiller:
         # First of all, for the rates are wanted most while the database is away.
         for supply in self.supplies:
             supply.sample(now)
-        answered = self._open_asked()
-        answered |= self._refill(now)
+        # Before any is opened: who holds little must not wait for those who hold nothing yet.
+        answered = self._refill(now)
+        if self._open_asked():
+            answered = True
+            self._refill(now)
         if not answered and (
             self._answered_at is None
             or self._error is not None
@@ -211,24 +221,31 @@ class Refiller:
         return answered
 
     def _refill(self, now: float) -> bool:
+        """Lease for all who want more, a lease each in turn; return whether any did."""
         asked = False
-        trouble: TrackingServiceError | None = None
-        for supply in self.supplies:
-            if self._stopping:
-                break
-            try:
-                asked |= supply.refill(now)
-            except (CounterWentBackwardsError, UnknownSeriesError) as error:
-                # It has to do with this series alone: the others must not go without.
-                trouble = error
-        if trouble is not None:
-            raise trouble
+        wanting = self.supplies
+        while wanting:
+            wanting = tuple(supply for supply in wanting if self._refill_one(supply, now))
+            asked |= bool(wanting)
         return asked
+
+    def _refill_one(self, supply: Supply, now: float) -> bool:
+        if self._stopping:
+            return False
+        self._attempt_began = time.monotonic()
+        try:
+            return supply.refill(now)
+        except StoreUnavailableError:
+            with self._lock:
+                # It may have to do with this one's rows alone: next time the others come first.
+                self._supplies[supply.series] = self._supplies.pop(supply.series)
+            raise
 
     def _open_asked(self) -> bool:
         with self._lock:
             asked = list(self._asked.items())
         for series, future in asked:
+            self._attempt_began = time.monotonic()
             try:
                 supply = self._open_series(series)
                 supply.sample(time.monotonic())
@@ -277,7 +294,7 @@ class Refiller:
         self._error = error
         if isinstance(error, StoreError) and not isinstance(error, StoreUnavailableError):
             self._answered_at = now  # if not with what was wanted
-        self._observer.lease_failed(error, seconds)
+        self._tell(lambda: self._observer.lease_failed(error, seconds))
         refusal = ReserveEmptyError(retry_after=max(1, math.ceil(most)))
         for supply in self.supplies:
             supply.allocator.refuse(refusal)

@@ -1,8 +1,11 @@
 """One series' supply in one instance: leases blocks for its allocator, as many as it needs.
 
-Only the leasing thread calls it, so it needs no lock of its own.
+Only the leasing thread calls what changes it, so it needs no lock of its own; others read single
+attributes, each of which is replaced whole.
 """
 
+import logging
+import math
 import time
 
 from tracking_service.allocation.allocator import Allocator
@@ -11,13 +14,29 @@ from tracking_service.allocation.observer import Observer
 from tracking_service.allocation.rate import RateMeter
 from tracking_service.allocation.reserve import ReservePlan, is_scarce
 from tracking_service.allocation.witnessed import WitnessedLeases
-from tracking_service.errors import SeriesExhaustedError
+from tracking_service.errors import (
+    CounterWentBackwardsError,
+    KeyChangedError,
+    ReserveEmptyError,
+    SeriesExhaustedError,
+    TrackingServiceError,
+    UnknownSeriesError,
+)
+
+log = logging.getLogger(__name__)
 
 BURST_SECONDS = 10.0
 """Where a lease is used up within this time, the estimate was outrun, and the next one grows."""
 
 EXHAUSTED_SECONDS = 10.0
 """How often an exhausted series is asked again: another instance may have handed a tail back."""
+
+TROUBLE_SECONDS = 5.0
+"""How often a series is asked again with which something is wrong that others have not."""
+
+LEASE_PART = 1000
+"""A lease takes no more than this part of what the series has left, or one block. It is what a
+failover can forget of one series at once, and less by far than what is skipped after one."""
 
 
 class Supply:
@@ -34,7 +53,11 @@ class Supply:
     ) -> None:
         self.allocator = allocator
         self.meter = RateMeter()
+        """Serials a second that are spent here."""
         self.remaining: int | None = None
+        """Serials that no lease had taken, as of the last one; None before the first."""
+        self.error: TrackingServiceError | None = None
+        """Why the last lease for this series gave nothing, if that was the series' own fault."""
         self._block_size = block_size
         self._leases = leases
         self._plan = plan
@@ -59,29 +82,46 @@ class Supply:
         self.allocator.set_low_water(self._low_water())
 
     def refill(self, now: float) -> bool:
-        """Lease until the allocator holds enough; return whether the database was asked.
+        """Lease once if the allocator wants more; return whether the database was asked.
 
-        May raise StoreError and WitnessError.
+        To be called until it was not. May raise StoreError and WitnessError. What has to do with
+        this series alone is not raised but kept in `error`, and the series left alone for a while:
+        others must not go without.
         """
-        asked = False
-        while blocks := self._blocks_wanted(now):
-            asked = True
-            began = time.monotonic()
-            try:
-                lease = self._leases.lease(blocks)
-            except SeriesExhaustedError as error:
-                self._observer.lease_failed(error, time.monotonic() - began)
-                self.remaining = 0
-                self._ask_again_at = now + EXHAUSTED_SECONDS
-                self.allocator.refuse(error)
-                break
-            seconds = time.monotonic() - began
-            self.remaining = lease.remaining
-            # What came, not what was asked for: a small tail does not tell of a burst.
-            self._last_blocks, self._leased_at = len(lease.block) // self._block_size, now
-            self.allocator.add([lease.block], low_water=self._low_water())
-            self._observer.leased(self.series, len(lease.block), seconds)
-        return asked
+        blocks = self._blocks_wanted(now)
+        if not blocks:
+            return False
+        began = time.monotonic()
+        try:
+            lease = self._leases.lease(blocks)
+        except SeriesExhaustedError as error:
+            self.remaining = 0
+            self._observer.lease_failed(error, time.monotonic() - began)
+            self._leave_alone(error, now + EXHAUSTED_SECONDS)
+            self.allocator.refuse(error)
+            return True
+        except (CounterWentBackwardsError, KeyChangedError, UnknownSeriesError) as error:
+            self._observer.lease_failed(error, time.monotonic() - began)
+            self._leave_alone(error, now + TROUBLE_SECONDS)
+            self.allocator.refuse(ReserveEmptyError(retry_after=math.ceil(TROUBLE_SECONDS)))
+            return True
+        seconds = time.monotonic() - began
+        self.error = None
+        self.remaining = lease.remaining
+        # What came, not what was asked for: a small tail does not tell of a burst.
+        self._last_blocks, self._leased_at = len(lease.block) // self._block_size, now
+        self.allocator.add([lease.block], low_water=self._low_water())
+        self._observer.leased(self.series, len(lease.block), seconds)
+        return True
+
+    def _leave_alone(self, error: TrackingServiceError, until: float) -> None:
+        if self.error is None:
+            log.error(
+                "leasing failed for one series; it is tried again until it succeeds",
+                extra={"series": self.series, "error": str(error)},
+            )
+        self.error = error
+        self._ask_again_at = until
 
     def close(self) -> tuple[Block, ...]:
         """Close the allocator; return all that was leased and not spent, to be handed back."""
@@ -95,10 +135,12 @@ class Supply:
         if now < self._ask_again_at or self.allocator.closed:
             return 0
         burst = now - self._leased_at < BURST_SECONDS
-        return self._plan.blocks_wanted(
+        wanted = self._plan.blocks_wanted(
             self.meter.rate,
             self._block_size,
             held=self.allocator.holding().left - self.allocator.demand,
             last=self._last_blocks if burst else 0,
             scarce=self.scarce,
         )
+        part = (self.remaining or 0) // LEASE_PART // self._block_size
+        return min(wanted, max(1, part))

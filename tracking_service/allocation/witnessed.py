@@ -25,14 +25,17 @@ class WitnessedLeases:
         self,
         series: str,
         *,
-        witnessed_as: str,
+        fingerprint: str,
         store: BlockStore,
         witness: Witness,
         observer: Observer,
     ) -> None:
-        """`witnessed_as` names the series in the witness, apart from one of another database."""
+        """`fingerprint` is that of the key which the serials will be written under: the store
+        refuses any other, and the witness tells a series of another database by it.
+        """
         self._series = series
-        self._witnessed_as = witnessed_as
+        self._fingerprint = fingerprint
+        self._witnessed_as = f"{fingerprint}/{series}"
         self._store = store
         self._witness = witness
         self._observer = observer
@@ -44,8 +47,8 @@ class WitnessedLeases:
 
         The mark is read before the lease begins (see `witness.py`) and raised before the block
         is used. A block whose mark cannot be recorded is kept aside for the next try, so that a
-        witness that cannot be written does not use a series up. Raises StoreError and
-        WitnessError.
+        witness that cannot be written does not use a series up. Raises StoreError,
+        SeriesExhaustedError and WitnessError.
         """
         lease = self._unwitnessed or self._beyond_mark(blocks)
         self._unwitnessed = lease
@@ -62,7 +65,7 @@ class WitnessedLeases:
         for _ in range(TRIES):
             # The file may be taken away while this runs; what this instance was given it knows.
             mark = self._known.joined(self._witness.read(self._witnessed_as))
-            lease = self._store.lease(self._series, blocks)
+            lease = self._store.lease(self._series, blocks, fingerprint=self._fingerprint)
             if lease.new_timeline:
                 log.warning(
                     "the database writes another history: the series was skipped ahead",

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import click
@@ -12,13 +13,15 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Engine
 
-from tracking_service.allocation import NullObserver, Witness, WitnessedLeases
+from tracking_service.allocation import BlockStore, NullObserver, Witness, WitnessedLeases
 from tracking_service.auth import Keyring
-from tracking_service.errors import TrackingServiceError
+from tracking_service.cli.state_folder import check_state_folder
+from tracking_service.errors import StoreUnavailableError, TrackingServiceError, WitnessError
 from tracking_service.issuing import Issuer
 from tracking_service.settings import Settings
 from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.catalogue import Catalogue
+from tracking_service.store.failures import remedy
 from tracking_service.store.keys import SqlKeys
 from tracking_service.store.lookup import BlockLookup
 from tracking_service.store.schema import check_schema
@@ -51,13 +54,30 @@ class Backstage:
     turns: Turns
     """What requests take to read the database."""
 
+    @property
+    def state_folder(self) -> Path:
+        """Where the witness is kept: TRACKING_STATE_DIR, or what stands for it."""
+        return self.witness._folder
 
-def leases_of(backstage: Backstage, series: str, store: SqlBlockStore) -> WitnessedLeases:
-    """Leases for a command, which the witness guards as it does an instance's."""
+    def told(self, error: TrackingServiceError) -> str:
+        """An error with what to do about it, for a terminal or a log: it may name addresses."""
+        if isinstance(error, StoreUnavailableError):
+            return f"{error}; {remedy(self.engine.dialect.name)}"
+        if isinstance(error, WitnessError):
+            return f"{error}; check the folder that TRACKING_STATE_DIR names"
+        return str(error)
+
+
+def leases_of(backstage: Backstage, series: str, store: BlockStore) -> WitnessedLeases:
+    """Leases for a command, which the witness guards as it does an instance's.
+
+    Raises SettingsError where the witness could not be kept, for then every lease would be lost.
+    """
+    check_state_folder(backstage.state_folder)
     space = backstage.issuer.spaces.of(backstage.catalogue.find(series))
     return WitnessedLeases(
         series,
-        witnessed_as=space.witnessed_as(series),
+        fingerprint=space.fingerprint,
         store=store,
         witness=backstage.witness,
         observer=NullObserver(),
@@ -75,10 +95,11 @@ def with_backstage(command: Callable[Concatenate[Backstage, P], R]) -> Callable[
     @with_appcontext
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        backstage = current_backstage()
         try:
-            return command(current_backstage(), *args, **kwargs)
+            return command(backstage, *args, **kwargs)
         except TrackingServiceError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(backstage.told(error)) from error
 
     return cast(Callable[P, R], run)
 

@@ -10,6 +10,7 @@ from tracking_service.numbering.format import (
     Format,
     FormatKind,
     Shipment,
+    key_fingerprint,
 )
 from tracking_service.numbering.registry import FORMATS, check_number, compact, space_of
 from tracking_service.numbering.typing_errors import looks_like_typing_error
@@ -23,6 +24,7 @@ __all__ = [
     "Shipment",
     "check_number",
     "compact",
+    "key_fingerprint",
     "looks_like_typing_error",
     "space_of",
 ]

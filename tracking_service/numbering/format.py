@@ -4,6 +4,7 @@ A format is pure arithmetic over one number space. It holds the space's key and 
 database: the number itself carries all that is needed to find its serial again.
 """
 
+import hashlib
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -83,6 +84,11 @@ class FormatKind:
     check_number: Callable[[str], None]
     """Refuse a number that `recognise` knows and that cannot be one under any key: raises
     MalformedNumberError or CheckCharacterError. `decode` refuses it just so."""
+
+
+def key_fingerprint(key: bytes) -> str:
+    """16 hexadecimal digits that tell one key from another, and nothing of it."""
+    return hashlib.sha256(key).hexdigest()[:16]
 
 
 def checked_key(key: bytes) -> bytes:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, text
 
 from tracking_service.allocation import Block, Lease, Mark
+from tracking_service.errors import SeriesExhaustedError
 from tracking_service.store import leases, returns, skips
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
@@ -36,17 +37,29 @@ class SqlBlockStore:
         """The name that blocks are leased in."""
         return self._instance
 
-    def lease(self, series: str, blocks: int) -> Lease:
+    def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """See `BlockStore`."""
-        return self.lease_with_id(series, blocks)[0]
+        return self.lease_with_id(series, blocks, fingerprint=fingerprint)[0]
 
-    def lease_with_id(self, series: str, blocks: int) -> tuple[Lease, int]:
+    def lease_with_id(
+        self, series: str, blocks: int, *, fingerprint: str | None = None
+    ) -> tuple[Lease, int]:
         """Lease, and return the block's id as well."""
         with self._transaction() as connection:
-            lease, block_id = leases.lease(
-                connection, series, blocks, instance=self._instance, now=self._now()
+            leased = leases.lease(
+                connection,
+                series,
+                blocks,
+                fingerprint=fingerprint,
+                instance=self._instance,
+                now=self._now(),
             )
         # Only here is the commit known.
+        if leased is None:
+            raise SeriesExhaustedError(
+                f"series exhausted: what {series} had left was skipped after a failover"
+            )
+        lease, block_id = leased
         self._held.add(block_id)
         return lease, block_id
 

@@ -10,13 +10,14 @@ Each function works in a transaction that its caller began and commits.
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, case, cast, insert, or_, select, update
 
 from tracking_service.allocation import Block, Lease
-from tracking_service.errors import SeriesExhaustedError, UnknownSeriesError
+from tracking_service.errors import KeyChangedError, SeriesExhaustedError, UnknownSeriesError
+from tracking_service.numbering import key_fingerprint
 from tracking_service.store.models import BlockRecord, NumberSpace, Series
-from tracking_service.store.skips import skip
-from tracking_service.store.timeline import is_first, server_timeline
+from tracking_service.store.skips import LEASES_AHEAD, margin, skip
+from tracking_service.store.timeline import is_first, promotions, server_timeline
 
 
 class _Row(NamedTuple):
@@ -36,32 +37,53 @@ _ROW = [getattr(Series, name) for name in _Row._fields]
 
 
 def lease(
-    connection: Connection, series: str, blocks: int, *, instance: str, now: datetime
-) -> tuple[Lease, int]:
-    """Lease a block to `instance`; return it and its id.
+    connection: Connection,
+    series: str,
+    blocks: int,
+    *,
+    fingerprint: str | None,
+    instance: str,
+    now: datetime,
+) -> tuple[Lease, int] | None:
+    """Lease a block to `instance`; return it and its id, or None where a skip took all that was
+    left, and is to be committed.
 
     The block is `blocks` times the series' block size, or what is left of the series; a tail that
     was handed back goes first, as much of it as that. If the server writes another history than at
     the last lease, or at a series' first lease is not in its first, the series is skipped ahead
-    before. Raises UnknownSeriesError and SeriesExhaustedError.
+    before. Raises UnknownSeriesError, SeriesExhaustedError, and KeyChangedError if the key of the
+    series' number space has not this `fingerprint`.
     """
     row, taken = _take(connection, series, blocks)
+    if fingerprint is not None:
+        _check_key(connection, row.id, fingerprint)
     timeline = server_timeline(connection)
     skips = False
     if timeline is not None and timeline != row.timeline:
-        connection.execute(update(Series).where(Series.id == row.id).values(timeline=timeline))
         # A series that was never leased may be one whose every lease was forgotten.
         skips = row.timeline is not None or not is_first(timeline)
-        if skips:
-            # What was taken just now becomes part of what is left out.
-            skip(
-                connection,
-                row.id,
-                Block(row.next_serial - taken, row.next_serial + row.failover_skip),
-                instance=instance,
-                now=now,
+        connection.execute(
+            update(Series)
+            .where(Series.id == row.id)
+            .values(
+                timeline=timeline,
+                lease_count=Series.lease_count + (LEASES_AHEAD if skips else 0),
             )
-            row, taken = _take(connection, series, blocks)
+        )
+        if skips:
+            left_out = margin(
+                remaining=row.end_serial - row.next_serial,
+                block_size=row.block_size,
+                failover_skip=row.failover_skip,
+                promotions=promotions(row.timeline, timeline),
+            )
+            # What was taken just now becomes part of what is left out.
+            skipped = Block(row.next_serial - taken, row.next_serial + left_out)
+            skip(connection, row.id, skipped, instance=instance, now=now)
+            try:
+                row, taken = _take(connection, series, blocks)
+            except SeriesExhaustedError:
+                return None
     if taken:
         block = Block(row.next_serial - taken, row.next_serial)
         block_id = _record(connection, row.id, block, instance=instance, now=now)
@@ -76,7 +98,8 @@ def lease(
 
 def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
     """Move the counter on; return the row and by how many serials, 0 where a tail is to go first."""
-    wanted = Series.block_size * blocks
+    # As the counter is: a large block times many is beyond PostgreSQL's integer.
+    wanted = cast(Series.block_size, BigInteger) * blocks
     row = connection.execute(
         update(Series)
         .where(
@@ -93,29 +116,47 @@ def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
         .returning(*_ROW)
     ).one_or_none()
     if row is None:
-        return _take_rest(connection, series)
+        return _take_rest(connection, series, blocks)
     taken = _Row(*row)
     return taken, 0 if taken.returned_blocks else taken.block_size * blocks
 
 
-def _take_rest(connection: Connection, series: str) -> tuple[_Row, int]:
+def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
     """Take what is left of a series that has less than was wanted."""
-    left = connection.execute(
-        select(Series.end_serial - Series.next_serial)
+    # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
+    found = connection.execute(
+        select(Series.end_serial - Series.next_serial, Series.block_size)
         .where(Series.name == series)
         .with_for_update()
-    ).scalar_one_or_none()
-    if left is None:
+    ).one_or_none()
+    if found is None:
         raise UnknownSeriesError(series)
-    if left == 0:
+    left, block_size = found
+    # Not simply all: where the row was locked, more may be left now than the UPDATE has seen.
+    taken = min(left, block_size * blocks)
+    if not taken:
         raise SeriesExhaustedError(_why_none_left(connection, series))
     row = connection.execute(
         update(Series)
         .where(Series.name == series)
-        .values(lease_count=Series.lease_count + 1, next_serial=Series.end_serial)
+        .values(lease_count=Series.lease_count + 1, next_serial=Series.next_serial + taken)
         .returning(*_ROW)
     ).one()
-    return _Row(*row), left
+    return _Row(*row), taken
+
+
+def _check_key(connection: Connection, series_id: int, fingerprint: str) -> None:
+    """Refuse to lease serials that the caller would write under another key than others do."""
+    space, key = connection.execute(
+        select(NumberSpace.name, NumberSpace.key)
+        .join(Series, Series.number_space_id == NumberSpace.id)
+        .where(Series.id == series_id)
+    ).one()
+    if key_fingerprint(key) != fingerprint:
+        raise KeyChangedError(
+            f"the key of number space {space} is not the one that this instance began with;"
+            " no number is issued under a second key"
+        )
 
 
 def _why_none_left(connection: Connection, series: str) -> str:

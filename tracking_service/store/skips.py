@@ -4,6 +4,7 @@ Serials are left out rather than risked. Tails that were handed back are left ou
 have been leased again by a lease that the database has forgotten.
 """
 
+import secrets
 from datetime import datetime
 
 from sqlalchemy import Connection, case, insert, select, update
@@ -11,6 +12,26 @@ from sqlalchemy import Connection, case, insert, select, update
 from tracking_service.allocation import Block, Mark
 from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
 from tracking_service.store.models import BlockRecord, Series
+
+LEASES_AHEAD = 1_000_000
+"""By how much the count of leases is raised where leases may have been forgotten that a witness
+knows of: a database that has left them out is not to be taken for one that went backwards."""
+
+
+def margin(*, remaining: int, block_size: int, failover_skip: int, promotions: int = 1) -> int:
+    """How many serials to leave out, from the counter on, where leases may have been forgotten.
+
+    Between once and twice a hundredth of what remains, or the series' `failover_skip`, or 100
+    blocks (a quarter of what remains, if that is less), whichever is the most: far more than a
+    fleet leases within the lag of a standby.
+
+    A database that forgets leases can forget a skip as well. Two standbys promoted one after the
+    other, or a backup restored twice, would skip from one serial to one other; so part of it is
+    drawn at random. Where the second comes after the first in one history, which `promotions`
+    tells, their ranges lie apart altogether.
+    """
+    least = max(remaining // 100, failover_skip, min(100 * block_size, remaining // 4), 1)
+    return (2 * promotions - 1) * least + secrets.randbelow(least)
 
 
 def skip(
@@ -61,9 +82,10 @@ def skip_past(
     instance: str,
     now: datetime,
 ) -> Block | None:
-    """Move a series that went backwards beyond `mark`, and by its failover skip further.
+    """Move a series that went backwards beyond `mark`, and by a `margin` further.
 
     Others than the one who holds the mark may have leased, and the database forgot that too.
+    Raises UnknownSeriesError.
     """
     row = connection.execute(
         update(Series)
@@ -73,7 +95,13 @@ def skip_past(
                 (Series.lease_count < mark.number, mark.number), else_=Series.lease_count
             )
         )
-        .returning(Series.id, Series.next_serial, Series.failover_skip)
+        .returning(
+            Series.id,
+            Series.next_serial,
+            Series.end_serial,
+            Series.block_size,
+            Series.failover_skip,
+        )
     ).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
@@ -86,7 +114,12 @@ def skip_past(
         )
         .values(state="skipped")
     )
-    beyond = max(mark.end, row.next_serial) + row.failover_skip
+    reached = max(mark.end, row.next_serial)
+    beyond = reached + margin(
+        remaining=max(0, row.end_serial - reached),
+        block_size=row.block_size,
+        failover_skip=row.failover_skip,
+    )
     return skip(connection, row.id, Block(row.next_serial, beyond), instance=instance, now=now)
 
 
@@ -101,8 +134,10 @@ def skip_to(
 ) -> Block:
     """Skip ahead at an operator's word: to the serial `to`, or `by` so many.
 
-    Raises InvalidSeriesError where that would go back or beyond the series' end.
+    Raises UnknownSeriesError, and InvalidSeriesError if that would go back or beyond the series'
+    end.
     """
+    # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
     row = connection.execute(
         select(Series.id, Series.next_serial, Series.end_serial)
         .where(Series.name == series)

@@ -53,6 +53,19 @@ def server_timeline(connection: Connection) -> str | None:
     return timeline
 
 
+def promotions(before: str | None, now: str) -> int:
+    """How often a server was promoted or restored between two histories; 1 if that is not known.
+
+    >>> promotions("7311/00000001", "7311/00000003")
+    2
+    >>> promotions("7311/00000009", "7312/0000000A"), promotions(None, "7311/00000002")
+    (1, 1)
+    """
+    old_system, _, old = (before or "").partition("/")
+    system, _, new = now.partition("/")
+    return max(1, int(new, 16) - int(old, 16)) if system == old_system else 1
+
+
 def is_first(timeline: str) -> bool:
     """Whether this is the history that a server begins with: none was promoted, none restored.
 

@@ -6,17 +6,25 @@ from tracking_service.store import leases
 from tracking_service.store.blocks import SqlBlockStore
 
 
-def _believe(self: SqlBlockStore, series: str, blocks: int) -> tuple[Lease, int]:
+def _believe(
+    self: SqlBlockStore, series: str, blocks: int, *, fingerprint: str | None = None
+) -> tuple[Lease, int]:
     made: tuple[Lease, int] | None = None
     try:
         with self._transaction() as connection:
             made = leases.lease(
-                connection, series, blocks, instance=self._instance, now=self._now()
+                connection,
+                series,
+                blocks,
+                fingerprint=fingerprint,
+                instance=self._instance,
+                now=self._now(),
             )
     except StoreError:
         if made is None:
             raise
     else:
+        assert made is not None
         self._held.add(made[1])
     return made
 

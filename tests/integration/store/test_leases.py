@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,10 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.errors import (
+    KeyChangedError,
     SeriesExhaustedError,
     StoreUnavailableError,
     UnknownSeriesError,
 )
+from tracking_service.numbering import key_fingerprint
 from tracking_service.store import leases
 from tracking_service.store.blocks import SqlBlockStore
 
@@ -139,12 +142,18 @@ def test_a_lease_that_is_rolled_back_was_never_handed_out(stores: Stores) -> Non
     store.lease(SERIES, 1)
     with stores.leases.connect() as connection:
         transaction = connection.begin()
-        undone, _ = leases.lease(
-            connection, SERIES, 1, instance="host:2:bbbb", now=datetime.now(UTC)
+        undone = leases.lease(
+            connection,
+            SERIES,
+            1,
+            fingerprint=None,
+            instance="host:2:bbbb",
+            now=datetime.now(UTC),
         )
         transaction.rollback()
 
-    assert Block(10, 20) == undone.block
+    assert undone is not None
+    assert Block(10, 20) == undone[0].block
     # What was handed out stays leased; what never left its transaction comes once.
     assert [(0, 10, "leased")] == stores.states(SERIES)
     assert Block(10, 20) == store.lease(SERIES, 1).block
@@ -197,3 +206,37 @@ def test_the_database_refuses_what_makes_no_sense(stores: Stores, change: str) -
 
     with pytest.raises(IntegrityError):
         stores.change(change)
+
+
+def test_serials_are_not_leased_to_be_written_under_another_key(stores: Stores) -> None:
+    space_key = stores.catalogue.find(SERIES).key
+    store = stores.store()
+    with pytest.raises(KeyChangedError, match="number space test"):
+        store.lease(SERIES, 1, fingerprint=key_fingerprint(bytes(32)))
+
+    assert [] == stores.states(SERIES)
+    assert Block(0, 10) == store.lease(SERIES, 1, fingerprint=key_fingerprint(space_key)).block
+
+
+def test_blocks_by_the_thousand_may_be_large(stores: Stores) -> None:
+    # 3,000 million is more than PostgreSQL's integer, which the block size is.
+    stores.create("large", serials=10**11, block_size=1_000_000, number_space="large")
+
+    assert Block(0, 3_000_000_000) == stores.store().lease("large", 3_000).block
+
+
+def test_a_lease_that_waited_for_the_row_takes_no_more_than_it_wants(stores: Stores) -> None:
+    """Such as for a `flask series reopen`, which gives back what was left when it was sealed."""
+    store = stores.store()
+    stores.change("UPDATE series SET next_serial = end_serial WHERE name = :name", name=SERIES)
+    leased = []
+    with stores.leases.connect() as reopening, reopening.begin():
+        reopening.execute(
+            text("UPDATE series SET next_serial = 100 WHERE name = :name"), {"name": SERIES}
+        )
+        thread = threading.Thread(target=lambda: leased.append(store.lease(SERIES, 1).block))
+        thread.start()
+        thread.join(0.5)
+    thread.join(20)
+
+    assert [Block(100, 110)] == leased

@@ -50,6 +50,32 @@ def test_several_hosts_reach_the_driver(text: str, hosts: str, ports: str) -> No
     assert (hosts, ports, "db") == (given["host"], given["port"], given["dbname"])
 
 
+@pytest.mark.parametrize(
+    "password, typed",
+    [
+        ("p@w", "p%40w"),
+        ("p/w?x#y", "p%2Fw%3Fx%23y"),
+        ("p:w", "p:w"),
+        ("1,w", "1,w"),
+        ("p%w", "p%25w"),
+        ("p+w=[x]", "p+w=[x]"),
+    ],
+)
+@pytest.mark.parametrize("hosts", ["h1", "h1:5433", "h1,h2", "h1:5433,h2", "[::1]"])
+def test_a_password_is_read_whole(password: str, typed: str, hosts: str) -> None:
+    url = database_url(f"postgresql://user:{typed}@{hosts}/db")
+    _, given = url.get_dialect()().create_connect_args(url)
+
+    assert ("user", password) == (given["user"], given["password"])
+    assert hosts.partition(":543")[0].split(",")[0].strip("[]") == given["host"].split(",")[0]
+
+
+def test_every_option_of_libpq_may_be_given() -> None:
+    url = database_url("postgresql://h/db?sslmode=verify-full&options=-c%20a%3Db&user=a%40b")
+
+    assert {"sslmode": "verify-full", "options": "-c a=b", "user": "a@b"} == dict(url.query)
+
+
 def test_the_query_and_the_credentials_are_kept() -> None:
     url = database_url("postgresql://us%40er:p%2Cw@h1,h2/db?target_session_attrs=read-write")
 
@@ -63,6 +89,7 @@ def test_the_query_and_the_credentials_are_kept() -> None:
         ("mysql://user:hunter2@db.internal/x", "must name sqlite or postgresql, not mysql"),
         ("postgresql+psycopg2://user:hunter2@db.internal/x", "must leave the driver out"),
         ("postgresql+asyncpg://user:hunter2@db.internal/x", "must leave the driver out"),
+        ("sqlite+aiosqlite:///hunter2", "must leave the driver out"),
         ("nonsense://user:hunter2@db.internal/x", "must name sqlite or postgresql"),
         ("user:hunter2@db.internal", "is not a database URL"),
         ("hunter2", "is not a database URL"),
@@ -74,6 +101,44 @@ def test_the_query_and_the_credentials_are_kept() -> None:
         ("postgresql://user:hunter2@h1:port,db.internal/x", "is not a database URL"),
         ("postgresql://user:hunter2@h1,,db.internal/x", "is not a database URL"),
         ("postgresql://user:hunter2@[::1/x", "is not a database URL"),
+        ("postgresql://user:hunter2@db.internal:5_432/x", "is not a database URL"),
+        ("postgresql://user:hunter2@db.internal:٥٤٣٢/x", "is not a database URL"),
+        ("postgresql://db.internal/x?host=h1,h2&port=1,2,hunter2", "is not a database URL"),
+        # A password that is not escaped.
+        ("postgresql://user:hun@ter2@db.internal/x", "write @ as %40"),
+        ("postgres://user:hun@ter2@db.internal,other/x", "write @ as %40"),
+        ("postgresql://us@er:hunter2@db.internal/x", "write @ as %40"),
+        ("postgresql://user:hun/ter2@db.internal/x", "/ as %2F"),
+        ("postgresql://user:1/hunter2@db.internal/x", "/ as %2F"),
+        ("postgresql://user:1,2/hunter2@db.internal/x", "/ as %2F"),
+        ("postgresql://hunter2/x@db.internal/x", "/ as %2F"),
+        ("postgresql://user:hun?ter2@db.internal/x", r"\? as %3F"),
+        ("postgresql://user:1?hunter2=a@db.internal/x", r"\? as %3F"),
+        ("postgresql://user:hun#ter2@db.internal/x", "# as %23"),
+        # Read as a password, 1/x?application_name=hunter2, at the host db.internal.
+        ("postgresql://h:1/x?application_name=hunter2@db.internal", "write @ as %40"),
+        ("postgresql:user:hunter2@db.internal/x", "write @ as %40"),
+        # Options that libpq does not know, though perhaps the driver or SQLAlchemy.
+        ("postgresql://db.internal/x?hunter2=1", "number 1 of 1 after the question mark"),
+        ("postgresql://db.internal/x?password=a&hunter2=1", "number 2 of 2"),
+        ("postgresql://h1,db.internal/x?hunter2=1&sslmode=a", "option that PostgreSQL does not"),
+        ("postgresql://db.internal/x?autocommit=hunter2", "option that PostgreSQL does not know"),
+        ("postgresql://db.internal/x?conninfo=hunter2", "option that PostgreSQL does not know"),
+        ("postgresql://db.internal/x?plugin=hunter2", "option that PostgreSQL does not know"),
+        ("postgresql://db.internal/x?sslmode=a&sslmode=hunter2", "gives a connection option twice"),
+        # An embedded database that several threads and processes could not share, or that could
+        # not be watched for being replaced.
+        ("sqlite://", "must name a file"),
+        ("sqlite:///", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
+        ("sqlite:///%3Amemory%3A", "must name a file"),
+        ("sqlite+pysqlite:///:memory:", "must name a file"),
+        ("sqlite:///file:hunter2?mode=memory&uri=true", "must name a file"),
+        ("sqlite:///file::memory:?cache=shared&uri=true", "must name a file"),
+        ("sqlite:///file:hunter2", "must name a file"),
+        ("sqlite:///hunter2?timeout=1", "must name a file"),
+        ("sqlite://hunter2.sqlite3", "must name a file"),
+        ("sqlite://user:hunter2@db.internal/x", "must name a file"),
     ],
 )
 def test_what_is_no_url_of_ours_is_refused_without_repeating_it(text: str, message: str) -> None:

@@ -49,7 +49,7 @@ class Refilled:
             Allocator(name, on_low=self.refiller.call, wait_seconds=30, waiting=Waiting(100)),
             WitnessedLeases(
                 name,
-                witnessed_as=name,
+                fingerprint="0123abcd",
                 store=self.store,
                 witness=self.witness,
                 observer=self.observer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.fakes import Clock, InThreads
-from tracking_service.allocation import Supply, refiller
+from tracking_service.allocation import Lease, refiller
 from tracking_service.allocation.refiller import (
+    ASKED_MOST,
     BACKOFF_FIRST_SECONDS,
     BACKOFF_MOST_SECONDS,
     HANGING_SECONDS,
 )
 from tracking_service.errors import (
     CounterWentBackwardsError,
+    KeyChangedError,
     ReserveEmptyError,
     SchemaError,
     StoreUnavailableError,
@@ -201,26 +204,107 @@ def test_no_error_ends_the_thread(refilled: Refilled, jitter: Jitter, error: Exc
     assert 0 <= refilled.stocked().next()
 
 
-@pytest.mark.parametrize("error", [CounterWentBackwardsError(), UnknownSeriesError("first")])
+@pytest.mark.parametrize(
+    "error", [CounterWentBackwardsError(), UnknownSeriesError("first"), KeyChangedError()]
+)
 def test_one_series_in_trouble_leaves_the_others_stocked(
     refilled: Refilled, jitter: Jitter, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    refilled.stocked("first")
+    first = refilled.stocked("first")
     second = refilled.stocked("second")
-    refill = Supply.refill
-
-    def fails_for_the_first(supply: Supply, now: float) -> bool:
-        if supply.series == "first":
-            raise error
-        return refill(supply, now)
-
-    monkeypatch.setattr(Supply, "refill", fails_for_the_first)
+    fails_for_the_first(refilled, monkeypatch, error)
+    first.take(60)
     for _ in range(20):
         second.take(100)
 
     assert 2_000 == second.holding().spent
-    refilled.until(lambda: error is refilled.refiller.error, "the trouble to be known")
-    assert jitter.bounds
+    refilled.until(lambda: error is refilled.refiller.supplies[0].error, "the trouble")
+    # It is no failure of leasing at large: nobody is backed off for it.
+    assert not refilled.refiller.failing
+    assert [] == jitter.bounds
+
+
+def test_a_row_that_cannot_be_had_leaves_the_others_stocked(
+    refilled: Refilled, jitter: Jitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where somebody's transaction sits on it: the database is there for all the others."""
+    first = refilled.stocked("first")
+    second = refilled.stocked("second")
+    fails_for_the_first(refilled, monkeypatch, AWAY)
+    first.take(60)
+    refilled.until(lambda: jitter.bounds, "the failure")
+    second.take(60)
+
+    refilled.until(lambda: second.holding().left > 100, "a lease for the second")
+    assert 40 == first.holding().left
+
+
+def fails_for_the_first(
+    refilled: Refilled, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    lease = refilled.store.lease
+
+    def some(series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
+        if series == "first":
+            raise error
+        return lease(series, blocks, fingerprint=fingerprint)
+
+    monkeypatch.setattr(refilled.store, "lease", some)
+
+
+def test_who_holds_little_comes_before_who_is_opened(
+    refilled: Refilled, jitter: Jitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocator = refilled.stocked()
+    refilled.failures["other"] = AWAY
+    refilled.refiller.open("other")
+    refilled.until(lambda: jitter.bounds, "the failure")
+    allocator.take(60)
+
+    refilled.until(lambda: allocator.holding().left > 100, "a lease")
+    assert refilled.refiller.failing
+
+
+def test_only_so_many_series_wait_to_be_opened(refilled: Refilled, jitter: Jitter) -> None:
+    """While the database is away nobody waits long, and anybody can think of names."""
+    refilled.failures |= {f"name-{number}": AWAY for number in range(ASKED_MOST)}
+    asked = [refilled.refiller.open(name) for name in refilled.failures]
+
+    with pytest.raises(ReserveEmptyError):
+        refilled.refiller.open("one-more")
+    assert asked[0] is refilled.refiller.open("name-0")
+
+
+def test_a_thread_that_could_not_be_started_is_started_the_next_time(
+    refilled: Refilled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as short_of_threads:
+        short_of_threads.setattr(threading.Thread, "start", _fail)
+        with pytest.raises(RuntimeError):
+            refilled.refiller.start()
+
+    assert 100 == refilled.stocked().holding().left
+
+
+def _fail(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_an_observer_that_fails_does_not_end_the_leasing(
+    refilled: Refilled, jitter: Jitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocator = refilled.stocked()
+
+    def fail(error: Exception, seconds: float) -> None:
+        raise RuntimeError("no room for metrics")
+
+    monkeypatch.setattr(refilled.observer, "lease_failed", fail)
+    refilled.store.failure = AWAY
+    allocator.take(60)
+    refilled.until(lambda: len(jitter.bounds) > 1, "two failures")
+    refilled.store.failure = None
+
+    refilled.until(lambda: allocator.holding().left > 100, "a lease")
 
 
 def test_rates_are_measured_while_the_database_is_away(refilled: Refilled, jitter: Jitter) -> None:

@@ -8,12 +8,20 @@ import pytest
 
 from tests.support.fakes import FakeObserver, FakeStore
 from tracking_service.allocation import Allocator, Block, Mark, ReservePlan, Supply, Witness
-from tracking_service.allocation.supply import BURST_SECONDS, EXHAUSTED_SECONDS
+from tracking_service.allocation.supply import (
+    BURST_SECONDS,
+    EXHAUSTED_SECONDS,
+    LEASE_PART,
+    TROUBLE_SECONDS,
+)
 from tracking_service.allocation.witnessed import TRIES, WitnessedLeases
 from tracking_service.errors import (
     CounterWentBackwardsError,
+    KeyChangedError,
+    ReserveEmptyError,
     SeriesExhaustedError,
     StoreUnavailableError,
+    UnknownSeriesError,
     WitnessError,
 )
 
@@ -32,7 +40,7 @@ class Stocked:
             self.allocator,
             WitnessedLeases(
                 "default",
-                witnessed_as=NAME,
+                fingerprint="0123abcd",
                 store=store,
                 witness=self.witness,
                 observer=self.observer,
@@ -109,7 +117,8 @@ def test_small_tails_are_no_burst(stocked: Stocked) -> None:
     stocked.store.counters["default"] = 1_000
     stocked.store.tails = [Block(start, start + 3) for start in range(0, 60, 6)]
 
-    stocked.supply.refill(0.0)
+    while stocked.supply.refill(0.0):
+        pass
 
     assert [1] * 11 == stocked.store.asked_blocks
     assert 130 == stocked.allocator.holding().left
@@ -242,12 +251,57 @@ def test_a_database_that_keeps_going_backwards_is_left_for_a_while(
     stocked.witness.record(NAME, Mark(450, 0))
     monkeypatch.setattr(stocked.store, "skip_past", lambda *_: None)
 
-    with pytest.raises(CounterWentBackwardsError):
-        stocked.supply.refill(0.0)
+    assert stocked.supply.refill(0.0)
+    assert not stocked.supply.refill(TROUBLE_SECONDS - 0.1)
 
     assert ["lease"] * TRIES == stocked.store.calls
     assert 0 == stocked.allocator.holding().left
     assert ["default"] * TRIES == stocked.observer.backwards
+    assert isinstance(stocked.supply.error, CounterWentBackwardsError)
+    assert stocked.supply.refill(TROUBLE_SECONDS)
+
+
+@pytest.mark.parametrize("error", [KeyChangedError(), UnknownSeriesError("default")])
+def test_what_is_wrong_with_one_series_is_kept_until_it_is_mended(
+    stocked: Stocked, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    stocked.supply.refill(0.0)
+    stocked.allocator.take(100)
+    stocked.store.failure = error
+    for now in (1.0, 1.0 + TROUBLE_SECONDS):
+        assert stocked.supply.refill(now)
+
+    assert error is stocked.supply.error
+    assert ["leasing failed for one series; it is tried again until it succeeds"] == caplog.messages
+    with pytest.raises(ReserveEmptyError):
+        stocked.allocator.next()
+
+    stocked.store.failure = None
+    stocked.supply.refill(1.0 + 2 * TROUBLE_SECONDS)
+
+    assert None is stocked.supply.error
+    assert 100 == stocked.allocator.next()
+
+
+def test_it_leases_for_the_key_that_it_writes_with(stocked: Stocked) -> None:
+    stocked.supply.refill(0.0)
+
+    assert {"0123abcd"} == stocked.store.fingerprints
+
+
+def test_a_lease_takes_a_small_part_of_what_is_left(tmp_path: Path) -> None:
+    """However much is wanted: a failover that forgets it must skip far more."""
+    store = FakeStore(end=100 * 1_000_000)
+    stocked = Stocked(tmp_path, store)
+    stocked.supply.refill(0.0)
+    stocked.supply.sample(0.0)
+    stocked.allocator.take(100)
+    stocked.supply.meter.sample(10_000_000, 10.0)
+    while stocked.supply.refill(20.0):
+        pass
+
+    assert 1_000_000 / LEASE_PART >= max(store.asked_blocks) > 900
+    assert stocked.allocator.holding().left > 90_000_000 // 2
 
 
 def test_a_failover_that_a_lease_tells_of_is_told_on(
@@ -255,7 +309,9 @@ def test_a_failover_that_a_lease_tells_of_is_told_on(
 ) -> None:
     lease = stocked.store.lease
     monkeypatch.setattr(
-        stocked.store, "lease", lambda *asked: replace(lease(*asked), new_timeline=True)
+        stocked.store,
+        "lease",
+        lambda *asked, **named: replace(lease(*asked, **named), new_timeline=True),
     )
 
     stocked.supply.refill(0.0)

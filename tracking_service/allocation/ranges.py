@@ -1,0 +1,37 @@
+"""Serials of which there are too many to list, as ranges in order."""
+
+from bisect import bisect_right
+
+from tracking_service.allocation.block import Block
+
+
+class Ranges:
+    """A set of serials. Blocks that touch become one; blocks never overlap."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, block: Block) -> None:
+        """Add [block.start, block.end), none of which is there yet."""
+        at = bisect_right(self._starts, block.start)
+        follows = at > 0 and self._ends[at - 1] == block.start
+        precedes = at < len(self._starts) and self._starts[at] == block.end
+        if follows and precedes:
+            self._ends[at - 1] = self._ends.pop(at)
+            del self._starts[at]
+        elif follows:
+            self._ends[at - 1] = block.end
+        elif precedes:
+            self._starts[at] = block.start
+        else:
+            self._starts.insert(at, block.start)
+            self._ends.insert(at, block.end)
+
+    def __contains__(self, serial: int) -> bool:
+        at = bisect_right(self._starts, serial)
+        return at > 0 and serial < self._ends[at - 1]
+
+    def __len__(self) -> int:
+        """How many ranges there are."""
+        return len(self._starts)
