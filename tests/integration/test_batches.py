@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from werkzeug.test import TestResponse
 
 from tracking_service.app import create_app
@@ -27,6 +27,8 @@ BODY = {
     "customer_slug": "redbox-logistics",
     "count": 3,
 }
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 MakeApp = Callable[[], Flask]
 
@@ -198,6 +200,27 @@ def test_an_instance_that_dies_keeps_its_key_for_15_seconds(
         until = connection.execute(select(BatchRecord.expires_at)).scalar_one()
 
     assert timedelta(0) <= until - before - timedelta(seconds=15) <= after - before
+
+
+def test_keys_are_forgotten_a_thousand_at_a_time_and_the_one_asked_for_at_once(
+    app: Flask,
+) -> None:
+    """All at once would take longer than a statement may, after a busy day, and so never end."""
+    numbers(post(app, "order-0"))
+    with app.extensions["tracking-cli"].engine.begin() as connection:
+        connection.execute(text("UPDATE batch SET expires_at = '2020-01-02 00:00:00+00'"))
+        connection.execute(
+            insert(BatchRecord),
+            [
+                {"key": f"old-{n}", "fingerprint": "", "token": "", "expires_at": LONG_AGO}
+                for n in range(1_500)
+            ],
+        )
+
+    assert 3 == len(numbers(post(app, "order-0")))
+    assert 501 == rows(app)
+    assert 3 == len(numbers(post(app, "order-1")))
+    assert 2 == rows(app)
 
 
 def test_a_key_is_forgotten_after_its_time(app: Flask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,12 @@ from tests.support.load import Load
 from tests.support.oracle import History, duplicates
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
-from tracking_service.errors import ExportError, MovedError, SeriesExhaustedError
+from tracking_service.errors import (
+    ExportError,
+    MovedError,
+    SeriesExhaustedError,
+    StoreUnavailableError,
+)
 from tracking_service.store import moving
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -95,7 +101,7 @@ def test_the_old_database_leases_nothing_new_and_says_why(
 
     with pytest.raises(SeriesExhaustedError, match="default was moved to another database"):
         old.store().lease("default", 1)
-    with pytest.raises(MovedError, match="routed was moved to another database"):
+    with pytest.raises(MovedError, match="were moved to another one by an export"):
         old.create("more", number_space="routed")
     refused = fails(
         *["series", "export", "--output", str(tmp_path / "again")],
@@ -167,6 +173,62 @@ def test_reopened_it_goes_on_where_it_was(old: Stores, migrated_sqlite_url: str)
     assert "more" == old.create("more", number_space="routed", space_capacity=10**14).name
     with pytest.raises(MovedError, match="no series of this database is sealed"):
         moving.reopen(old.engine)
+
+
+def test_a_series_that_ran_out_is_moved_like_any_other(old: Stores, new: Stores) -> None:
+    old.create("few", serials=25, block_size=10)
+    store = old.store()
+    for _ in range(3):
+        store.lease("few", 1)
+    # Its tail is the importing database's, though nothing else of it is left.
+    store.hand_back("few", [Block(22, 25)])
+    moving.import_(new.engine, exported(old))
+
+    with pytest.raises(SeriesExhaustedError, match="was moved to another database"):
+        store.lease("few", 1)
+    assert Block(22, 25) == new.store().lease("few", 1).block
+    with pytest.raises(SeriesExhaustedError):
+        new.store().lease("few", 1)
+
+
+def test_a_database_that_was_exported_makes_no_series_and_is_not_exported_again(
+    old: Stores,
+) -> None:
+    """A second export would seal, and a reopening open, what the first one gave away."""
+    exported(old)
+
+    with pytest.raises(MovedError):
+        old.create("late", number_space="a space of its own")
+    with pytest.raises(MovedError):
+        exported(old)
+
+
+def test_no_series_is_made_while_an_export_is_under_way(new: Stores) -> None:
+    """It would be exported as it began, and leased from here until the seal: twice, then."""
+    made = threading.Event()
+    refused: list[Exception] = []
+
+    def make() -> None:
+        with Stores(str(new.settings.database_url)) as others:
+            try:
+                others.create("late", number_space="a space of its own")
+            except (MovedError, StoreUnavailableError) as error:
+                refused.append(error)
+            else:
+                made.set()
+
+    thread = threading.Thread(target=make)
+
+    def write(line: str) -> None:
+        if json.loads(line).get("format"):
+            thread.start()
+            made.wait(1)
+
+    moving.export(new.engine, write, keep=lambda: None, now=NOW)
+    thread.join(20)
+
+    assert not made.is_set()
+    assert 1 == len(refused)
 
 
 def test_an_export_that_cannot_be_kept_seals_nothing(old: Stores) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracking_service.allocation import Block
@@ -13,6 +13,9 @@ from tracking_service.store.database import LEASES
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 from tracking_service.store.models import BatchRecord
+
+FORGOTTEN_AT_ONCE = 1000
+"""Keys forgotten by one claim, which makes one: so they never grow beyond what is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,21 @@ class SqlBatchRecords:
         """See `BatchRecords`. What has run out is forgotten here, so that no sweep is needed."""
         with translated():
             with transaction(self._engine) as connection:
-                connection.execute(delete(BatchRecord).where(BatchRecord.expires_at <= now))
+                # Not all at once: after a busy day that would reach the time-out, each time anew.
+                oldest = (
+                    select(BatchRecord.id)
+                    .where(BatchRecord.expires_at <= now)
+                    .order_by(BatchRecord.expires_at)
+                    .limit(FORGOTTEN_AT_ONCE)
+                )
+                connection.execute(
+                    delete(BatchRecord).where(
+                        or_(
+                            BatchRecord.id.in_(oldest),
+                            and_(BatchRecord.key == key, BatchRecord.expires_at <= now),
+                        )
+                    )
+                )
             try:
                 with transaction(self._engine) as connection:
                     connection.execute(

@@ -19,16 +19,22 @@ from tracking_service.errors import (
     MovedError,
     NumberSpaceTakenError,
     SeriesExistsError,
+    StoreError,
     UnknownSeriesError,
 )
+from tracking_service.numbering import KEY_BYTES
 from tracking_service.store.database import LEASES
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 from tracking_service.store.models import NumberSpace, Series
+from tracking_service.store.timeline import server_timeline
 
-KEY_BYTES = 32
 FAILOVER_SKIP_MOST = 1_000_000_000
-"""Serials left out after a failover, or a thousandth of the series where that is less."""
+"""Serials left out after a failover at the least (see `skips.margin`), or a thousandth of the
+series if that is less."""
+
+TRIES = 10
+"""Attempts to make a series while others make the same, or its number space, in that moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,12 @@ class Catalogue:
     ) -> SeriesRecord:
         """Make a series of `serials` serials, the next free ones of its number space.
 
-        The space is made where it does not exist, with a key of its own. Raises
-        SeriesExistsError, NumberSpaceTakenError where less is free, and MovedError.
+        The space is made if it does not exist, with a key of its own. Raises SeriesExistsError,
+        NumberSpaceTakenError if less is free, MovedError, and StoreError if the database refuses
+        the series again and again.
         """
         writing = self._engine.execution_options(**{LEASES: True})
-        while True:
+        for _ in range(TRIES):
             with translated():
                 try:
                     with transaction(writing) as connection:
@@ -126,6 +133,8 @@ class Catalogue:
                                 next_serial=first,
                                 end_serial=first + serials,
                                 failover_skip=min(FAILOVER_SKIP_MOST, max(1, serials // 1000)),
+                                # From here on a failover that forgets leases shows.
+                                timeline=server_timeline(connection),
                                 created_at=datetime.now(UTC),
                             )
                         )
@@ -137,6 +146,7 @@ class Catalogue:
                         raise SeriesExistsError(
                             f"there is a series named {name} already"
                         ) from error
+        raise StoreError(f"the database refuses a series named {name} again and again")
 
     def _read(self, query: Select[*tuple[Any, ...]]) -> list[SeriesRecord]:
         with translated(), transaction(self._engine) as connection:
@@ -149,13 +159,12 @@ def _lock_space(connection: Connection, name: str, format: str, options: Mapping
         update(NumberSpace)
         .where(NumberSpace.name == name)
         .values(name=NumberSpace.name)
-        .returning(NumberSpace.id, NumberSpace.moved_at)
+        .returning(NumberSpace.id)
     )
-    found = connection.execute(touch).one_or_none()
-    if found is not None and found.moved_at is not None:
+    space_id = connection.execute(touch).scalar_one_or_none()
+    if connection.execute(select(NumberSpace.id).where(NumberSpace.moved_at.is_not(None))).first():
         # The other database may give the same serials to a series of its own.
-        raise MovedError(f"number space {name} was moved to another database by an export")
-    space_id = None if found is None else found.id
+        raise MovedError("the series of this database were moved to another one by an export")
     if space_id is None:
         space_id = connection.execute(
             insert(NumberSpace)

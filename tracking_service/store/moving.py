@@ -44,19 +44,16 @@ from tracking_service.store.models import (
     Series,
 )
 from tracking_service.store.schema import REVISION
-from tracking_service.store.skips import skip
+from tracking_service.store.skips import LEASES_AHEAD, skip
+from tracking_service.store.timeline import server_timeline
 
 FORMAT = "tracking-service export 1"
 
 ROWS = 1000
 """Rows read or written by one statement, so that none reaches the time-out."""
 
-LEASES_AHEAD = 1_000_000
-"""By how much an import raises the count of leases. The old database may lease tails that its
-instances hand back after the export; a witness that saw those must not take the new one, which
-never counted them, for a database that went backwards."""
-
 _SEALED_BY = "export:"
+_NOT_WHOLE = "the export is not whole: its last line does not say that it sealed"
 
 
 def tables() -> list[Table]:
@@ -75,6 +72,7 @@ def export(
     """
     name = _SEALED_BY + secrets.token_hex(8)
     counts: dict[str, int] = {}
+    # Not `transaction()`, here and below: however long it takes, it must not be cut off.
     with translated(), engine.execution_options(**{LEASES: True}).begin() as connection:
         _lock(connection, now)
         write(line({"format": FORMAT, "schema": REVISION, "name": name, "at": now.isoformat()}))
@@ -125,8 +123,9 @@ def reopen(engine: Engine) -> list[str]:
 def import_(engine: Engine, lines: Iterable[str]) -> dict[str, int]:
     """Put the rows of an export in the place of a fresh database's own; return their counts.
 
-    All or nothing. Raises ExportError where the export is damaged, cut short or of another
-    version, and where the database is not fresh: something was leased, or an instance runs.
+    All or nothing. Raises ExportError if the export is damaged, cut short or of another version,
+    and if the database is not fresh: something was leased, or an instance is connected. The latter
+    only PostgreSQL can tell; with SQLite, every instance must have been stopped.
     """
     reading = iter(lines)
     heading = read(next(reading, ""))
@@ -149,32 +148,33 @@ def import_(engine: Engine, lines: Iterable[str]) -> dict[str, int]:
                 if facts[ending]["rows"] != counts:
                     raise ExportError("the export is damaged: its rows are not those it counted")
                 if rest != [{"sealed": heading.get("name")}]:
-                    break
+                    raise ExportError(_NOT_WHOLE)
                 _adopt(connection)
                 return counts
-        raise ExportError("the export is not whole: its last line does not say that it sealed")
+        raise ExportError(_NOT_WHOLE)
 
 
 def _lock(connection: Connection, now: datetime) -> None:
-    """Lock every space and series, in the order in which a new series does: nothing is leased,
-    skipped, handed back or made until the export has ended.
-    """
-    marked = connection.execute(
-        update(NumberSpace).where(NumberSpace.moved_at.is_(None)).values(moved_at=now)
-    )
-    if not marked.rowcount:
+    """Let nobody lease, skip, hand back or make anything until the export has ended."""
+    if connection.dialect.name == "postgresql":
+        # The tables, for a series that is made meanwhile has no row yet that could be locked; it
+        # would be exported as it began, and leased from here. SQLite has locked the whole file.
+        names = ", ".join(table.name for table in tables())
+        connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+    if connection.execute(select(NumberSpace.id).where(NumberSpace.moved_at.is_not(None))).first():
         raise MovedError(
             "the series of this database were exported before; `flask series reopen` takes"
-            " that back where the export was never imported"
+            " that back if the export was never imported"
         )
-    connection.execute(update(Series).values(returned_blocks=Series.returned_blocks))
+    connection.execute(update(NumberSpace).values(moved_at=now))
 
 
 def _seal(connection: Connection, name: str, now: datetime) -> None:
     for series_id, start, end in connection.execute(
         select(Series.id, Series.next_serial, Series.end_serial)
     ).all():
-        skip(connection, series_id, Block(start, end), instance=name, now=now)
+        # A series with nothing left has its tails sealed, too; `skip` stops at its end.
+        skip(connection, series_id, Block(start, max(end, start + 1)), instance=name, now=now)
 
 
 def _rows(connection: Connection, table: Table, now: datetime) -> Iterator[Row]:
@@ -235,8 +235,11 @@ def _adopt(connection: Connection) -> None:
     """Make the imported rows this database's own."""
     connection.execute(update(NumberSpace).values(moved_at=None))
     connection.execute(
-        # The old server's history is not this one's; none was forgotten in between.
-        update(Series).values(timeline=None, lease_count=Series.lease_count + LEASES_AHEAD)
+        # The old server's history is not this one's; none was forgotten in between. It may yet
+        # lease tails that its instances hand back, which this database will not have counted.
+        update(Series).values(
+            timeline=server_timeline(connection), lease_count=Series.lease_count + LEASES_AHEAD
+        )
     )
     if connection.dialect.name == "postgresql":
         # The rows brought their ids; the sequences behind go on after them.

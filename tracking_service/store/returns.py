@@ -5,7 +5,8 @@ happened or nothing; and the instance has closed its allocator before, so that n
 any more that goes back here.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
@@ -13,12 +14,15 @@ from sqlalchemy import Connection, insert, select, update
 from tracking_service.allocation import Block
 from tracking_service.store.models import BlockRecord, Series
 
+ROWS = 1000
+"""Rows changed by one statement, so that none reaches the time-out."""
+
 
 def hand_back(
     connection: Connection,
     series: str,
     unspent: Sequence[Block],
-    held: Container[int],
+    held: AbstractSet[int],
     *,
     instance: str,
     now: datetime,
@@ -27,9 +31,9 @@ def hand_back(
     went back.
 
     A block in the instance's name that it does not know of was thrown away, for its commit was in
-    doubt; it stays as it is. Only an unspent part that ends where a block of this instance ends goes back; with any other
-    the records disagree (a database that was exchanged, say), and it is thrown away. To call it
-    again changes nothing.
+    doubt; it stays as it is. Only an unspent part that ends where a block of this instance ends
+    goes back; with any other the records disagree (a database that was exchanged, say), and it is
+    thrown away. To call it again changes nothing.
     """
     # Touches the row to lock it; how many blocks come back is known only below.
     series_id = connection.execute(
@@ -42,6 +46,7 @@ def hand_back(
         return 0
     unspent_by_end = {block.end: block for block in unspent}
     returned: list[Block] = []
+    spent: list[int] = []
     rows = connection.execute(
         select(BlockRecord.id, BlockRecord.start, BlockRecord.end, BlockRecord.leased_at).where(
             BlockRecord.series_id == series_id,
@@ -53,10 +58,10 @@ def hand_back(
         if row.id not in held:
             continue
         tail = unspent_by_end.get(row.end)
-        this = update(BlockRecord).where(BlockRecord.id == row.id)
         if tail is None or tail.start < row.start:
-            connection.execute(this.values(state="spent", released_at=now))
+            spent.append(row.id)
             continue
+        this = update(BlockRecord).where(BlockRecord.id == row.id)
         returned.append(tail)
         if tail.start == row.start:
             connection.execute(this.values(state="returned", released_at=now))
@@ -72,6 +77,14 @@ def hand_back(
                 leased_at=row.leased_at,
                 released_at=now,
             )
+        )
+    # All that a long life has leased: one by one would take longer than a shutdown has.
+    for first in range(0, len(spent), ROWS):
+        ids = spent[first : first + ROWS]
+        connection.execute(
+            update(BlockRecord)
+            .where(BlockRecord.id.in_(ids))
+            .values(state="spent", released_at=now)
         )
     if returned:
         connection.execute(

@@ -12,6 +12,7 @@ from tests.support.stores import Stores
 from tracking_service.errors import (
     NumberSpaceTakenError,
     SeriesExistsError,
+    StoreError,
     UnknownSeriesError,
 )
 from tracking_service.numbering import FORMATS, Shipment
@@ -110,6 +111,14 @@ def test_a_name_that_is_taken_is_refused_and_leaves_nothing(stores: Stores, spac
     with pytest.raises(SeriesExistsError, match="there is a series named default already"):
         stores.create("default", number_space=space, space_capacity=10**15)
     assert before == stores.rows("SELECT count(*) FROM number_space")
+
+
+def test_a_series_that_the_database_refuses_is_not_tried_for_ever(stores: Stores) -> None:
+    """As where a restore by hand left the sequence of ids behind the ids: no name is taken."""
+    stores.change("CREATE UNIQUE INDEX one_block_size ON series (block_size)")
+
+    with pytest.raises(StoreError, match="refuses a series named late"):
+        stores.create("late", block_size=10_000)
 
 
 def test_keys_differ_from_space_to_space(catalogue: Catalogue) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
+from sqlalchemy import event
 
 from tests.support.commands import ROOT, environment
 from tests.support.hand_back_worker import LEASED, SERIALS, SPENT, name
@@ -116,6 +117,20 @@ def test_an_unspent_part_that_fits_no_block_is_thrown_away(stores: Stores) -> No
     # One that begins before its block, and one that ends nowhere.
     assert 0 == store.hand_back(SERIES, [Block(5, 20), Block(3, 9)])
     assert [(0, 10, "spent"), (10, 20, "spent")] == stores.states(SERIES)
+
+
+def test_what_a_long_life_leased_goes_back_in_a_few_statements(stores: Stores) -> None:
+    """One for each block would outlast a shutdown: S10 leases thousands a day."""
+    stores.create("long", serials=30_000, number_space="long")
+    store = stores.store()
+    for _ in range(1_500):
+        store.lease("long", 1)
+    statements: list[str] = []
+    event.listen(stores.leases, "before_cursor_execute", lambda *asked: statements.append(asked[2]))
+
+    assert 15 == store.hand_back("long", [Block(14_975, 14_980), Block(14_990, 15_000)])
+    assert len(statements) < 10
+    assert {"spent": 1_499, "returned": 2} == Counter(state for *_, state in stores.states("long"))
 
 
 def test_of_a_large_tail_no_more_is_leased_than_was_wanted(stores: Stores) -> None:
