@@ -1,6 +1,10 @@
-"""Which module of the package may import which: the arrows of the architecture, as a table.
+"""Which module of the package may import which: the import rules of the architecture, as a table.
 
-errors <- numbering, allocation, settings <- store, issuing <- api, cli <- app <- wsgi
+errors, countries, processes, file_locks
+    <- settings, numbering, allocation, auth, telemetry
+    <- store, serving, spaces, readiness
+    <- verifying, issuing <- batches
+    <- api, cli <- app <- wsgi
 """
 
 from __future__ import annotations
@@ -25,16 +29,19 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"errors"}),
     "countries": frozenset(),
     "processes": frozenset(),
+    "file_locks": frozenset(),
     "numbering": frozenset({"errors"}),
-    "allocation": frozenset({"errors"}),
+    "allocation": frozenset({"errors", "file_locks"}),
     "auth": frozenset({"errors", "processes"}),
-    "telemetry": frozenset({"errors", "settings"}),
+    "telemetry": frozenset({"errors", "settings", "file_locks"}),
     "spaces": frozenset({"errors", "numbering"}),
     "store": CORE | {"telemetry"},
-    "verifying": CORE | {"telemetry", "store", "spaces"},
+    "verifying": frozenset({"errors", "numbering", "spaces"}),
     "readiness": frozenset({"errors", "allocation"}),
-    "issuing": CORE | {"telemetry", "store", "spaces", "verifying", "readiness"},
-    "batches": CORE | {"telemetry", "spaces", "issuing"},
+    "issuing": frozenset(
+        {"errors", "processes", "numbering", "allocation", "telemetry", "spaces", "readiness"}
+    ),
+    "batches": frozenset({"errors", "numbering", "allocation", "issuing"}),
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
@@ -48,6 +55,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "allocation": frozenset(),
     "auth": frozenset(),
     "processes": frozenset(),
+    "file_locks": frozenset(),
     "readiness": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
     "spaces": frozenset(),

@@ -13,12 +13,12 @@ the lease of a neighbour that runs at the same time is not in it, and raises no 
 import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from tracking_service import file_locks
 from tracking_service.allocation.lease import Mark
 from tracking_service.errors import WitnessError
 
@@ -62,7 +62,7 @@ class Witness:
         """Keep the neighbours out while the file is read, joined and replaced."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "witness.lock").open("w") as lock:
-            _lock(lock)
+            file_locks.lock(lock, fcntl.LOCK_EX, seconds=LOCK_SECONDS)
             try:
                 yield
             finally:
@@ -99,17 +99,3 @@ class Witness:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _lock(file: IO[str]) -> None:
-    """Take the lock; OSError after LOCK_SECONDS, for a neighbour may be frozen while it has it."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return

@@ -157,8 +157,10 @@ class Keyring:
 
     def _start(self) -> None:
         if self._thread is None and not self._stopped:
-            self._thread = threading.Thread(target=self._run, name="keyring", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="keyring", daemon=True)
+            # First, for it may fail, and the next call is to try again.
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
         while self._await_turn():

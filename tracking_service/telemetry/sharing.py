@@ -21,10 +21,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from tracking_service import file_locks
 from tracking_service.telemetry.cells import PAGE_BYTES, Key, Page
 
 LAYOUT = 1
 """Counts up when files or rows change their form, so that releases side by side do not mix."""
+
+LOCK_SECONDS = 0.5
+"""How long a sibling may keep the folder. It may be frozen with it, and numbers must go on: every
+request of this process counts, and counting may wait for this."""
 
 NOW = "now"
 """Rows that begin with this tell a state, not a count: of the dead they are void."""
@@ -111,7 +116,7 @@ class Group:
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
         with (self._folder / "lock").open("ab") as lock:
-            fcntl.flock(lock, how)
+            file_locks.lock(lock, how, seconds=LOCK_SECONDS)
             yield
 
 

@@ -1,5 +1,6 @@
 """Counting in files beside one another: sums, the living, the dead, and what is cleaned up."""
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.exposition import read, total, value
+from tracking_service.telemetry import sharing
 from tracking_service.telemetry import tally as tallies
 from tracking_service.telemetry.metrics import Metrics
 from tracking_service.telemetry.state import InstanceState, SeriesState
@@ -155,6 +157,20 @@ def test_where_the_folder_is_taken_away_a_process_tells_of_itself(
     (tmp_path / "metrics").rmdir()
 
     assert 1 == lonely.count()
+
+
+def test_a_sibling_that_is_frozen_with_the_folder_stops_nobody_from_counting(
+    worker: Callable[[], Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "LOCK_SECONDS", 0.05)
+    first = worker()
+    with (tmp_path / "metrics" / "lock").open("ab") as frozen:
+        fcntl.flock(frozen, fcntl.LOCK_EX)
+        second = worker()
+        for each in (first, second):
+            each.tally.count(("a",), 2)
+
+        assert 2 == first.count() == second.count()
 
 
 def test_nothing_is_lost_between_threads(worker: Callable[[], Worker]) -> None:
