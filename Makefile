@@ -31,10 +31,10 @@ run: $(VENV)/.installed-run ## Serve on http://127.0.0.1:8000 from an SQLite fil
 	@$(BIN)/python -m flask --app wsgi db upgrade
 	@exec $(BIN)/python -m flask --app wsgi serve
 
-test: $(VENV)/.installed-dev ## Run the whole test suite, on SQLite and on PostgreSQL
+test: $(VENV)/.installed-dev ## Run all tests but those that need Debian packages, on SQLite and on PostgreSQL
 	@exec $(BIN)/python -m pytest
 
-test-system: $(VENV)/.installed-dev ## Run the tests that need Debian's packages: Chromium, nginx and others
+test-system: $(VENV)/.installed-dev ## Run the tests that need Debian packages: Chromium, nginx and others
 	@$(MAKE) --no-print-directory --silent have-packages
 	@exec $(BIN)/python -m pytest tests/system
 
@@ -74,7 +74,7 @@ lint: $(VENV)/.installed-dev ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 
-format: $(VENV)/.installed-dev ## Mend what can be mended by itself
+format: $(VENV)/.installed-dev ## Fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

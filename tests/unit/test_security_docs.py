@@ -1,8 +1,10 @@
-"""docs/security.md names tests that there are."""
+"""docs/security.md and docs/uniqueness.md name tests that there are."""
 
 from __future__ import annotations
 
 import re
+
+import pytest
 
 from tests.support.commands import ROOT
 from tracking_service.auth import Scope
@@ -10,14 +12,16 @@ from tracking_service.auth import Scope
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
 
-def test_every_test_that_is_named_is_there() -> None:
+@pytest.mark.parametrize("page, least", [("security", 20), ("uniqueness", 13)])
+def test_every_test_that_is_named_is_there(page: str, least: int) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     sources = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")
     )
-    named = re.findall(r"`(test_\w+)`", PAGE)
-    files = re.findall(r"`(tests/\S+\.py)`", PAGE)
+    named = re.findall(r"`(test_\w+)`", text)
+    files = re.findall(r"`(tests/\S+\.py)`", text)
 
-    assert len(named) > 20
+    assert len(named) > least
     assert [] == [name for name in named if f"def {name}(" not in sources]
     assert [] == [file for file in files if not (ROOT / file).is_file()]
 

@@ -1,4 +1,4 @@
-"""The repository names no package registry and no path of one person's machine.
+"""The repository names no package registry and no folder of one person's machine.
 
 Lock files and settings are for everyone, wherever their packages come from.
 """
@@ -17,7 +17,8 @@ from tests.support.commands import ROOT
 
 # Put together from parts, so that this file does not hold what it looks for.
 HOSTS = ["pypi" + ".org", "pythonhosted" + ".org", "pypi" + ".python"]
-PATHS = ["file:" + "///", "/" + "work/", "/" + "root/", "/" + "home/"]
+FOLDERS = ["home", "root", "Users", "work", "workspace", "workspaces", "builds"]
+PATHS = ["file:" + "///", *(f"/{folder}/" for folder in FOLDERS)]
 FLAGS = ["--index" + "-url", "--extra-index" + "-url", "--find" + "-links"]
 FORBIDDEN = re.compile("|".join(map(re.escape, HOSTS + PATHS + FLAGS)))
 

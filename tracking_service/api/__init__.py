@@ -1,5 +1,6 @@
 """The HTTP surface: what a request may say, what it is answered, and how a fault reads.
 
-`routes.blueprint` is what an app registers, `problems.register(app)` what answers its errors. The
-app keeps what the routes work with as `app.extensions["tracking"]`.
+An app registers `routes.blueprint` and `site.blueprint`, and calls `guard.register` for keys and
+headers and `problems.register` for errors. Around it stand `HotPath` and, outermost, `Watch`. What
+the routes work with it keeps as `app.extensions["tracking"]`.
 """

@@ -1,4 +1,4 @@
-"""Waitress, told to drain: answers what has come, then ends."""
+"""Waitress with a drain: at a signal it answers what has come, then ends."""
 
 from tracking_service.serving.listening import is_loopback
 from tracking_service.serving.server import serve

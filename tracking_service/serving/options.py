@@ -13,7 +13,7 @@ OPTIONS: Final[dict[str, Any]] = {
     # that the balancer closes an idle connection first and no request crosses the closing
     "cleanup_interval": 10,  # seconds between looks for such connections
     "max_request_header_size": 16_384,  # bytes; the longest valid query takes about a quarter
-    "max_request_body_size": 65_536,  # bytes; no route reads a body, a small one is let pass
+    "max_request_body_size": 65_536,  # bytes, as BODY_BYTES_MOST in app.py; a POST has some 600
     "channel_request_lookahead": 0,  # requests read ahead; more, and one could arrive while the
     # answer before it is saying `Connection: close`
     "clear_untrusted_proxy_headers": True,  # anybody may forge them; not so behind a proxy

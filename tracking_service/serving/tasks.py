@@ -1,4 +1,4 @@
-"""Answers as they go over the wire: whole where they are small, and problems in one form.
+"""Answers as they go over the wire: in one piece if they are small, and problems in one form.
 
 https://www.rfc-editor.org/rfc/rfc9457
 """

@@ -1,1 +1,1 @@
-"""Keeps series and blocks in SQLite or PostgreSQL, through SQLAlchemy."""
+"""Keeps series, blocks, batches and API keys in SQLite or PostgreSQL, through SQLAlchemy."""
