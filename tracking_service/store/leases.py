@@ -31,9 +31,17 @@ class _Row(NamedTuple):
     returned_blocks: int
     failover_skip: int
     timeline: str | None
+    space: str
+    key: bytes
 
 
-_ROW = [getattr(Series, name) for name in _Row._fields]
+_ROW = [
+    *(getattr(Series, name) for name in _Row._fields[:-2]),
+    *(
+        select(column).where(NumberSpace.id == Series.number_space_id).scalar_subquery()
+        for column in (NumberSpace.name, NumberSpace.key)
+    ),
+]
 
 
 def lease(
@@ -55,8 +63,12 @@ def lease(
     series' number space has not this `fingerprint`.
     """
     row, taken = _take(connection, series, blocks)
-    if fingerprint is not None:
-        _check_key(connection, row.id, fingerprint)
+    if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
+        # Others would write these serials under the one key, and the caller under the other.
+        raise KeyChangedError(
+            f"the key of number space {row.space} is not the one that this instance began with;"
+            " no number is issued under a second key"
+        )
     timeline = server_timeline(connection)
     skips = False
     if timeline is not None and timeline != row.timeline:
@@ -143,20 +155,6 @@ def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, 
         .returning(*_ROW)
     ).one()
     return _Row(*row), taken
-
-
-def _check_key(connection: Connection, series_id: int, fingerprint: str) -> None:
-    """Refuse to lease serials that the caller would write under another key than others do."""
-    space, key = connection.execute(
-        select(NumberSpace.name, NumberSpace.key)
-        .join(Series, Series.number_space_id == NumberSpace.id)
-        .where(Series.id == series_id)
-    ).one()
-    if key_fingerprint(key) != fingerprint:
-        raise KeyChangedError(
-            f"the key of number space {space} is not the one that this instance began with;"
-            " no number is issued under a second key"
-        )
 
 
 def _why_none_left(connection: Connection, series: str) -> str:

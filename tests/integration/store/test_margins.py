@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.stores import Stores
 from tracking_service.errors import SeriesExhaustedError
-from tracking_service.store import leases
+from tracking_service.store import catalogue, leases
 from tracking_service.store.skips import margin
 
 SERIES = "small"
@@ -49,7 +49,8 @@ def test_the_margin_is_far_more_than_any_lease(stores: Stores) -> None:
 
 
 def on_timeline(monkeypatch: pytest.MonkeyPatch, timeline: str) -> None:
-    monkeypatch.setattr(leases, "server_timeline", lambda _: timeline)
+    for module in (catalogue, leases):
+        monkeypatch.setattr(module, "server_timeline", lambda _: timeline)
 
 
 def test_two_databases_that_forgot_the_same_skip_do_not_skip_to_the_same_serial(
@@ -80,6 +81,16 @@ def test_a_second_failover_of_one_history_skips_beyond_where_the_first_one_led(
     second = stores.store().lease("other", 1).block
 
     assert first.end + 10**12 // 100 - 10**6 < second.start
+
+
+def test_a_series_knows_the_timeline_on_which_it_was_made(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a first lease on a server that was promoted long ago leaves nothing out."""
+    on_timeline(monkeypatch, "7/00000004")
+    stores.create("few", serials=20, block_size=10, number_space="few")
+
+    assert 0 == stores.store().lease("few", 1).block.start
 
 
 def test_a_series_of_which_a_skip_leaves_nothing_stays_skipped(
