@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.fakes import Clock
-from tracking_service.allocation import Witness, refiller
+from tracking_service.allocation import Witness, attempts, refiller
 from tracking_service.errors import (
     KeyChangedError,
     SchemaError,
@@ -76,7 +77,7 @@ def test_while_the_database_is_away_it_stays_ready_and_says_for_how_long(
     issuing.ready()
     _spend_at_10_a_second(issuing, clock)
     issuing.store.failure = AWAY
-    clock.now += refiller.PING_SECONDS
+    clock.now += attempts.PING_SECONDS
     issuing.issuer._refiller.call()
     issuing.until(lambda: issuing.issuer.database == "away", "the failure")
 
@@ -99,7 +100,7 @@ def test_an_idle_instance_outlasts_any_outage(
     issuing: Issuing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issuing.ready()
-    monkeypatch.setattr(refiller, "PING_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "PING_SECONDS", 0.0)
     issuing.store.failure = AWAY
     issuing.issuer._refiller.call()
     issuing.until(lambda: issuing.issuer.database == "away", "the failure")
@@ -160,7 +161,7 @@ def test_a_failure_that_is_not_the_databases_is_told_with_how_long_the_reserve_l
     issuing: Issuing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issuing.ready()
-    monkeypatch.setattr(refiller, "PING_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "PING_SECONDS", 0.0)
     issuing.store.failure = SchemaError("run `flask db upgrade`")
     issuing.issuer._refiller.call()
     issuing.until(lambda: issuing.issuer.failing, "the failure")
@@ -216,4 +217,6 @@ def _spend_at_10_a_second(issuing: Issuing, clock: Clock, series: str = "default
         issuing.until(lambda: supply.meter._at == clock.now, "the rate to be measured")
     issuing.until(lambda: 10 == supply.meter.rate, "the rate")
     issuing.until(lambda: supply.allocator.holding().left >= 9_000, "the reserve")
-    issuing.until(lambda: issuing.issuer._refiller._attempt_began is None, "the end of that")
+    issuing.until(
+        lambda: issuing.issuer._refiller._attempts.lasted(math.inf) == 0, "the end of that"
+    )

@@ -1,10 +1,11 @@
 """Leases blocks of serials and hands them out; pure Python, without a web or database library."""
 
 from tracking_service.allocation.allocator import Allocator, Holding
+from tracking_service.allocation.attempts import DatabaseState
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.lease import BlockStore, Lease, Mark
 from tracking_service.allocation.observer import NullObserver, Observer
-from tracking_service.allocation.refiller import DatabaseState, Refiller
+from tracking_service.allocation.refiller import Refiller
 from tracking_service.allocation.reserve import ReservePlan
 from tracking_service.allocation.supply import Supply
 from tracking_service.allocation.waiting import Waiting

@@ -1,26 +1,22 @@
 """The refiller: the one thread of an instance that leases.
 
 One lease at a time, however many series there are and however many threads ask. While the
-database is away it goes on trying for ever, with exponential back-off and full jitter (Brooker,
-"Exponential Backoff And Jitter", AWS Architecture Blog, 2015), so that a fleet does not come back
-all at once.
+database is away it goes on trying for ever (see `attempts.py`).
 """
 
 import logging
 import math
-import random
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Literal
 
+from tracking_service.allocation.attempts import Attempts, DatabaseState
 from tracking_service.allocation.observer import Observer
 from tracking_service.allocation.supply import Supply
 from tracking_service.errors import (
     ReserveEmptyError,
     SchemaError,
-    StoreError,
     StoreUnavailableError,
     TrackingServiceError,
 )
@@ -30,20 +26,9 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 """How often rates are measured."""
 
-BACKOFF_FIRST_SECONDS = 0.1
-BACKOFF_MOST_SECONDS = 5.0
-
-PING_SECONDS = 5.0
-"""How long a database may be left unasked: an idle instance is to know that it is away, too."""
-
-HANGING_SECONDS = 1.0
-"""A database that has not answered for so long counts as away."""
-
 ASKED_MOST = 64
 """Series that may wait to be opened at once, more than there are threads to ask for them. While
 the database is away those who asked have gone, and anybody can think of names."""
-
-DatabaseState = Literal["unknown", "up", "away"]
 
 
 class Refiller:
@@ -74,11 +59,7 @@ class Refiller:
         self._thread: threading.Thread | None = None
         self._asked: dict[str, Future[Supply]] = {}
         self._supplies: dict[str, Supply] = {}
-        self._failures = 0
-        self._try_again_at = float("-inf")
-        self._attempt_began: float | None = None
-        self._error: Exception | None = None
-        self._answered_at: float | None = None
+        self._attempts = Attempts()
 
     def start(self) -> None:
         """Start the thread, unless it runs or has been stopped."""
@@ -145,29 +126,23 @@ class Refiller:
 
     @property
     def database(self) -> DatabaseState:
-        """`away` if the last attempt did not reach it, or does not come to an end."""
-        if self._hangs() or isinstance(self._error, StoreUnavailableError):
-            return "away"
-        return "unknown" if self._answered_at is None else "up"
+        """Whether it answers, as far as is known; `away` also if it does not come to an end."""
+        return self._attempts.database(time.monotonic())
 
     @property
     def failing(self) -> bool:
         """Whether no block will come soon: the last attempt failed, or does not come to an end."""
-        return self._hangs() or self._error is not None
-
-    def _hangs(self) -> bool:
-        began = self._attempt_began
-        return began is not None and time.monotonic() - began > HANGING_SECONDS
+        return self._attempts.failing(time.monotonic())
 
     @property
     def error(self) -> Exception | None:
-        """Why the last attempt failed, or None where it did not."""
-        return self._error
+        """Why the last attempt failed, or None if it did not."""
+        return self._attempts.error
 
     def _run(self) -> None:
         while self._await_work():
             now = time.monotonic()
-            self._attempt_began = now
+            self._attempts.begin(now)
             try:
                 if self._look_after_supplies(now):
                     self._succeeded(now)
@@ -177,7 +152,7 @@ class Refiller:
                 log.exception("the refiller met an unexpected error and goes on")
                 self._failed(error)
             finally:
-                self._attempt_began = None
+                self._attempts.end()
             # Also of a round that failed: the observer is to learn that the database is away.
             self._tell(self._observer.looked_after)
         self._finish()
@@ -192,7 +167,7 @@ class Refiller:
         """Sleep until there is something to do; return False where the thread is to end."""
         with self._lock:
             while not self._stopping:
-                wait = self._try_again_at - time.monotonic()
+                wait = self._attempts.next_at - time.monotonic()
                 if wait <= 0:
                     if self._called or not self._work.wait(TICK_SECONDS):
                         break
@@ -211,11 +186,7 @@ class Refiller:
         if self._open_asked():
             answered = True
             self._refill(now)
-        if not answered and (
-            self._answered_at is None
-            or self._error is not None
-            or now - self._answered_at >= PING_SECONDS
-        ):
+        if not answered and self._attempts.is_ping_due(now):
             self._ping()
             answered = True
         return answered
@@ -227,12 +198,16 @@ class Refiller:
         while wanting:
             wanting = tuple(supply for supply in wanting if self._refill_one(supply, now))
             asked |= bool(wanting)
+            if wanting and time.monotonic() - now > TICK_SECONDS:
+                # They are asked for as fast as they lease; the rest of a round must come, too.
+                self.call()
+                break
         return asked
 
     def _refill_one(self, supply: Supply, now: float) -> bool:
         if self._stopping:
             return False
-        self._attempt_began = time.monotonic()
+        self._attempts.begin(time.monotonic())
         try:
             return supply.refill(now)
         except StoreUnavailableError:
@@ -245,7 +220,7 @@ class Refiller:
         with self._lock:
             asked = list(self._asked.items())
         for series, future in asked:
-            self._attempt_began = time.monotonic()
+            self._attempts.begin(time.monotonic())
             try:
                 supply = self._open_series(series)
                 supply.sample(time.monotonic())
@@ -268,32 +243,23 @@ class Refiller:
         return bool(asked)
 
     def _succeeded(self, now: float) -> None:
-        if self._error is not None:
+        if self._attempts.error is not None:
             log.warning("leasing works again", extra={"instance": self._instance()})
             for supply in self.supplies:
                 supply.allocator.relent()
-        self._error = None
-        self._failures = 0
-        self._answered_at = now
+        self._attempts.succeeded(now)
 
     def _failed(self, error: Exception) -> None:
         now = time.monotonic()
-        seconds = now - (self._attempt_began or now)
-        most = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2**self._failures)
-        delay = random.uniform(0, most)
-        self._failures = min(self._failures + 1, 16)
-        with self._lock:
-            self._try_again_at = now + delay
-            # What was called for is still to be done, and as soon as that.
-            self._called = True
-        if self._error is None:
+        seconds = self._attempts.lasted(now)
+        if self._attempts.error is None:
             log.error(
                 "leasing failed; it is tried again until it succeeds",
                 extra={"instance": self._instance(), "error": str(error)},
             )
-        self._error = error
-        if isinstance(error, StoreError) and not isinstance(error, StoreUnavailableError):
-            self._answered_at = now  # if not with what was wanted
+        most = self._attempts.failed(error, now)
+        # What was called for is still to be done, as soon as it may be.
+        self.call()
         self._tell(lambda: self._observer.lease_failed(error, seconds))
         refusal = ReserveEmptyError(retry_after=max(1, math.ceil(most)))
         for supply in self.supplies:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.fakes import Clock, InThreads
-from tracking_service.allocation import Block, refiller
+from tracking_service.allocation import Block, attempts, refiller
 from tracking_service.errors import KeyChangedError, StoreUnavailableError, UnknownSeriesError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def test_a_ping_comes_only_where_nothing_else_was_asked_for_long_enough(
     refilled.until(lambda: refilled.refiller.database == "up", "the database to be known")
     passes = _count_passes(refilled, monkeypatch)
 
-    clock.now += refiller.PING_SECONDS - 0.001
+    clock.now += attempts.PING_SECONDS - 0.001
     for _ in range(3):
         passes.another()
     assert "ping" not in refilled.store.calls
@@ -186,7 +187,7 @@ class _Passes:
         assert self._seen.acquire(timeout=30)
         # What follows a look is done when the refiller waits again.
         self._refilled.until(
-            lambda: self._refilled.refiller._attempt_began is None, "the pass to end"
+            lambda: self._refilled.refiller._attempts.lasted(math.inf) == 0, "the pass to end"
         )
 
 

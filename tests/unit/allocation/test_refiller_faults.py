@@ -12,12 +12,12 @@ import pytest
 
 from tests.support.fakes import Clock, InThreads
 from tracking_service.allocation import Lease, refiller
-from tracking_service.allocation.refiller import (
-    ASKED_MOST,
+from tracking_service.allocation.attempts import (
     BACKOFF_FIRST_SECONDS,
     BACKOFF_MOST_SECONDS,
     HANGING_SECONDS,
 )
+from tracking_service.allocation.refiller import ASKED_MOST
 from tracking_service.errors import (
     CounterWentBackwardsError,
     KeyChangedError,
