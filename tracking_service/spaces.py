@@ -81,6 +81,10 @@ class Spaces:
             )
         return space
 
+    def find(self, series: str) -> Space:
+        """The space of the series of this name. Raises UnknownSeriesError and KeyChangedError."""
+        return self.of(self._source.find(series))
+
     def all_series(self) -> Sequence[SeriesFacts]:
         """Every series as it is now."""
         return self._source.all()

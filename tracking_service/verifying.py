@@ -110,11 +110,10 @@ class Verifier:
 
     def trace(self, text: str) -> TracedNumber:
         """Find a number's serial and block. Raises as `verify` does."""
-        number = compact(text)
         try:
-            return self._find(number)
+            return self._find(compact(text))
         except (MalformedNumberError, CheckCharacterError) as error:
-            typing_error = looks_like_typing_error(number, _Leased(self._spaces))
+            typing_error = looks_like_typing_error(text, _Leased(self._spaces))
             raise type(error)(str(error), typing_error=typing_error) from None
 
     def _find(self, number: str) -> TracedNumber:

@@ -1,6 +1,5 @@
 """Verifying: a number back to its series, its block, and whether it was issued."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -230,31 +229,3 @@ def test_a_number_that_is_none_is_told_so_while_the_database_is_away() -> None:
         verified.verifier.verify(number[:-1] + last)
 
     assert not caught.value.typing_error
-
-
-def _letter_for_digit(number: str) -> str:
-    return number[:4] + "O" + number[5:]
-
-
-def _swapped_check_digit(number: str) -> str:
-    return number[:10] + number[11] + number[10] + number[12:]
-
-
-@pytest.mark.parametrize("slip", [_letter_for_digit, _swapped_check_digit])
-def test_a_malformed_number_may_be_a_typing_error_too(slip: Callable[[str], str]) -> None:
-    """In S10 a letter among the digits spoils the shape, not the check digit."""
-    post = FakeSeries(
-        "post",
-        number_space="s10:RA:MY",
-        format="s10",
-        options={"service": "RA", "country": "MY"},
-        next_serial=100,
-    )
-    spaces = Spaces(FakeCatalogue(post))
-    verifier = Verifier(spaces, FakeBlocks(FakeBlock()), lambda *_: True)
-    number = spaces.of(post).format.encode(0, SHIPMENT)
-
-    with pytest.raises(MalformedNumberError) as caught:
-        verifier.verify(slip(number))
-
-    assert caught.value.typing_error

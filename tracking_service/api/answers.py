@@ -8,6 +8,9 @@ has it.
 from time import time
 from typing import TYPE_CHECKING
 
+from marshmallow import ValidationError
+
+from tracking_service.api.faults import every_fault
 from tracking_service.api.schemas import read_query
 from tracking_service.api.timestamps import written_moment
 
@@ -35,7 +38,10 @@ def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" =
     Raises ValidationError with every fault of the request, ForeignSeriesError where the caller's
     key is for other series, and what `Issuer.issue` raises.
     """
-    request = read_query(query_string)
+    try:
+        request = read_query(query_string)
+    except ValidationError as found:
+        raise every_fault(found, issuer, caller) from None
     if caller is not None:
         caller.check_series(request.series)
     number = issuer.issue(request.shipment, request.series)
@@ -47,7 +53,10 @@ def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" =
 
 def check_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> None:
     """Raise what `issue_from_query` would of this request, and spend no serial."""
-    request = read_query(query_string)
+    try:
+        request = read_query(query_string)
+    except ValidationError as found:
+        raise every_fault(found, issuer, caller) from None
     if caller is not None:
         caller.check_series(request.series)
     issuer.check(request.shipment, request.series)

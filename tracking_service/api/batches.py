@@ -7,15 +7,18 @@ Media types: JSON, newline-delimited JSON (https://github.com/ndjson/ndjson-spec
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
 from tracking_service.api import rules
-from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request
+from tracking_service.api.faults import KEY_HEADER
+from tracking_service.api.query import TWICE
+from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request, load
 from tracking_service.api.timestamps import write_moment
 from tracking_service.batches import CHUNK, Batch, framed
 
@@ -27,10 +30,15 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class Weight(Text):
     """A weight as text, or as a JSON number: its digits are read as they were sent."""
 
+    def __init__(self) -> None:
+        super().__init__(rules.weight, required=True)
+        self.error_messages["invalid"] = "must be a string or a number"
+
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the weight as text."""
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            value = str(value)
+        if isinstance(value, Decimal):
+            # 1E+1 is 10. Less than 1 stays as it is: 1E-999999999 has a billion digits.
+            value = f"{value:f}" if 1 <= value < rules.WEIGHT_BOUND else str(value)
         return super().deserialize(value, *args, **kwargs)
 
 
@@ -61,7 +69,7 @@ class Count(fields.Integer):
 class BatchSchema(ShipmentSchema):
     """The seven fields of a request for one number, and `count`."""
 
-    weight = Weight(rules.weight, required=True)
+    weight = Weight()
     count = Count()
 
 
@@ -74,45 +82,73 @@ class BatchRequest:
 
     shipment: ShipmentRequest
     count: int
+    key: str | None
+    """The idempotency key, if there is one."""
     fingerprint: str
     """The same for the same request, however its JSON was laid out."""
 
 
-def read_body(body: bytes) -> BatchRequest:
-    """Read a request for a batch from its JSON. Raises ValidationError with every fault."""
+def read_request(body: bytes, key: str | None = None) -> BatchRequest:
+    """Read a request for a batch from its JSON and from its idempotency key, if there is one.
+
+    Raises ValidationError as `schemas.load` does, with the faults of both.
+    """
+    faults: dict[str, list[str]] = {}
+    if key is not None and KEY.fullmatch(key) is None:
+        faults[KEY_HEADER] = ["must be 1 to 255 printable ASCII characters without spaces"]
     try:
-        data = json.loads(body, object_pairs_hook=_each_once, parse_float=Decimal)
-    except RecursionError:
-        raise ValidationError({"": ["the body is nested too deeply"]}) from None
-    except ValueError as error:
-        raise ValidationError({"": [f"the body is not JSON: {error}"]}) from None
-    if not isinstance(data, dict):
-        raise ValidationError({"": ["the body must be a JSON object"]})
-    loaded = _SCHEMA.load(data)
+        pairs = _read_object(body)
+    except ValidationError as error:
+        raise ValidationError({**faults, **error.messages_dict}) from None
+    data = dict(pairs)
+    given = Counter(name for name, _ in pairs)
+    # As in a query: of two values nobody could say which is meant, but of what is ignored anyway.
+    for name in _SCHEMA.load_fields:
+        if given[name] > 1:
+            faults[name] = [TWICE]
+            del data[name]
+    loaded = load(_SCHEMA, data, faults)
     known = {name: str(data[name]) for name in _SCHEMA.load_fields if name in data}
     # A series that is not named is the default one, and 3.0 is 3: the same request.
     canonical = json.dumps(
         known | {"series": loaded["series"], "count": loaded["count"]}, sort_keys=True
     )
     fingerprint = hashlib.sha256(canonical.encode("utf-8")).hexdigest()
-    return BatchRequest(as_request(loaded), loaded["count"], fingerprint)
+    return BatchRequest(as_request(loaded), loaded["count"], key, fingerprint)
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names differ: of two values for one, nobody could say which is meant."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name is given twice")
-    return found
+def _number(digits: str) -> Decimal:
+    """A JSON number, its digits kept; one that is out of all bounds is infinite, as good as any.
+
+    https://docs.python.org/3/library/decimal.html#decimal.MAX_EMAX
+    """
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return Decimal("Infinity")
 
 
-def read_key(key: str | None) -> str | None:
-    """The idempotency key, if there is one. Raises ValidationError where it is none."""
-    if key is not None and KEY.fullmatch(key) is None:
-        raise ValidationError(
-            {"Idempotency-Key": ["must be 1 to 255 printable ASCII characters without spaces"]}
-        )
-    return key
+# An object becomes a tuple of its pairs, so that no name that is given twice is lost. Integers are
+# decimals, too: `int` reads 4,300 digits and no more.
+_JSON = json.JSONDecoder(object_pairs_hook=tuple, parse_float=_number, parse_int=_number)
+
+
+def _read_object(body: bytes) -> tuple[tuple[str, Any], ...]:
+    """The names and values of a JSON object in UTF-8, or ValidationError for the body as a whole.
+
+    A byte order mark is ignored: https://www.rfc-editor.org/rfc/rfc8259#section-8.1
+    """
+    try:
+        data = _JSON.decode(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ValidationError({"": ["the body is not UTF-8"]}) from None
+    except RecursionError:
+        raise ValidationError({"": ["the body is nested too deeply"]}) from None
+    except json.JSONDecodeError as error:
+        raise ValidationError({"": [f"the body is not JSON: {error}"]}) from None
+    if not isinstance(data, tuple):
+        raise ValidationError({"": ["the body must be a JSON object"]})
+    return data
 
 
 def as_json(batch: Batch, offset: str) -> Iterator[bytes]:

@@ -241,4 +241,4 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
 def _summary(faults: list[tuple[str, str]]) -> str:
     if len(faults) == 1:
         return " ".join(faults[0]).strip()
-    return f"{len(faults)} faults: {', '.join(parameter for parameter, _ in faults)}"
+    return f"{len(faults)} faults: {', '.join(parameter or 'the body' for parameter, _ in faults)}"

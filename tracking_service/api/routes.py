@@ -11,19 +11,34 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
+from marshmallow import ValidationError
 from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 
 from tracking_service.api import health, problems
 from tracking_service.api.access import CALLER, own_idempotency_key, refuse_prefetch
 from tracking_service.api.answers import JSON_HEADERS, check_query, issue_from_query
-from tracking_service.api.batches import RENDERINGS, read_body, read_key, render
+from tracking_service.api.batches import RENDERINGS, read_request, render
 from tracking_service.api.context import current_tracking
+from tracking_service.api.faults import KEY_HEADER, every_fault
 from tracking_service.api.hot_path import FAULT, PATH
 from tracking_service.api.watch import ROUTE
 
 blueprint = Blueprint("api", __name__)
 
 View = TypeVar("View", bound=Callable[..., Response])
+
+
+class EncodedBody(UnsupportedMediaType):
+    """A body in a content coding, such as gzip. None is undone, so none can grow in memory.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
+    """
+
+    description = "A body is read as it is: send it without a Content-Encoding."
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """Say what is read instead (section 12.5.3)."""
+        return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
 
 
 @blueprint.before_app_request
@@ -68,19 +83,25 @@ def issue_batch() -> Response:
     """Issue up to 100,000 numbers for one shipment, as the JSON body describes."""
     if not request.is_json:
         raise UnsupportedMediaType("A batch is asked for with a body of application/json.")
+    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise EncodedBody
     media_type = request.accept_mimetypes.best_match(RENDERINGS)
     if media_type is None and request.accept_mimetypes:
         raise NotAcceptable(f"A batch can be had as {', '.join(RENDERINGS)}.")
     media_type = media_type or "application/json"
-    asked = read_body(request.get_data(cache=False))
-    shipment, caller = asked.shipment, request.environ.get(CALLER)
+    tracking, caller = current_tracking(), request.environ.get(CALLER)
+    try:
+        asked = read_request(request.get_data(cache=False), request.headers.get(KEY_HEADER))
+    except ValidationError as found:
+        raise every_fault(found, tracking.issuer, caller) from None
+    shipment = asked.shipment
     if caller is not None:
         caller.check_series(shipment.series)
-    batch = current_tracking().batches.issue(
+    batch = tracking.batches.issue(
         shipment.shipment,
         asked.count,
         shipment.series,
-        key=own_idempotency_key(read_key(request.headers.get("Idempotency-Key")), caller),
+        key=own_idempotency_key(asked.key, caller),
         fingerprint=asked.fingerprint,
     )
     response = Response(render(batch, media_type, shipment.offset), HTTPStatus.CREATED)

@@ -14,6 +14,9 @@ from marshmallow import ValidationError
 from tracking_service.countries import COUNTRIES
 from tracking_service.spaces import SERIES_NAME
 
+WEIGHT_BOUND = 100_000
+"""Kilograms that no weight reaches."""
+
 # The OpenAPI document is made from these, so they are written as ECMA-262 reads them too.
 # At most five digits ahead of the point are the upper bound; the second branch keeps zero out.
 WEIGHT = re.compile(

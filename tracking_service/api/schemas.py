@@ -80,24 +80,16 @@ _DEFAULTS = {"series": DEFAULT_SERIES}
 def read_query(query_string: str) -> ShipmentRequest:
     """Read a request for a number from its query string, a character for each byte.
 
-    Raises ValidationError with every fault of every parameter.
+    Raises ValidationError as `load` does.
     """
     values, faults = query.parse(query_string, _KNOWN)
     if "created_at" in values:
         values["created_at"] = query.restore_plus(values["created_at"])
-    try:
-        loaded = _load(values)
-    except ValidationError as error:
-        # A parameter whose value could not be read is missing to the schema: its own fault says
-        # more than "is required".
-        raise ValidationError({**error.messages_dict, **faults}) from None
-    if faults:
-        raise ValidationError(faults)
-    return as_request(loaded)
+    return as_request(load(_SCHEMA, values, faults) if faults else _load_quickly(values))
 
 
-def _load(values: dict[str, str]) -> Mapping[str, str]:
-    """As the schema's `load`, and in half of its time where nothing is at fault.
+def _load_quickly(values: dict[str, str]) -> Mapping[str, str]:
+    """As `load`, and in half of its time where nothing is at fault.
 
     Marshmallow keeps books on faults, which costs more than the rules of all fields together. So
     the rules are asked one after the other; at the first fault the schema reads it all, and tells
@@ -107,8 +99,28 @@ def _load(values: dict[str, str]) -> Mapping[str, str]:
     try:
         return {name: rule(given[name]) for name, rule in _RULES}
     except (KeyError, ValidationError):
-        loaded: Mapping[str, str] = _SCHEMA.load(values)
-        return loaded
+        return load(_SCHEMA, values, {})
+
+
+def load(
+    schema: Schema, values: Mapping[str, Any], faults: Mapping[str, list[str]]
+) -> Mapping[str, Any]:
+    """Load `values` beside the faults of those parameters whose value could not be read.
+
+    Raises ValidationError with every fault of every parameter; its `valid_data` are the values
+    that are good.
+    """
+    told: Mapping[str, list[str]] = {}
+    try:
+        loaded: dict[str, Any] = schema.load(values)
+        if not faults:
+            return loaded
+    except ValidationError as error:
+        told, loaded = error.messages_dict, cast(dict[str, Any], error.valid_data)
+    # A parameter whose value could not be read is missing to the schema: its own fault says more
+    # than "is required", and a default is not what was asked for.
+    valid = {name: value for name, value in loaded.items() if name not in faults}
+    raise ValidationError({**told, **faults}, valid_data=valid)
 
 
 def as_request(loaded: Mapping[str, str]) -> ShipmentRequest:

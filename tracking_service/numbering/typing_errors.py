@@ -19,15 +19,19 @@ from tracking_service.numbering.base36 import ALPHABET
 _LONGEST = 16
 
 
-def looks_like_typing_error(number: str, plausible: Callable[[str], bool]) -> bool:
+def looks_like_typing_error(text: str, plausible: Callable[[str], bool]) -> bool:
     """Whether exactly one substitution or swap of neighbours gives a plausible number.
 
-    `number` is compact, 0-9A-Z, and has been refused. `plausible(candidate)` says whether a
-    number of the same length could have been issued: it has its shape and check character, and
-    its serial is in a range that has been leased. It must answer from memory and raise nothing;
-    it is asked at most 575 times, and hardly any candidate gets past the check character. Numbers
-    longer than 16 characters are none of ours: False.
+    `text` is what was typed and has been refused; spaces, hyphens and lower case are no slips.
+    `plausible(candidate)` says whether a compact number of the same length could have been issued:
+    it has its shape and check character, and its serial is in a range that has been leased. It must
+    answer from memory and raise nothing; it is asked at most 575 times, and hardly any candidate
+    gets past the check character. Numbers longer than 16 characters are none of ours: False.
     """
+    # As `compact` does, but for a character that no number has, which may be the slip. Those beyond
+    # ASCII are no letters of ours, though some would turn into them, or into two, in upper case.
+    typed = text.encode("ascii", "replace").decode("ascii")
+    number = typed.replace(" ", "").replace("-", "").upper()
     if len(number) > _LONGEST:
         return False
     found = False
@@ -41,11 +45,17 @@ def looks_like_typing_error(number: str, plausible: Callable[[str], bool]) -> bo
 
 def _mends(number: str) -> Iterator[str]:
     """Every number one slip away from this one, each once."""
-    for at, typed in enumerate(number):
-        before, after = number[:at], number[at + 1 :]
+    foreign = [at for at, typed in enumerate(number) if typed not in ALPHABET]
+    if len(foreign) > 1:
+        return
+    for at in foreign or range(len(number)):
+        before, typed, after = number[:at], number[at], number[at + 1 :]
         for character in ALPHABET:
             if character != typed:
                 yield before + character + after
+    if foreign:
+        # Nothing else mends what no number has in it.
+        return
     for at in range(len(number) - 1):
         first, second = number[at], number[at + 1]
         if first != second:

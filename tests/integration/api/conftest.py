@@ -9,18 +9,32 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.fakes import FakeCatalogue, FakeSeries
 from tracking_service.api import problems
 from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.api.routes import blueprint
 from tracking_service.issuing import Issuer
+from tracking_service.spaces import Spaces
 from tracking_service.telemetry.metrics import Metrics
 from tracking_service.verifying import Verifier
+
+MY_POST = FakeSeries(
+    "my-post",
+    number_space="s10:RA:MY",
+    format="s10",
+    options={"service": "RA", "country": "MY"},
+)
 
 
 @pytest.fixture
 def issuer() -> Mock:
-    """An Issuer of the right shape that gives MYID00000000000X, MYID00000000001X and so on."""
+    """An Issuer of the right shape that gives MYID00000000000X, MYID00000000001X and so on.
+
+    It has opened no series; there are `default`, `returns` and `my-post`, which is S10.
+    """
     fake: Mock = create_autospec(Issuer, instance=True)
+    fake.supplies, fake.database = (), "up"
+    fake.spaces = Spaces(FakeCatalogue(FakeSeries("default"), FakeSeries("returns"), MY_POST))
     serials = count()
     fake.issue.side_effect = lambda *_: f"MYID{next(serials):011}X"
     return fake

@@ -32,7 +32,7 @@ _parameters = st.fixed_dictionaries(
         for name, value in VALID.items()
     },
     optional={
-        "series": st.sampled_from(["default", "returns", "no such", ""]),
+        "series": st.sampled_from(["default", "returns", "my-post", "nowhere", "no such", ""]),
         "unknown": st.text(max_size=5),
     },
 )
@@ -117,6 +117,33 @@ def test_a_fault_is_found_once_only(app: Flask, issuer: Mock) -> None:
 
     assert 503 == response.status_code
     assert 1 == issuer.issue.call_count
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "changed, expected",
+    [
+        ({"series": "nowhere"}, {"weight", "series"}),
+        ({"series": "my-post", "origin_country_id": "ID"}, {"origin_country_id", "weight"}),
+        ({"series": "my-post", "origin_country_id": "XX"}, {"origin_country_id", "weight"}),
+        ({"series": "my-post"}, {"weight"}),
+    ],
+)
+def test_both_ways_tell_the_faults_of_the_series_with_the_others(
+    app: Flask, issuer: Mock, method: str, changed: dict[str, str], expected: set[str]
+) -> None:
+    query = urlencode(VALID | {"weight": "0"} | changed)
+    told = []
+    for application in (app.wsgi_app, HotPath(app.wsgi_app, issuer)):
+        response = Client(application).open(f"{PATH}?{query}", method=method)
+        assert 400 == response.status_code
+        told.append(_told(response))
+        if method == "GET":
+            names = [error["parameter"] for error in response.get_json()["errors"]]
+            assert (len(expected), expected) == (len(names), set(names))
+
+    assert told[0] == told[1]
+    assert [] == issuer.mock_calls
 
 
 def test_an_unexpected_error_is_answered_without_its_text(app: Flask, issuer: Mock) -> None:

@@ -25,6 +25,7 @@ QUERY = (
 def issuer() -> Mock:
     fake: Mock = create_autospec(Issuer, instance=True)
     fake.issue.return_value = "MYID7K2M0QX4C9TU"
+    fake.supplies, fake.database = (), "away"
     return fake
 
 

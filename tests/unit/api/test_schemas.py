@@ -136,6 +136,23 @@ def test_faults_come_in_the_order_of_the_contract() -> None:
     assert list(faults(query_string)) == list(WRONG)
 
 
+def test_what_is_good_of_a_request_at_fault_is_kept() -> None:
+    with pytest.raises(ValidationError) as refused:
+        read({**VALID, "weight": "0"}, "&series=a&series=a&customer_slug=%FF")
+
+    valid = refused.value.valid_data
+    assert isinstance(valid, dict)
+    assert VALID.keys() - {"weight", "customer_slug"} == valid.keys()
+
+
+def test_a_series_that_is_not_named_is_good() -> None:
+    with pytest.raises(ValidationError) as refused:
+        read({**VALID, "weight": "0"})
+
+    assert isinstance(refused.value.valid_data, dict)
+    assert "default" == refused.value.valid_data["series"]
+
+
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, b"1", ["1"], {}])
 def test_the_schema_takes_texts_only(value: object) -> None:
     with pytest.raises(ValidationError) as refused:

@@ -113,6 +113,52 @@ def test_exactly_one_mend_must_be_plausible(mends: set[str], expected: bool) -> 
     assert looks_like_typing_error("AB", mends.__contains__) is expected
 
 
+@pytest.mark.parametrize("foreign", ["$", ".", "_", "?", "Ö", "+", "ß", "ſ", "٣", "\ud800", "\0"])
+@pytest.mark.parametrize("at", [0, 5, 15])
+def test_a_character_that_no_number_has_looks_like_it(foreign: str, at: int) -> None:
+    number = ROUTED.encode(7, SHIPMENT)
+
+    assert looks_like_typing_error(number[:at] + foreign + number[at + 1 :], PLAUSIBLE)
+
+
+def test_it_reads_as_kindly_as_the_number_is_read() -> None:
+    number = ROUTED.encode(7, SHIPMENT).lower()
+
+    assert looks_like_typing_error(f" {number[:4]}-{number[4:6]}$ {number[7:]} ", PLAUSIBLE)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda number: number + "$",
+        lambda number: "$" + number,
+        lambda number: number[:7] + number[8:],
+        lambda number: number[:7] + "$" + number[9:],
+        lambda number: number[:7] + "-" + number[8:],
+        lambda number: number[:7] + "SS" + number[8:],
+        lambda number: number[:7] + "$$" + number[9:],
+        lambda number: "ÖÖ" + number[2:],
+    ],
+)
+def test_one_character_too_many_or_too_few_or_two_wrong_ones_do_not(
+    spoilt: Callable[[str], str],
+) -> None:
+    assert not looks_like_typing_error(spoilt(ROUTED.encode(7, SHIPMENT)), PLAUSIBLE)
+
+
+@pytest.mark.parametrize("typed, most", [("MYID7K2M0QX4C9T$", 36), ("MYID7K2M0QX4C9$$", 0)])
+def test_only_in_its_place_is_a_foreign_character_mended(typed: str, most: int) -> None:
+    asked: list[str] = []
+
+    def note(candidate: str) -> bool:
+        asked.append(candidate)
+        return False
+
+    looks_like_typing_error(typed, note)
+
+    assert [typed[:-1] + character for character in ALPHABET][:most] == asked
+
+
 def test_each_mend_is_asked_once_and_no_more_than_575() -> None:
     asked: list[str] = []
 
@@ -132,3 +178,5 @@ def test_a_text_too_long_for_a_number_costs_nothing() -> None:
 
     assert not looks_like_typing_error("A" * 17, refuse)
     assert not looks_like_typing_error("A" * 1_000_000, refuse)
+    assert not looks_like_typing_error("$" * 1_000_000, refuse)
+    assert not looks_like_typing_error("", refuse)

@@ -197,7 +197,7 @@ class Fault(Schema):
     """One fault of a request."""
 
     parameter = fields.String(
-        required=True, metadata={"description": "Its name; empty for the request as a whole."}
+        required=True, metadata={"description": "Its name; empty for the body as a whole."}
     )
     message = _text("What is expected of it.")
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import (
 from tracking_service import errors
 from tracking_service.api.health import not_ready_problem
 from tracking_service.api.problems import CONTENT_TYPE, Problem, body_of, problem_of
+from tracking_service.api.routes import EncodedBody
 from tracking_service.readiness import Readiness
 
 INVALID: list[Exception] = [
@@ -35,11 +36,17 @@ NO_NUMBER: list[Exception] = [
 ]
 DATABASE_AWAY: list[Exception] = [errors.StoreUnavailableError()]
 BATCH: list[Exception] = [
-    ValidationError({"count": ["must be a whole number from 1 to 100000"]}),
+    ValidationError(
+        {
+            "Idempotency-Key": ["must be 1 to 255 printable ASCII characters without spaces"],
+            "count": ["must be a whole number from 1 to 100000"],
+        }
+    ),
     NotAcceptable("A batch can be had as application/json, application/x-ndjson, text/csv."),
     errors.BatchInProgressError(),
     RequestEntityTooLarge(),
     UnsupportedMediaType("A batch is asked for with a body of application/json."),
+    EncodedBody(),
     errors.BatchKeyReusedError(),
 ]
 PREFETCH: list[Exception] = [errors.SpeculativeRequestError()]

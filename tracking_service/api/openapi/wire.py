@@ -93,7 +93,7 @@ class Converter(OpenAPIConverter):
         number = {
             "type": "number",
             "exclusiveMinimum": 0,
-            "exclusiveMaximum": 100_000,
+            "exclusiveMaximum": rules.WEIGHT_BOUND,
             "multipleOf": 0.001,
         }
         return {**described, "anyOf": [text, number]}
