@@ -39,10 +39,14 @@ from tracking_service.processes import close_at_end, forget_in_child, instance_n
 from tracking_service.readiness import Readiness, standing
 from tracking_service.spaces import DEFAULT_SERIES, SeriesSource, Spaces
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _UNKNOWN_SECONDS = 1.0
+"""For how long a name that no series has is refused without asking again: short, for a new series
+is to be found soon."""
+
 _UNKNOWN_MOST = 1024
+"""Names remembered as unknown; anybody can think of more, so all are dropped then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Issuer:
 
     `store_for` makes the block store of an instance of a given name; `after_fork` is called in
     the child of a fork, and drops what the child must not share with its parent; `spaces` are those
-    that requests read numbers with, from a catalogue of their own.
+    that requests read numbers with, from a catalogue of their own. `reserve_seconds`,
+    `wait_seconds` and `waiting_requests` are the settings of these names.
     """
 
     def __init__(
@@ -99,8 +104,11 @@ class Issuer:
         )
         # Read without a lock: it is never changed, only exchanged, by the refiller's thread.
         self._open: Mapping[str, OpenSeries] = {}
+        # Names that no series has, and when that was found out. Used without a lock: what two
+        # threads do to it at once costs a question to the database at the most.
         self._unknown: dict[str, float] = {}
         self._waiting = Waiting(self._waiting_requests, failing=lambda: self._refiller.failing)
+        # Each is set once and by one thread; others may see it a moment late.
         self._leaving = False
         self._closing = False
         self._handed_back = False
@@ -119,7 +127,8 @@ class Issuer:
         """Issue one number: it was never handed out before and never will be again.
 
         Raises ShipmentRefusedError and UnknownSeriesError before anything is spent, and
-        ReserveEmptyError, SeriesExhaustedError or ClosedError where there is no number to give.
+        ReserveEmptyError, SeriesExhaustedError or ClosedError if there is no number to give. At a
+        series' first use also KeyChangedError and SchemaError.
         """
         opened = self._open.get(series) or self._first_use(series)
         opened.format.check(shipment)
@@ -201,7 +210,7 @@ class Issuer:
             try:
                 serials = self._store.hand_back(series, opened.supply.close())
             except StoreError as error:
-                _log.warning(
+                log.warning(
                     "serials could not be handed back",
                     extra={"series": series, "error": str(error)},
                 )

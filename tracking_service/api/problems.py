@@ -21,7 +21,7 @@ from tracking_service import errors
 
 CONTENT_TYPE = "application/problem+json"
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def _handle(error: Exception) -> Response:
     # An HTTPException of 500 is either meant, or Flask has logged its cause already.
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
         # Not the path: it is the caller's, and may hold anything.
-        _logger.error("unexpected error while answering", exc_info=error)
+        log.error("unexpected error while answering", exc_info=error)
     return respond(problem)
 
 

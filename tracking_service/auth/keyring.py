@@ -117,6 +117,7 @@ class Keyring:
         key = self._keys.get(digest)
         if key is None:
             # The read began after the token was seen, so no key to come will have it.
+            # Without a lock: what two threads do to it at once costs another look-up at the most.
             if len(self._refused) >= _REFUSED_MOST:
                 self._refused = set()
             self._refused.add(digest)

@@ -29,7 +29,7 @@ from tracking_service.serving.workers import Workers
 # Seconds between two looks at idle connections while draining; input wakes the loop at once.
 TICK_SECONDS: Final = 0.05
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -108,7 +108,7 @@ def _drain(channels: dict[int, Any], deadline: float) -> None:
     while still_open := [each for each in channels.values() if isinstance(each, kinds)]:
         now = time.monotonic()
         if now >= deadline:
-            _logger.warning(
+            log.warning(
                 "the drain time is over; connections were cut", extra={"open": len(still_open)}
             )
             for connection in still_open:

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 from waitress.channel import HTTPChannel
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Workers:
@@ -45,6 +45,6 @@ class Workers:
             except BaseException:
                 # Waitress answers an Exception itself. The rest, SystemExit for one, would end
                 # this thread for good and leave its client waiting.
-                _logger.exception("a request was given up")
+                log.exception("a request was given up")
                 channel.cancel()
                 channel.server.pull_trigger()
