@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from tracking_service.store.timeline import server_timeline
 SERIES = "small"
 SERIALS = 100_000
 HUNDRED_BLOCKS = 1_000
+# Series of which both standbys know as much, and lease.
+TWICE = ("both", "both-without-chance")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ def failover() -> Iterator[Failover]:
         ):
             stores.create(SERIES, serials=SERIALS)
             store = stores.store()
+            for name in TWICE:
+                stores.create(name, serials=10**9, number_space=name)
+                store.lease(name, 1)
             leased = [store.lease(SERIES, 1).block for _ in range(3)]
             # A tail that both know of; that it was leased again, only the primary will.
             tail = Block(25, 30)
@@ -141,6 +147,34 @@ def test_without_the_check_the_forgotten_leases_are_repeated(
 
     # Every one of them: the tail and three blocks.
     assert failover.leased[-4:] == again
+
+
+def leased_by_both(failover: Failover, series: str) -> list[Block]:
+    blocks = []
+    for standby in (failover.standby, failover.other_standby):
+        with Stores(promoted(standby).url(failover.database)) as stores:
+            blocks.append(stores.store("host:3:cccc").lease(series, 1).block)
+    return blocks
+
+
+def test_a_second_standby_that_knows_nothing_of_the_first_leases_elsewhere(
+    failover: Failover,
+) -> None:
+    """The one promoted first dies, too, before the other has begun to follow it."""
+    first, second = leased_by_both(failover, "both")
+
+    # Drawn from ten million serials.
+    assert abs(first.start - second.start) > 100
+
+
+def test_without_chance_both_would_lease_the_same(
+    failover: Failover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test of the test above."""
+    monkeypatch.setattr(secrets, "randbelow", lambda _: 0)
+    first, second = leased_by_both(failover, "both-without-chance")
+
+    assert first == second
 
 
 def test_each_connection_to_one_server_sees_one_timeline(postgres: Stores) -> None:
