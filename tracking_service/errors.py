@@ -55,6 +55,10 @@ class UnknownSeriesError(TrackingServiceError):
         self.name = name
 
 
+class InvalidSeriesError(TrackingServiceError):
+    """A series cannot be made, or skipped, in this way."""
+
+
 class ShipmentRefusedError(TrackingServiceError):
     """The series' format cannot write a number for this shipment."""
 
@@ -134,7 +138,7 @@ class CheckCharacterError(NumberError):
     """The check character does not match."""
 
 
-class NeverLeasedError(NumberError):
+class NotIssuedError(NumberError):
     """No such tracking number has been issued."""
 
 
@@ -167,10 +171,6 @@ class SeriesExistsError(StoreError):
 
 class NumberSpaceTakenError(StoreError):
     """This number space has no room for another series."""
-
-
-class InvalidSeriesError(StoreError):
-    """A series cannot be made with these properties."""
 
 
 class MovedError(StoreError):

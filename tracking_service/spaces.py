@@ -13,7 +13,9 @@ SERIES_NAME = re.compile(r"[a-z0-9-]{1,32}")
 
 
 class SeriesFacts(Protocol):
-    """What a series' record tells."""
+    """What a series' record tells: its serials are [first_serial, end_serial) of its number space,
+    and those from next_serial on have not been leased. `block_size` is in serials.
+    """
 
     @property
     def name(self) -> str: ...
@@ -86,9 +88,9 @@ class Spaces:
         return self.of(self._source.find(series))
 
     def all_series(self) -> Sequence[SeriesFacts]:
-        """Every series as it is now."""
+        """Every series as it is now. Raises StoreError."""
         return self._source.all()
 
     def series_in(self, number_space: str) -> Sequence[SeriesFacts]:
-        """The series of a number space as they are now."""
+        """The series of a number space as they are now. Raises StoreError."""
         return self._source.in_space(number_space)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from tracking_service.errors import (
     CheckCharacterError,
     MalformedNumberError,
-    NeverLeasedError,
+    NotIssuedError,
     NumberError,
     StoreError,
 )
@@ -91,7 +91,8 @@ class Verifier:
         """Say what may be known of a number, as people type it.
 
         Raises MalformedNumberError, CheckCharacterError (which knows whether it looks like a
-        typing error), NeverLeasedError for a number that was not issued, and StoreError.
+        typing error), NotIssuedError for a number that was not issued, and StoreError, such as
+        KeyChangedError.
         """
         traced = self.trace(text)
         block = traced.block
@@ -121,7 +122,7 @@ class Verifier:
         check_number(number)
         members = self._spaces.series_in(space_of(number))
         if not members:
-            raise NeverLeasedError
+            raise NotIssuedError
         decoded = self._spaces.of(members[0]).format.decode(number)
         for series in members:
             if series.first_serial <= decoded.serial < series.next_serial:
@@ -129,7 +130,7 @@ class Verifier:
                 # A tail that was handed back has not been issued: it is for others to lease.
                 if block is not None and block.state != "returned":
                     return TracedNumber(number, series.name, decoded, block)
-        raise NeverLeasedError
+        raise NotIssuedError
 
 
 class _Leased:

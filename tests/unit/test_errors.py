@@ -63,7 +63,7 @@ def test_a_copy_of_what_allocators_raise_says_the_same() -> None:
         (errors.WitnessError, errors.AllocationError),
         (errors.CheckCharacterError, errors.NumberError),
         (errors.MalformedNumberError, errors.NumberError),
-        (errors.NeverLeasedError, errors.NumberError),
+        (errors.NotIssuedError, errors.NumberError),
         (errors.StoreUnavailableError, errors.StoreError),
         (errors.KeyChangedError, errors.StoreError),
     ],

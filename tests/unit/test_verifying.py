@@ -10,7 +10,7 @@ from tracking_service.errors import (
     CheckCharacterError,
     KeyChangedError,
     MalformedNumberError,
-    NeverLeasedError,
+    NotIssuedError,
     StoreUnavailableError,
 )
 from tracking_service.numbering import Shipment
@@ -106,7 +106,7 @@ def test_a_tail_that_went_back_and_a_serial_of_no_block_were_never_issued(
 ) -> None:
     verified = Verified(state)
 
-    with pytest.raises(NeverLeasedError):
+    with pytest.raises(NotIssuedError):
         verified.verifier.verify(verified.number(150))
 
 
@@ -114,7 +114,7 @@ def test_a_tail_that_went_back_and_a_serial_of_no_block_were_never_issued(
 def test_a_serial_beyond_its_series_counter_was_never_issued(serial: int) -> None:
     verified = Verified("spent")
 
-    with pytest.raises(NeverLeasedError):
+    with pytest.raises(NotIssuedError):
         verified.verifier.verify(verified.number(serial))
     assert [] == verified.blocks.asked
 
@@ -149,7 +149,7 @@ def test_an_altered_prefix_was_never_issued() -> None:
         if _decodes(verified, f"MYSG{body}{character}")
     )
 
-    with pytest.raises(NeverLeasedError):
+    with pytest.raises(NotIssuedError):
         verified.verifier.verify(f"MYSG{body}{check}")
 
 
@@ -191,7 +191,7 @@ def test_what_has_no_shape_is_malformed(text: str) -> None:
 
 
 def test_a_number_of_a_space_without_series_was_never_issued() -> None:
-    with pytest.raises(NeverLeasedError):
+    with pytest.raises(NotIssuedError):
         Verified().verifier.verify("RA473124829MY")
 
 

@@ -69,7 +69,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.CheckCharacterError: Kind(
         400, "wrong-check-character", "The check character does not match"
     ),
-    errors.NeverLeasedError: Kind(
+    errors.NotIssuedError: Kind(
         404, "unknown-number", "Unknown tracking number", "No such tracking number was issued."
     ),
     errors.BatchKeyReusedError: Kind(

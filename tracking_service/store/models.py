@@ -100,11 +100,12 @@ class Series(Base):
     """The next serial that no lease has taken."""
     end_serial: Mapped[int] = mapped_column(BigInteger)
     lease_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The number of the last lease. It only grows, so that a witness can tell which came later."""
     returned_blocks: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many blocks are in state `returned`. It could be counted, but only here does an UPDATE
     that waited for the row's lock see it as the transaction before left it."""
     failover_skip: Mapped[int] = mapped_column(BigInteger)
-    """How many serials are left out where leases may have been forgotten."""
+    """How many serials are left out at the least where leases may have been forgotten."""
     timeline: Mapped[str | None] = mapped_column(String(64))
     """The history of the server that leased last: its system identifier and timeline."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -194,7 +194,7 @@ def test_a_500_that_is_meant_is_not_logged(
 def test_what_is_expected_is_not_logged_as_an_error(
     client: FlaskClient, verifier: Mock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    verifier.verify.side_effect = errors.NeverLeasedError
+    verifier.verify.side_effect = errors.NotIssuedError
 
     client.get("/api/tracking-numbers/X")
     client.get("/nothing")

@@ -134,7 +134,7 @@ def test_what_is_no_number_is_a_fault_of_number(
 
 
 def test_a_number_that_was_never_leased_is_404(client: FlaskClient, verifier: Mock) -> None:
-    verifier.verify.side_effect = errors.NeverLeasedError("serial 7 is beyond block 3")
+    verifier.verify.side_effect = errors.NotIssuedError("serial 7 is beyond block 3")
 
     response = client.get(f"/api/tracking-numbers/{NUMBER}")
 

@@ -14,7 +14,7 @@ from tracking_service.allocation import Block
 from tracking_service.errors import (
     CheckCharacterError,
     MalformedNumberError,
-    NeverLeasedError,
+    NotIssuedError,
     NumberError,
 )
 from tracking_service.numbering import FORMATS, Shipment, iso7064
@@ -117,7 +117,7 @@ def test_the_state_of_the_block_decides(stores: Stores) -> None:
         12_000: "reserved",
         15_000: "reserved",
         # Beyond the high-water mark.
-        25_000: "NeverLeasedError",
+        25_000: "NotIssuedError",
     } == statuses
     # What an instance says of itself counts for its leased blocks alone.
     assert ["reserved", "issued"] == [desk.status(12_000), desk.status(15_000)]
@@ -130,20 +130,20 @@ def test_a_tail_that_went_back_was_not_issued(desk: Desk) -> None:
     before = [desk.status(15_999), desk.status(16_000)]
     desk.stores.store("host:3:cccc").lease("default", 1)
 
-    assert ["issued", "NeverLeasedError"] == before
+    assert ["issued", "NotIssuedError"] == before
     assert "reserved" == desk.status(16_000)
 
 
 def test_a_serial_that_lies_in_no_series_was_never_leased(desk: Desk) -> None:
-    assert "NeverLeasedError" == desk.status(10**13 + 5)
-    assert "NeverLeasedError" == desk.status(36**11 - 1)
+    assert "NotIssuedError" == desk.status(10**13 + 5)
+    assert "NotIssuedError" == desk.status(36**11 - 1)
 
 
 def test_another_prefix_makes_another_number(desk: Desk) -> None:
     number = desk.number(7)
     for prefix in ("MYSG", "IDMY", "SGID", "AAAA"):
         text = prefix + number[4:-1]
-        with pytest.raises(NeverLeasedError):
+        with pytest.raises(NotIssuedError):
             desk.verifier.verify(text + iso7064.check_character(text))
 
 
@@ -185,7 +185,7 @@ def test_of_a_space_without_series_the_check_digit_is_judged_first(desk: Desk) -
     right = check_digit("12345678")
     wrong = next(digit for digit in "0123456789" if digit != right)
 
-    with pytest.raises(NeverLeasedError):
+    with pytest.raises(NotIssuedError):
         desk.verifier.verify(f"RA12345678{right}MY")
     with pytest.raises(CheckCharacterError) as caught:
         desk.verifier.verify(f"RA12345678{wrong}MY")
@@ -234,7 +234,7 @@ def test_of_a_hundred_thousand_invented_numbers_none_was_issued() -> None:
         text = "MYID" + "".join(chance.choices(ALPHABET, k=11))
         try:
             verifier.verify(text + iso7064.check_character(text))
-        except NeverLeasedError:
+        except NotIssuedError:
             refused += 1
 
     assert 100_000 == refused

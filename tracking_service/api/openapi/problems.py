@@ -63,7 +63,7 @@ NUMBER: list[Exception] = [
         "the check character of MYIDBEP6D2FH5S2N is wrong", typing_error=True
     ),
     errors.MalformedNumberError("a tracking number has 13 or 16 letters and digits"),
-    errors.NeverLeasedError(),
+    errors.NotIssuedError(),
 ]
 NOT_READY = Readiness(
     False, "the database cannot be reached, and no serials are left in memory", 0.0, "away"
