@@ -1,12 +1,22 @@
 """Runs the migrations, one host at a time, in one transaction."""
 
+import logging
+from typing import Any
+
 import click
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from flask import current_app
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from tracking_service.store.database import LEASES
+from tracking_service.errors import StoreError, StoreUnavailableError
+from tracking_service.store.database import WRITES
+from tracking_service.store.failures import remedy, translated
+from tracking_service.store.schema import not_ours, revision_of
+
+log = logging.getLogger("migrations")
+# It tells of itself before it tells of what it does; `migrated` tells of that.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 # Any number will do, as long as nothing else that uses the database takes it.
 ADVISORY_LOCK = 0x7472_6163_6B69_6E67
@@ -32,6 +42,24 @@ def take_turn(connection: Connection) -> None:
     )
 
 
+def check_known(connection: Connection) -> None:
+    """Raise SchemaError where the schema is at a revision that is none of ours.
+
+    Alembic would say that it cannot locate it, which helps nobody.
+    """
+    found = revision_of(connection)
+    known = {each.revision for each in context.script.walk_revisions()}
+    if found is not None and found not in known:
+        raise not_ours(found)
+
+
+def migrated(*, step: MigrationInfo, **_: Any) -> None:
+    """Log one migration. It lasts when the command succeeds, and all of its lines then."""
+    if not step.is_stamp:
+        verb = "up" if step.is_upgrade else "down"
+        log.info("migrated", extra={"direction": verb, "revision": step.up_revision_id})
+
+
 def run() -> None:
     """Bring the schema to where it is to be; all of it or nothing."""
     if context.is_offline_mode():
@@ -39,14 +67,16 @@ def run() -> None:
             "offline SQL is not offered: it would print the number space's key"
         )
     migrate = current_app.extensions["migrate"]
-    engine = migrate.db.engine.execution_options(**{LEASES: True})
-    with engine.begin() as connection:
+    engine = migrate.db.engine.execution_options(**{WRITES: True})
+    with translated(), engine.begin() as connection:
         take_turn(connection)
+        check_known(connection)
         context.configure(
             connection=connection,
             target_metadata=migrate.db.metadata,
             # SQLite's DDL is transactional where the transaction was begun by hand, as it is.
             transactional_ddl=True,
+            on_version_apply=migrated,  # type: ignore[arg-type]  # is called by keywords
             **migrate.configure_args,
         )
         with context.begin_transaction():
@@ -55,7 +85,9 @@ def run() -> None:
 
 try:
     run()
-except OperationalError as error:
-    cause = str(error.orig).strip().partition("\n")[0]
+except StoreError as error:
+    message = str(error)
+    if isinstance(error, StoreUnavailableError):
+        message += f"; {remedy(current_app.extensions['migrate'].db.engine.dialect.name)}"
     # Click's own, for Flask-Migrate would log Alembic's.
-    raise click.ClickException(f"the database does not answer: {cause}") from error
+    raise click.ClickException(message) from error

@@ -1,14 +1,15 @@
 """The service's settings, read from the environment in one place.
 
-Every field of `Settings` is one environment variable; its metadata holds the variable's name, the
-unit and the range, so that parsing, `--help` and the documentation test read the same facts. A
-variable that begins with `TRACKING_` and is not listed here stops the start: a misspelt setting
-that is silently ignored would be found out in production only.
+Every field of `Settings` is one environment variable; its metadata holds the variable's name, what
+it is and the range, and parsing, `flask serve --help` and the test of README's table read them
+there. A variable that begins with `TRACKING_` and is not listed here stops the start: a misspelt
+setting that is silently ignored would be found out in production only.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -17,6 +18,12 @@ from tracking_service.errors import SettingsError
 
 PREFIX = "TRACKING_"
 
+# `int` and `float` take far more than people mean: 1_0, the digits of other scripts, spaces around,
+# 1e3, inf and nan.
+_WRITTEN: Mapping[type[Any], re.Pattern[str]] = {
+    int: re.compile(r"-?[0-9]+"),
+    float: re.compile(r"-?[0-9]+(?:\.[0-9]+)?"),
+}
 
 _SWITCH = {"on": True, "1": True, "off": False, "0": False}
 
@@ -41,7 +48,7 @@ class Settings:
     threads: int = _setting(
         "TRACKING_THREADS",
         8,
-        "worker threads; a quarter of them may be in the database at once",
+        "worker threads; a quarter of them, 1 to 8, may be in the database at once",
         least=1,
         most=256,
     )
@@ -69,7 +76,7 @@ class Settings:
     waiting_requests: int = _setting(
         "TRACKING_WAITING_REQUESTS",
         2,
-        "requests of an instance that may wait at once while the database is away",
+        "requests of an instance that may wait at once while leases fail",
         least=0,
         most=256,
     )
@@ -153,13 +160,26 @@ def parse(setting: Field[Any], text: str) -> Any:
         return _SWITCH[text]
     if kind is str:
         return text
-    try:
-        value = kind(text)
-    except ValueError:
+    if _WRITTEN[kind].fullmatch(text) is None:
         noun = "a whole number" if kind is int else "a number"
-        raise SettingsError(f"{env} must be {noun}, not {text!r}") from None
-    least, most = setting.metadata["least"], setting.metadata["most"]
-    # Written so that a NaN, which compares false with everything, is refused as well.
-    if not least <= value <= most:
-        raise SettingsError(f"{env} must be from {least:g} to {most:g}, not {text}")
-    return value
+        example: Any = setting.default
+        raise SettingsError(f"{env} must be {noun}, such as {written(example)}, not {text!r}")
+    # Exact for the whole numbers of every range; and `int` does not take text of any length.
+    value = float(text)
+    if not setting.metadata["least"] <= value <= setting.metadata["most"]:
+        raise SettingsError(f"{env} must be from {written_range(setting)}, not {text}")
+    return kind(value)
+
+
+def written_range(setting: Field[Any]) -> str:
+    """The range of a setting that is a number, both ends within it, such as `0 to 65535`."""
+    return f"{written(setting.metadata['least'])} to {written(setting.metadata['most'])}"
+
+
+def written(number: float) -> str:
+    """A bound or a default as people write it.
+
+    >>> written(900.0), written(31_536_000.0), written(0.25)
+    ('900', '31536000', '0.25')
+    """
+    return f"{number:.15g}"

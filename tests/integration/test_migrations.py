@@ -226,15 +226,6 @@ def test_ten_hosts_may_migrate_at_once(empty_database_url: str) -> None:
         assert [(schema.REVISION,)] == stores.rows("SELECT version_num FROM alembic_version")
 
 
-def test_offline_sql_is_refused(sqlite_url: str) -> None:
-    done = flask("db", "upgrade", "--sql", env={"DATABASE_URL": sqlite_url})
-
-    assert 1 == done.returncode
-    assert "" == done.stdout
-    assert done.stderr.startswith("Error: offline SQL is not offered")
-    assert 1 == done.stderr.count("\n")
-
-
 def test_the_database_keeps_no_migration_from_a_lease(database_url: str) -> None:
     """Another host may lease while this one finds that there is nothing to do."""
     with Stores(database_url) as stores:

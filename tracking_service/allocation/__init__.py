@@ -6,7 +6,7 @@ from tracking_service.allocation.block import Block
 from tracking_service.allocation.lease import BlockStore, Lease, Mark
 from tracking_service.allocation.observer import NullObserver, Observer
 from tracking_service.allocation.refiller import Refiller
-from tracking_service.allocation.reserve import ReservePlan
+from tracking_service.allocation.reserve import ReservePlan, largest_lease
 from tracking_service.allocation.supply import Supply
 from tracking_service.allocation.waiting import Waiting
 from tracking_service.allocation.witness import Witness
@@ -28,4 +28,5 @@ __all__ = [
     "Waiting",
     "Witness",
     "WitnessedLeases",
+    "largest_lease",
 ]

@@ -13,6 +13,8 @@ LARGEST_LEASE = 10_000
 SCARCE_BLOCKS = 100_000
 """A series with fewer blocks than this left holds one block at a time."""
 
+LEASE_PART = 1000
+
 SURPLUS = 1.25
 """A refill goes to this multiple of the target, so that refills are seldom."""
 
@@ -53,3 +55,11 @@ class ReservePlan:
 def is_scarce(remaining: int, block_size: int) -> bool:
     """Whether so few serials are left in the series that each block counts."""
     return remaining < SCARCE_BLOCKS * block_size
+
+
+def largest_lease(remaining: int, block_size: int) -> int:
+    """How many blocks one lease may take: a thousandth of the `remaining` serials, or one block.
+
+    So much a failover can forget with one commit, and it is less by far than what is skipped then.
+    """
+    return max(1, remaining // LEASE_PART // block_size)

@@ -12,7 +12,7 @@ from tracking_service.allocation.allocator import Allocator
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.observer import Observer
 from tracking_service.allocation.rate import RateMeter
-from tracking_service.allocation.reserve import ReservePlan, is_scarce
+from tracking_service.allocation.reserve import ReservePlan, is_scarce, largest_lease
 from tracking_service.allocation.witnessed import WitnessedLeases
 from tracking_service.errors import (
     CounterWentBackwardsError,
@@ -33,10 +33,6 @@ EXHAUSTED_SECONDS = 10.0
 
 TROUBLE_SECONDS = 5.0
 """How often a series is asked again with which something is wrong that others have not."""
-
-LEASE_PART = 1000
-"""A lease takes no more than this part of what the series has left, or one block. It is what a
-failover can forget of one series at once, and less by far than what is skipped after one."""
 
 
 class Supply:
@@ -142,5 +138,4 @@ class Supply:
             last=self._last_blocks if burst else 0,
             scarce=self.scarce,
         )
-        part = (self.remaining or 0) // LEASE_PART // self._block_size
-        return min(wanted, max(1, part))
+        return min(wanted, largest_lease(self.remaining or 0, self._block_size))

@@ -30,7 +30,7 @@ class Witness:
     """The marks of every series that the instances of one folder were given blocks of."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._path = folder / "witness.json"
 
     def read(self, series: str) -> Mark:
@@ -60,8 +60,8 @@ class Witness:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep the neighbours out while the file is read, joined and replaced."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "witness.lock").open("w") as lock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "witness.lock").open("w") as lock:
             file_locks.lock(lock, fcntl.LOCK_EX, seconds=LOCK_SECONDS)
             try:
                 yield
@@ -93,7 +93,7 @@ class Witness:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
-        folder = os.open(self._folder, os.O_RDONLY)
+        folder = os.open(self.folder, os.O_RDONLY)
         try:
             # The rename itself must last too, or a power cut brings the old file back.
             os.fsync(folder)

@@ -1,9 +1,11 @@
 """`flask blocks`: lease blocks by hand, and see who leased what."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from tracking_service.allocation import Block, Lease, Mark
 from tracking_service.cli.context import (
     Backstage,
     json_option,
@@ -14,8 +16,10 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
+from tracking_service.errors import StoreError
 from tracking_service.processes import instance_name
 from tracking_service.spaces import DEFAULT_SERIES
+from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.lookup import LeasedBlock
 
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
@@ -38,14 +42,21 @@ def blocks() -> None:
 @json_option
 @with_database
 def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
-    """Lease blocks and print them. They are yours: no instance will issue from them."""
-    leases = leases_of(backstage, series, backstage.store_for(instance_name()))
-    rows = []
-    for _ in range(count):
-        block = backstage.blocks.holding(series, leases.lease(1).block.start)
-        if block is not None:
-            rows.append(_row(block))
-    _print(rows, as_json)
+    """Lease blocks and print them. They are yours: no instance will issue from them.
+
+    Where only some can be leased, those are printed, and then why no more.
+    """
+    store = _Noting(backstage.store_for(instance_name()))
+    leases = leases_of(backstage, series, store)
+    taken: list[Block] = []
+    try:
+        for _ in range(count):
+            # One by one: those before an error are to stay.
+            taken.append(leases.lease(1).block)  # noqa: PERF401
+    finally:
+        # Come what may, Ctrl-C too: a block that was leased and is not printed is lost.
+        if taken:
+            _print([_leased(backstage, series, block, store) for block in taken], as_json)
 
 
 @blocks.command("list")
@@ -87,6 +98,52 @@ def show(backstage: Backstage, block_id: int, as_json: bool) -> None:
         print_json(_row(block))
     else:
         print_facts(_row(block))
+
+
+class _Noting:
+    """A store that keeps the id of every block that it leases, by the block's start."""
+
+    def __init__(self, store: SqlBlockStore) -> None:
+        self._store = store
+        self.instance = store.instance
+        self.ids: dict[int, int] = {}
+
+    def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
+        lease, block_id = self._store.lease_with_id(series, blocks, fingerprint=fingerprint)
+        self.ids[lease.block.start] = block_id
+        return lease
+
+    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+        self._store.skip_past(series, mark, refused)
+
+    def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
+        return self._store.hand_back(series, unspent)
+
+    def ping(self) -> None:
+        self._store.ping()
+
+
+def _leased(backstage: Backstage, series: str, block: Block, store: _Noting) -> dict[str, Any]:
+    """What was leased just now, as the database has it; else what is known without it."""
+    block_id = store.ids[block.start]
+    try:
+        found = backstage.blocks.by_id(block_id)
+    except StoreError:
+        # The lease is committed, whatever became of the database since.
+        found = None
+    if found is not None:
+        return _row(found)
+    return {
+        "id": block_id,
+        "series": series,
+        "start": block.start,
+        "end": block.end,
+        "state": "leased",
+        "instance": store.instance,
+        "leased_at": None,
+        "released_at": None,
+        "spent_end": None,
+    }
 
 
 def _row(block: LeasedBlock) -> dict[str, Any]:

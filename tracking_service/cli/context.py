@@ -57,7 +57,7 @@ class Backstage:
     @property
     def state_folder(self) -> Path:
         """Where the witness is kept: TRACKING_STATE_DIR, or what stands for it."""
-        return self.witness._folder
+        return self.witness.folder
 
     def told(self, error: TrackingServiceError) -> str:
         """An error with what to do about it, for a terminal or a log: it may name addresses."""

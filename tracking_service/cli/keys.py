@@ -73,7 +73,7 @@ def list_keys(backstage: Backstage, as_json: bool) -> None:
 @json_option
 @with_database
 def revoke(backstage: Backstage, name_or_id: str, as_json: bool) -> None:
-    """Revoke a key, for ever. Every instance refuses it within 30 seconds.
+    """Revoke the key NAME|ID, for ever. Every instance refuses it within 30 seconds.
 
     Its name is free again then: to exchange a token, revoke the key and make one of its name.
     """

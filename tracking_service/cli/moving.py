@@ -29,6 +29,9 @@ def export_(backstage: Backstage, output: Path) -> None:
     """Write every series to a file, and seal it here: for `flask series import` elsewhere.
 
     This database leases nothing new from then on. Instances go on with what they hold.
+
+    Before an import into an SQLite file, stop every instance that runs on that file: the import
+    notices those on PostgreSQL only.
     """
     with _opened(output) as file:
         counts = moving.export(
@@ -48,7 +51,8 @@ def export_(backstage: Backstage, output: Path) -> None:
 def import_(backstage: Backstage, file: TextIO) -> None:
     """Put the series of the export FILE into this fresh database; - is standard input.
 
-    No instance may run on it yet. Import an export once only, and into one database.
+    No instance may run on it yet: on PostgreSQL one that does is noticed, on SQLite it is not:
+    stop every instance first, or numbers repeat. Import an export once only, into one database.
     """
     try:
         counts = moving.import_(backstage.engine, file)
@@ -59,7 +63,10 @@ def import_(backstage: Backstage, file: TextIO) -> None:
 
 @click.command()
 @click.confirmation_option(
-    prompt="If the export was imported anywhere, numbers will repeat. Was it never imported?"
+    prompt=(
+        "Reopening is safe only if the export was never imported; otherwise numbers will repeat."
+        " Reopen?"
+    )
 )
 @with_database
 def reopen(backstage: Backstage) -> None:

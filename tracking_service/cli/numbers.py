@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import click
 
-from tracking_service.allocation import Block, WitnessedLeases
+from tracking_service.allocation import Block, WitnessedLeases, largest_lease
 from tracking_service.batches import Batch, framed
 from tracking_service.cli.context import (
     Backstage,
@@ -23,10 +23,12 @@ from tracking_service.cli.context import (
     written,
 )
 from tracking_service.countries import COUNTRIES
+from tracking_service.errors import StoreError
 from tracking_service.numbering import Shipment
 from tracking_service.processes import instance_name
 from tracking_service.spaces import DEFAULT_SERIES
 from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.catalogue import SeriesRecord
 
 RUN = 100_000
 """Serials that are spent at a time: an interrupt wastes no more."""
@@ -92,11 +94,11 @@ def mint(
     number_format.check(shipment)
     store = backstage.store_for(instance_name())
     leases = leases_of(backstage, series, store)
-    # A bar is for people; in a pipe it would be noise.
-    hidden = output is None or not sys.stderr.isatty()
+    # A bar is for people: in a pipe it would be noise, and among the numbers a hindrance.
+    hidden = not sys.stderr.isatty() or (output is None and sys.stdout.isatty())
     with (
         _opened(output) as file,
-        closing(_leased(leases, store, series, count, record.block_size)) as runs,
+        closing(_leased(leases, store, record, count)) as runs,
         click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
     ):
         for run in runs:
@@ -108,16 +110,18 @@ def mint(
 
 
 def _leased(
-    leases: WitnessedLeases, store: SqlBlockStore, series: str, count: int, block_size: int
+    leases: WitnessedLeases, store: SqlBlockStore, record: SeriesRecord, count: int
 ) -> Generator[Block, None, None]:
-    """Lease until `count` serials are there, and hand back what was not given, come what may.
+    """Lease until `count` serials are there, and hand back what was not given, however it ends.
 
     It comes in runs: who stops in the middle has spent those that were begun.
     """
     left: Block | None = None
     try:
         while count:
-            left = leases.lease(-(-count // block_size)).block
+            wanted = -(-count // record.block_size)
+            most = largest_lease(record.remaining, record.block_size)
+            left = leases.lease(min(wanted, most)).block
             while count and left is not None:
                 end = min(left.end, left.start + min(count, RUN))
                 run = Block(left.start, end)
@@ -125,7 +129,12 @@ def _leased(
                 count -= len(run)
                 yield run
     finally:
-        store.hand_back(series, [left] if left else [])
+        unspent = ([left] if left else []) + list(leases.kept_aside)
+        try:
+            store.hand_back(record.name, unspent)
+        except StoreError as error:
+            # The numbers that were written are good all the same.
+            click.echo(f"Warning: unspent serials are lost: {error}", err=True)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`flask serve`: the service on waitress, from start to a clean end."""
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -9,10 +8,11 @@ import click
 from flask import current_app
 
 from tracking_service.cli.context import Backstage, with_backstage
+from tracking_service.cli.options import setting_option
+from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.serving import is_loopback
 from tracking_service.serving import serve as serve_until_signal
-from tracking_service.settings import Settings
 from tracking_service.store.schema import check_schema
 
 log = logging.getLogger(__name__)
@@ -21,17 +21,10 @@ FIRST_LEASE_SECONDS = 1.0
 """How long to wait for the first block before listening, so that no first request waits for it."""
 
 
-def _default(name: str) -> str:
-    (setting,) = (each for each in dataclasses.fields(Settings) if each.name == name)
-    return f"[default: {setting.metadata['env']} or {setting.default}]"
-
-
 @click.command()
-@click.option("--host", help=f"Address to listen on.  {_default('host')}")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"TCP port.  {_default('port')}")
-@click.option(
-    "--threads", type=click.IntRange(1, 256), help=f"Worker threads.  {_default('threads')}"
-)
+@setting_option("host")
+@setting_option("port")
+@setting_option("threads")
 @with_backstage
 def serve(backstage: Backstage, host: str | None, port: int | None, threads: int | None) -> None:
     """Serve tracking numbers over HTTP, with waitress.
@@ -43,23 +36,21 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
     settings, issuer = backstage.settings, backstage.issuer
     threads = settings.threads if threads is None else threads
     backstage.turns.fit(threads)
-    _check_database(backstage)
-    host = settings.host if host is None else host
-    if backstage.keyring is None and not is_loopback(host):
-        log.warning(
-            "everybody who reaches this address may ask for numbers; TRACKING_AUTH=required asks"
-            " for keys",
-            extra={"host": host},
-        )
+    away = _why_away(backstage)
+    # Not before: beside an SQLite file that cannot be opened it would make the missing folder.
+    check_state_folder(backstage.state_folder)
+    if away is not None:
+        log.warning("started without the database", extra={"error": backstage.told(away)})
+    listens_at = settings.host if host is None else host
     serve_until_signal(
         current_app._get_current_object(),  # type: ignore[attr-defined]  # the proxy's own way
-        host=host,
+        host=listens_at,
         port=settings.port if port is None else port,
         threads=threads,
         drain_seconds=settings.drain_seconds,
         behind_proxy=settings.trusted_hops > 0,
         before_listening=lambda stopping: _first_lease(backstage, stopping),
-        on_listening=lambda url: _listening(url, settings.log_format),
+        on_listening=lambda url: _listening(backstage, listens_at, url),
         on_draining=issuer.stop_being_ready,
     )
     if issuer.close(settings.drain_seconds):
@@ -81,14 +72,21 @@ def _first_lease(backstage: Backstage, stopping: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _listening(url: str, log_format: str) -> None:
-    if log_format == "text":
+def _listening(backstage: Backstage, host: str, url: str) -> None:
+    # Not before: a start that fails has one line, and that says why.
+    if backstage.keyring is None and not is_loopback(host):
+        log.warning(
+            "everybody who reaches this address may ask for numbers; TRACKING_AUTH=required asks"
+            " for keys",
+            extra={"host": host},
+        )
+    if backstage.settings.log_format == "text":
         click.echo(f"Listening on {url} (Ctrl-C ends it)", err=True)
     else:
         log.info("listening", extra={"url": url})
 
 
-def _check_database(backstage: Backstage) -> None:
+def _why_away(backstage: Backstage) -> StoreUnavailableError | None:
     """Stop where the schema is wrong; go on where a server is away, for it may come back."""
     try:
         check_schema(backstage.engine)
@@ -96,4 +94,5 @@ def _check_database(backstage: Backstage) -> None:
         if backstage.engine.dialect.name == "sqlite":
             # A file that cannot be opened does not come back by itself.
             raise
-        log.warning("started without the database", extra={"error": str(error)})
+        return error
+    return None

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracking_service.allocation import Block
 from tracking_service.errors import BatchInProgressError, BatchKeyReusedError
-from tracking_service.store.database import LEASES
+from tracking_service.store.database import WRITES
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 from tracking_service.store.models import BatchRecord
@@ -30,7 +30,7 @@ class SqlBatchRecords:
     """Implements `BatchRecords`. Each call is a transaction or two of its own."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(**{LEASES: True})
+        self._engine = engine.execution_options(**{WRITES: True})
 
     def claim(
         self, key: str, fingerprint: str, token: str, *, now: datetime, until: datetime

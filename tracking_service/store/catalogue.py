@@ -23,7 +23,7 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering import KEY_BYTES
-from tracking_service.store.database import LEASES
+from tracking_service.store.database import WRITES
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 from tracking_service.store.models import NumberSpace, Series
@@ -112,7 +112,7 @@ class Catalogue:
         NumberSpaceTakenError if less is free, MovedError, and StoreError if the database refuses
         the series again and again.
         """
-        writing = self._engine.execution_options(**{LEASES: True})
+        writing = self._engine.execution_options(**{WRITES: True})
         for _ in range(TRIES):
             with translated():
                 try:

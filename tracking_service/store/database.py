@@ -21,8 +21,11 @@ from tracking_service.store.models import Base
 
 db = SQLAlchemy(metadata=Base.metadata)
 
-LEASES = "leases"
+WRITES = "writes"
 """Marks, among the execution options, a connection whose transactions write."""
+
+WAL_SECONDS = 5.0
+"""How long a process that opens a new file may wait for others that do so, too."""
 
 _FILE = "file"
 """Names, among a pooled connection's facts, the file that it has open."""
@@ -61,7 +64,7 @@ def lease_engine(engine: Engine, settings: Settings) -> Engine:
     options = engine_options(engine.url, settings)
     made = create_engine(engine.url, pool_size=1, max_overflow=0, **options)
     prepare(made, settings)
-    return made.execution_options(**{LEASES: True})
+    return made.execution_options(**{WRITES: True})
 
 
 def prepare(engine: Engine, settings: Settings) -> None:
@@ -111,7 +114,7 @@ def _prepare_postgresql(engine: Engine, seconds: float) -> None:
         # a repeat.
         connection.exec_driver_sql(
             f"SET LOCAL statement_timeout = '{limit}'; SET LOCAL lock_timeout = '{limit}'"
-            + ("; SET LOCAL synchronous_commit = on" if _leases(connection) else "")
+            + ("; SET LOCAL synchronous_commit = on" if _writes(connection) else "")
         )
 
     def checked_out(connection: Any, _record: object, _fairy: object) -> None:
@@ -128,8 +131,8 @@ def _prepare_postgresql(engine: Engine, seconds: float) -> None:
     engine.update_execution_options(**{DEADLINE: 2 * seconds})
 
 
-def _leases(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get(LEASES))
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(WRITES))
 
 
 def _sqlite_connected(connection: sqlite3.Connection) -> None:
@@ -147,12 +150,12 @@ def _to_wal(connection: sqlite3.Connection) -> None:
     The switch takes an exclusive lock without waiting for it; several processes that open a new
     file at once must try again.
     """
-    deadline = time.monotonic() + 5.0
+    give_up_at = time.monotonic() + WAL_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+            if time.monotonic() > give_up_at:
                 raise
             time.sleep(0.01)
         else:
@@ -162,4 +165,4 @@ def _to_wal(connection: sqlite3.Connection) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     # A lease takes the write lock at once. A transaction that reads first and then writes fails
     # with "database is locked", or worse, where another wrote in between.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _leases(connection) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")

@@ -1,5 +1,6 @@
 """Turns what a database driver raises into this service's errors, without secrets."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,20 @@ from tracking_service.errors import SchemaError, StoreUnavailableError
 
 _UNDEFINED_TABLE = {"42P01", "42703"}
 _UNDEFINED = ("no such table", "no such column", "has no column")
+
+ADVICE = "run `flask db upgrade`"
+
+_REMEDIES = {
+    "sqlite": "check DATABASE_URL, and that this user may write the file and its folder",
+    "postgresql": "check DATABASE_URL, and that the database runs and lets this user in",
+}
+
+
+def remedy(backend: str) -> str:
+    """What an operator is to do where the database of this kind fails: not for callers over HTTP,
+    for whom it would follow an address.
+    """
+    return _REMEDIES[backend]
 
 
 @contextmanager
@@ -25,8 +40,11 @@ def translated() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) in _UNDEFINED_TABLE or any(
             text in cause for text in _UNDEFINED
         ):
-            raise SchemaError(f"the schema is not the right one ({cause})") from error
-        raise StoreUnavailableError(f"the database does not answer: {cause}") from error
+            raise SchemaError(f"the schema is not the right one ({cause}): {ADVICE}") from error
+        # A server that answers gives a code, and a file has nobody who would not answer.
+        answered = getattr(error.orig, "sqlstate", None) or isinstance(error.orig, sqlite3.Error)
+        what = "the database fails" if answered else "the database does not answer"
+        raise StoreUnavailableError(f"{what}: {cause}") from error
     except PoolTimeoutError as error:
         raise StoreUnavailableError("every connection to the database is in use") from error
     except SQLAlchemyError as error:

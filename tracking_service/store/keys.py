@@ -16,7 +16,7 @@ from tracking_service.errors import (
     UnknownKeyError,
     UnknownSeriesError,
 )
-from tracking_service.store.database import LEASES
+from tracking_service.store.database import WRITES
 from tracking_service.store.deadline import transaction
 from tracking_service.store.failures import translated
 from tracking_service.store.models import ApiKey, Series
@@ -47,7 +47,7 @@ class SqlKeys:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(**{LEASES: True})
+        self._writing = engine.execution_options(**{WRITES: True})
 
     def live(self) -> list[Key]:
         """See `KeySource`."""

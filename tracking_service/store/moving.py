@@ -33,7 +33,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracking_service.allocation import Block
 from tracking_service.errors import ExportError, MovedError
-from tracking_service.store.database import LEASES
+from tracking_service.store.database import WRITES
 from tracking_service.store.export_lines import Row, line, parsed, read
 from tracking_service.store.failures import translated
 from tracking_service.store.models import (
@@ -73,7 +73,7 @@ def export(
     name = _SEALED_BY + secrets.token_hex(8)
     counts: dict[str, int] = {}
     # Not `transaction()`, here and below: however long it takes, it must not be cut off.
-    with translated(), engine.execution_options(**{LEASES: True}).begin() as connection:
+    with translated(), engine.execution_options(**{WRITES: True}).begin() as connection:
         _lock(connection, now)
         write(line({"format": FORMAT, "schema": REVISION, "name": name, "at": now.isoformat()}))
         for table in tables():
@@ -96,7 +96,7 @@ def reopen(engine: Engine) -> list[str]:
     Only where the export was never imported, or the two databases give the same serials. Tails
     that had been handed back before it stay left out. Raises MovedError where nothing is sealed.
     """
-    with translated(), engine.execution_options(**{LEASES: True}).begin() as connection:
+    with translated(), engine.execution_options(**{WRITES: True}).begin() as connection:
         moved = connection.execute(
             update(NumberSpace).where(NumberSpace.moved_at.is_not(None)).values(moved_at=None)
         )
@@ -138,7 +138,7 @@ def import_(engine: Engine, lines: Iterable[str]) -> dict[str, int]:
         )
     known = {table.name: table for table in tables()}
     counts = dict.fromkeys(known, 0)
-    with translated(), engine.execution_options(**{LEASES: True}).begin() as connection:
+    with translated(), engine.execution_options(**{WRITES: True}).begin() as connection:
         _empty(connection)
         while facts := [read(text_line) for text_line in islice(reading, ROWS)]:
             ending = next((n for n, fact in enumerate(facts) if "rows" in fact), None)

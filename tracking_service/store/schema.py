@@ -1,27 +1,47 @@
 """Whether the database's schema is the one that this version needs."""
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from tracking_service.errors import SchemaError
 from tracking_service.store.deadline import transaction
-from tracking_service.store.failures import translated
+from tracking_service.store.failures import ADVICE, translated
 
 REVISION = "0004"
 """The newest migration. Written down here, so that a start need not load Alembic; a test holds it
-to `migrations/`."""
-
-ADVICE = "run `flask db upgrade`"
+to `migrations/`. Revisions are numbers of one width, so that their order is that of their text."""
 
 
 def check_schema(engine: Engine) -> None:
     """Raise SchemaError, which says what to do, where the schema is missing or not at head."""
     with translated(), transaction(engine) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            raise SchemaError(f"the database has no schema yet: {ADVICE}")
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        found = revision_of(connection)
     if found is None:
         raise SchemaError(f"the database has no schema yet: {ADVICE}")
-    if found != REVISION:
-        raise SchemaError(
-            f"the database's schema is {found} and this version needs {REVISION}: {ADVICE}"
+    if found == REVISION:
+        return
+    if not (found.isdecimal() and found < REVISION):
+        raise not_ours(found)
+    raise SchemaError(
+        f"the database's schema is {found} and this version needs {REVISION}: {ADVICE}"
+    )
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision that the schema is at; None where there is none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def not_ours(found: str) -> SchemaError:
+    """The error for a schema at a revision that this version has no migration to or from."""
+    if found.isdecimal() and found > REVISION:
+        return SchemaError(
+            f"the database's schema is {found}, newer than {REVISION}, the newest that this version"
+            " knows: run the newer version of the service"
         )
+    return SchemaError(
+        f"the database's schema is {found!r}, which no version of this service has: check that"
+        " DATABASE_URL names the right database"
+    )

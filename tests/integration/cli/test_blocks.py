@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from flask import Flask
 
-from tests.support.answers import Run, data
+from tests.support.answers import Run, assert_one_line, data
 from tests.support.apps import backstage
 from tracking_service.allocation import Block
+from tracking_service.errors import StoreUnavailableError
+from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.lookup import BlockLookup, LeasedBlock
 
 INSTANCE = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{8}")
 
@@ -48,6 +53,69 @@ def test_several_leases_are_several_blocks_of_one_instance(run: Run) -> None:
         (row["start"], row["end"]) for row in rows
     ]
     assert 1 == len({row["instance"] for row in rows})
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_what_was_leased_before_an_error_is_printed(run: Run, app: Flask, json: list[str]) -> None:
+    words = "series create few --format routed --serials 15 --block-size 10"
+    first = data(run(*words.split(), "--json"))["first_serial"]
+    runner = app.test_cli_runner()
+    result = runner.invoke(args=["blocks", "lease", "--series", "few", "--count", "3", *json])
+    starts = (
+        [row["start"] for row in data(result)]
+        if json
+        else [int(line.split()[2]) for line in result.stdout.splitlines()[1:]]
+    )
+
+    assert 1 == result.exit_code
+    assert_one_line(result.stderr)
+    assert "series exhausted: few" in result.stderr
+    assert [first, first + 10] == starts
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_where_nothing_was_leased_nothing_is_printed(
+    run: Run, refuse: Run, json: list[str]
+) -> None:
+    words = "series create few --format routed --serials 10 --block-size 10"
+    run(*words.split())
+    run("blocks", "lease", "--series", "few")
+
+    assert "series exhausted" in refuse("blocks", "lease", "--series", "few", *json).stderr
+
+
+def test_ctrl_c_prints_what_was_leased(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease_with_id = SqlBlockStore.lease_with_id
+
+    def interrupted(self: SqlBlockStore, *args: Any, **kwargs: Any) -> Any:
+        found = lease_with_id(self, *args, **kwargs)
+        if found[0].block.start:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(SqlBlockStore, "lease_with_id", interrupted)
+    result = app.test_cli_runner().invoke(args=["blocks", "lease", "--count", "9", "--json"])
+
+    assert 1 == result.exit_code
+    assert [(0, 10_000)] == [(row["start"], row["end"]) for row in data(result)]
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_a_lease_that_cannot_be_looked_up_again_is_printed(
+    run: Run, app: Flask, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    def by_id(_self: BlockLookup, _block_id: int) -> LeasedBlock | None:
+        if away:
+            raise StoreUnavailableError
+        return None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlockLookup, "by_id", by_id)
+        rows = data(run("blocks", "lease", "--count", "2", "--json"))
+    known = [data(run("blocks", "show", str(row["id"]), "--json")) for row in rows]
+
+    assert 2 == len(rows)
+    assert [{**row, "leased_at": None} for row in known] == rows
 
 
 def test_the_list_has_the_newest_first(run: Run) -> None:

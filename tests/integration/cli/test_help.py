@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from flask import Flask
 
 from tests.support.answers import Run
-from tracking_service.cli import register_commands
+from tests.support.command_tree import app_without_database, commands
 
-# Ours; `run`, `shell` and `routes` are Flask's, `db` is Flask-Migrate's.
-GROUPS = ("serve", "blocks", "series", "numbers")
+COMMANDS = commands()
 
-
-def commands() -> Iterator[tuple[str, click.Command]]:
-    """Every group and command of this service, by what is typed for it."""
-    app = Flask("none")
-    register_commands(app)
-    for name in GROUPS:
-        yield from under(name, app.cli.commands[name])
-
-
-def under(typed: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    yield typed, command
-    if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            yield from under(f"{typed} {name}", each)
-
-
-COMMANDS = dict(commands())
+# All others print data.
+WITHOUT_DATA = {
+    "db upgrade",
+    "numbers mint",
+    "serve",
+    "series export",
+    "series import",
+    "series reopen",
+}
+PRINT_DATA = [
+    typed
+    for typed, command in COMMANDS.items()
+    if not isinstance(command, click.Group) and typed not in WITHOUT_DATA
+]
 
 
-# Those of them that print data.
-PRINT_DATA = (
-    "blocks lease",
-    "blocks list",
-    "blocks show",
-    "series create",
-    "series list",
-    "series show",
-    "series skip",
-    "numbers inspect",
-)
+def help_of(typed: str) -> str:
+    """What `flask … --help` prints, its lines joined."""
+    result = app_without_database().test_cli_runner().invoke(args=[*typed.split(), "--help"])
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert result.stdout.startswith("Usage: ")
+    return " ".join(result.stdout.split())
+
+
+def test_every_group_is_looked_at() -> None:
+    groups = {typed.split()[0] for typed in COMMANDS}
+
+    assert {"blocks", "db", "keys", "numbers", "series", "serve"} == groups
+    assert WITHOUT_DATA < set(COMMANDS)
 
 
 @pytest.mark.parametrize("typed", COMMANDS)
@@ -58,18 +56,58 @@ def test_help_says_what_a_command_does(typed: str) -> None:
             assert parameter.help, f"{typed} {parameter.opts[0]} says nothing of itself"
         else:
             # An argument has no help of its own: the command's names it.
-            assert (parameter.metavar or (parameter.name or "").upper()) in help_text
+            assert (parameter.metavar or (parameter.name or "").upper()) in help_text, typed
 
 
 @pytest.mark.parametrize("typed", COMMANDS)
 def test_help_is_printed_without_a_database(typed: str) -> None:
-    app = Flask("none")
-    register_commands(app)
-    result = app.test_cli_runner().invoke(args=[*typed.split(), "--help"])
+    first = (COMMANDS[typed].help or "").split("\n\n")[0]
 
-    assert 0 == result.exit_code
-    assert result.stdout.startswith("Usage: ")
-    assert "" == result.stderr
+    assert " ".join(first.split()) in help_of(typed)
+
+
+def test_the_upgrade_says_who_may_run_it() -> None:
+    assert "Bring the schema to head" in help_of("db upgrade")
+    assert "safe to run from many hosts at once" in help_of("db upgrade")
+
+
+@pytest.mark.parametrize(
+    "option, says",
+    [
+        ("--host", "[default: HOST or 127.0.0.1]"),
+        ("--port", "0 to 65535. [default: PORT or 8000]"),
+        ("--threads", "1 to 256. [default: TRACKING_THREADS or 8]"),
+    ],
+)
+def test_an_option_of_serve_says_what_its_setting_is(option: str, says: str) -> None:
+    assert says in help_of("serve").partition(f"{option} ")[2]
+
+
+@pytest.mark.parametrize("typed", ["series export", "series import"])
+def test_a_move_says_which_instances_it_does_not_notice(typed: str) -> None:
+    said = help_of(typed)
+
+    assert "SQLite" in said
+    assert "stop every instance" in said
+
+
+def test_reopening_asks_whether_to_and_does_not_by_default(
+    sqlite_app: Flask, tmp_path: Path
+) -> None:
+    runner = sqlite_app.test_cli_runner()
+    exported = runner.invoke(args=["series", "export", "--output", str(tmp_path / "export")])
+    assert 0 == exported.exit_code
+    refused = runner.invoke(args=["series", "reopen"], input="\n")
+
+    assert 1 == refused.exit_code
+    assert (
+        "Reopening is safe only if the export was never imported; otherwise numbers will repeat."
+        " Reopen? [y/N]:"
+    ) in refused.stdout
+    assert 1 == runner.invoke(args=["blocks", "lease"]).exit_code
+
+    assert 0 == runner.invoke(args=["series", "reopen"], input="y\n").exit_code
+    assert 0 == runner.invoke(args=["blocks", "lease"]).exit_code
 
 
 @pytest.mark.parametrize("typed", PRINT_DATA)

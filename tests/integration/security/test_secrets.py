@@ -84,6 +84,18 @@ def test_a_database_that_is_away_is_told_of_without_its_password(tmp_path: Path)
     assert PASSWORD.encode() not in told
 
 
+@pytest.mark.parametrize("mark", ["@", "/", "?", "#", "@a,b"])
+@pytest.mark.parametrize("command", ["serve --port 0", "keys list", "db upgrade"])
+def test_a_password_that_is_not_escaped_is_shown_to_nobody(command: str, mark: str) -> None:
+    """Not even the part behind the mark, which was looked up as a host, and logged."""
+    url = f"postgresql://tracking:hunter2{mark}behind@127.0.0.1:1/tracking"
+    done = flask(*command.split(), env={"DATABASE_URL": url})
+
+    assert 1 == done.returncode
+    assert done.stderr.startswith("Error: DATABASE_URL ")
+    assert [] == [part for part in ("hunter2", "behind", "tracking:") if part in done.stderr]
+
+
 def test_no_help_shows_what_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite_url: str
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event, text
 
 from tests.support.stores import Stores
-from tracking_service.allocation import Block
+from tracking_service.allocation import Block, Lease
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.store import leases
 from tracking_service.store.lookup import BlockLookup
@@ -83,6 +83,14 @@ def test_a_lease_of_many_blocks_takes_no_more_statements_than_one(stores: Stores
     assert one == many
 
 
+def lease(connection: Connection) -> Lease:
+    """Lease a block in a transaction that is the test's own."""
+    now = datetime.now(UTC)
+    leased = leases.lease(connection, SERIES, 1, fingerprint=None, instance="host:1:aaaa", now=now)
+    assert leased is not None
+    return leased[0]
+
+
 def test_of_two_overlapping_leases_one_waits_and_both_differ(stores: Stores) -> None:
     order: list[str] = []
     given: list[Block] = []
@@ -96,9 +104,7 @@ def test_of_two_overlapping_leases_one_waits_and_both_differ(stores: Stores) -> 
 
     thread = threading.Thread(target=second)
     with stores.leases.connect() as connection, connection.begin():
-        first, _ = leases.lease(
-            connection, SERIES, 1, instance="host:1:aaaa", now=datetime.now(UTC)
-        )
+        first = lease(connection)
         thread.start()
         assert second_begins.wait(10)
         thread.join(WATCHED_SECONDS)
@@ -117,7 +123,7 @@ def test_a_lease_waits_for_another_no_longer_than_its_time_out(stores: Stores) -
         connection.begin(),
         Stores(str(stores.settings.database_url), timeout_seconds=1.0) as other,
     ):
-        leases.lease(connection, SERIES, 1, instance="host:1:aaaa", now=datetime.now(UTC))
+        lease(connection)
 
         with pytest.raises(StoreUnavailableError, match="locked|timeout"):
             other.store("host:2:bbbb").lease(SERIES, 1)

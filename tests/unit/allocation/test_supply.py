@@ -11,7 +11,6 @@ from tracking_service.allocation import Allocator, Block, Mark, ReservePlan, Sup
 from tracking_service.allocation.supply import (
     BURST_SECONDS,
     EXHAUSTED_SECONDS,
-    LEASE_PART,
     TROUBLE_SECONDS,
 )
 from tracking_service.allocation.witnessed import TRIES, WitnessedLeases
@@ -300,7 +299,7 @@ def test_a_lease_takes_a_small_part_of_what_is_left(tmp_path: Path) -> None:
     while stocked.supply.refill(20.0):
         pass
 
-    assert 1_000_000 / LEASE_PART >= max(store.asked_blocks) > 900
+    assert 1_000_000 / 1000 >= max(store.asked_blocks) > 900
     assert stocked.allocator.holding().left > 90_000_000 // 2
 
 
