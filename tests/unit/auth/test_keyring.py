@@ -242,6 +242,23 @@ def test_many_first_requests_share_a_read(ring: Keyring, keys: FakeKeys) -> None
     assert keys.reads <= keyring.LOOKUPS_AT_ONCE + 1
 
 
+def test_a_caller_who_came_as_a_read_ended_is_let_in_by_what_was_read(
+    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those whom the read answered are still counted as waiting: the newcomer is one too many."""
+    token = keys.make("shop")
+    look_up = ring._look_up
+
+    def too_many() -> None:
+        look_up()
+        raise KeysUnavailableError
+
+    monkeypatch.setattr(ring, "_look_up", too_many)
+
+    assert "shop" == ring.find(token).name
+    assert refused(ring, new_token(), KeysUnavailableError)
+
+
 def test_a_closed_ring_knows_what_it_knew(ring: Keyring, keys: FakeKeys) -> None:
     token = keys.make("shop")
     ring.find(token)
