@@ -15,7 +15,7 @@ from tracking_service.cli.context import (
 )
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
-from tracking_service.numbering import FORMATS
+from tracking_service.numbering import FORMATS, FormatKind
 from tracking_service.processes import instance_name
 from tracking_service.spaces import SERIES_NAME
 from tracking_service.store.catalogue import SeriesRecord
@@ -43,7 +43,7 @@ def series() -> None:
 @click.option(
     "--block-size",
     type=click.IntRange(1, 1_000_000),
-    help="Serials in a block.  [default: 10,000; s10: 1,000]",
+    help="Serials in a block.  [default: 10,000; s10: 1,000; less where --serials are few]",
 )
 @click.option(
     "--serials",
@@ -75,16 +75,22 @@ def create(
     )
     if serials is not None and serials > kind.serials_per_series:
         raise InvalidSeriesError(f"a {format_name} series has {kind.serials_per_series} at most")
+    serials = serials or kind.serials_per_series
     record = backstage.catalogue.create(
         name,
         number_space=kind.space(options),
         format=format_name,
         options=options,
         space_capacity=kind.capacity,
-        serials=serials or kind.serials_per_series,
-        block_size=block_size or kind.block_size,
+        serials=serials,
+        block_size=block_size or _block_size(kind, serials),
     )
     _print_one(record, as_json)
+
+
+def _block_size(kind: FormatKind, serials: int) -> int:
+    """The format's, or a ten-thousandth of a small series: a failover leaves 100 blocks out."""
+    return max(1, min(kind.block_size, serials // 10_000))
 
 
 @series.command("list")

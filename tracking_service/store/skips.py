@@ -21,16 +21,16 @@ knows of: a database that has left them out is not to be taken for one that went
 def margin(*, remaining: int, block_size: int, failover_skip: int, promotions: int = 1) -> int:
     """How many serials to leave out, from the counter on, where leases may have been forgotten.
 
-    Between once and twice a hundredth of what remains, or the series' `failover_skip`, or 100
-    blocks (a quarter of what remains, if that is less), whichever is the most: far more than a
-    fleet leases within the lag of a standby.
+    Between once and twice a hundredth of what remains, 100 blocks, or the series' `failover_skip`,
+    whichever is the most: far more than a fleet leases within the lag of a standby. A series that
+    has no more left is used up by it, for a repeat would be worse.
 
     A database that forgets leases can forget a skip as well. Two standbys promoted one after the
     other, or a backup restored twice, would skip from one serial to one other; so part of it is
     drawn at random. Where the second comes after the first in one history, which `promotions`
     tells, their ranges lie apart altogether.
     """
-    least = max(remaining // 100, failover_skip, min(100 * block_size, remaining // 4), 1)
+    least = max(remaining // 100, 100 * block_size, failover_skip)
     return (2 * promotions - 1) * least + secrets.randbelow(least)
 
 

@@ -56,13 +56,15 @@ def server_timeline(connection: Connection) -> str | None:
 def promotions(before: str | None, now: str) -> int:
     """How often a server was promoted or restored between two histories; 1 if that is not known.
 
-    >>> promotions("7311/00000001", "7311/00000003")
-    2
-    >>> promotions("7311/00000009", "7312/0000000A"), promotions(None, "7311/00000002")
-    (1, 1)
+    None is before all of them.
+
+    >>> promotions("7311/00000001", "7311/00000003"), promotions(None, "7311/00000003")
+    (2, 2)
+    >>> promotions("7311/00000009", "7312/0000000A")
+    1
     """
-    old_system, _, old = (before or "").partition("/")
     system, _, new = now.partition("/")
+    old_system, _, old = (before or f"{system}/1").partition("/")
     return max(1, int(new, 16) - int(old, 16)) if system == old_system else 1
 
 

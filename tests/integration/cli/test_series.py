@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from flask import Flask
 
 from tests.support.answers import Run, data
@@ -49,6 +50,16 @@ def test_a_series_can_be_small_and_have_small_blocks(run: Run) -> None:
     made = data(run(*words.split()))
 
     assert (10, 25) == (made["block_size"], made["remaining"])
+
+
+@pytest.mark.parametrize("serials, block_size", [(10**8, 10_000), (10**6, 100), (25, 1)])
+def test_a_small_series_has_small_blocks_unless_told_otherwise(
+    run: Run, serials: int, block_size: int
+) -> None:
+    """A failover leaves a hundred blocks out, which is to be a small part of it."""
+    words = f"series create few --format routed --serials {serials} --json"
+
+    assert block_size == data(run(*words.split()))["block_size"]
 
 
 def test_the_list_warns_before_a_series_ends(run: Run) -> None:

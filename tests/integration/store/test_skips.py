@@ -19,49 +19,58 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "randbelow", lambda _: 0)
 
 
-def test_skip_past_goes_beyond_the_mark_and_sets_the_refused_block_aside(stores: Stores) -> None:
+@pytest.fixture
+def wide(stores: Stores) -> str:
+    """A series whose margin is 100 blocks of ten serials: a hundredth of what remains is less."""
+    return stores.create("wide", serials=100_000, number_space="wide").name
+
+
+def test_skip_past_goes_beyond_the_mark_and_sets_the_refused_block_aside(
+    stores: Stores, wide: str
+) -> None:
     store = stores.store()
-    refused = store.lease(SERIES, 1)
-    store.skip_past(SERIES, Mark(end=55, number=9), refused.block)
-    after = store.lease(SERIES, 1)
+    refused = store.lease(wide, 1)
+    store.skip_past(wide, Mark(end=55, number=9), refused.block)
+    after = store.lease(wide, 1)
 
     assert [
         (0, 10, "skipped"),
-        # So small a series is spared: the margin is a quarter of what remains beyond the mark.
-        (10, 55 + 945 // 4, "skipped"),
-        (291, 301, "leased"),
-    ] == stores.states(SERIES)
-    assert Block(291, 301) == after.block
+        (10, 1_055, "skipped"),
+        (1_055, 1_065, "leased"),
+    ] == stores.states(wide)
+    assert Block(1_055, 1_065) == after.block
     # Higher than any number that was ever given, so that nobody refuses it again.
     assert 10 == after.number
 
 
-def test_skip_past_a_mark_that_lies_behind_still_leaves_the_margin(stores: Stores) -> None:
+def test_skip_past_a_mark_that_lies_behind_still_leaves_the_margin(
+    stores: Stores, wide: str
+) -> None:
     store = stores.store()
-    lease = store.lease(SERIES, 2)
-    store.skip_past(SERIES, Mark(end=10, number=0), lease.block)
-    after = store.lease(SERIES, 1)
+    lease = store.lease(wide, 2)
+    store.skip_past(wide, Mark(end=10, number=0), lease.block)
+    after = store.lease(wide, 1)
 
-    assert Block(20 + 980 // 4, 275) == after.block
+    assert Block(1_020, 1_030) == after.block
     assert 2 == after.number
 
 
-def test_skip_past_leaves_returned_tails_out(stores: Stores) -> None:
+def test_skip_past_leaves_returned_tails_out(stores: Stores, wide: str) -> None:
     first, second = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
     for _ in range(2):
-        first.lease(SERIES, 1)
-    refused = second.lease(SERIES, 1)
-    first.hand_back(SERIES, [Block(5, 10), Block(10, 20)])
-    second.skip_past(SERIES, Mark(end=40, number=5), refused.block)
+        first.lease(wide, 1)
+    refused = second.lease(wide, 1)
+    first.hand_back(wide, [Block(5, 10), Block(10, 20)])
+    second.skip_past(wide, Mark(end=40, number=5), refused.block)
 
     assert [
         (0, 5, "spent"),
         (5, 10, "skipped"),
         (10, 20, "skipped"),
         (20, 30, "skipped"),
-        (30, 280, "skipped"),
-    ] == stores.states(SERIES)
-    assert Block(280, 290) == second.lease(SERIES, 1).block
+        (30, 1_040, "skipped"),
+    ] == stores.states(wide)
+    assert Block(1_040, 1_050) == second.lease(wide, 1).block
 
 
 def test_skip_past_does_not_touch_the_block_of_another_instance(stores: Stores) -> None:
