@@ -164,6 +164,14 @@ class CounterWentBackwardsError(StoreError):
 class KeyChangedError(StoreError):
     """The key of a number space is not the one that this instance began with."""
 
+    @classmethod
+    def of(cls, number_space: str) -> "KeyChangedError":
+        """The error for the number space of this name."""
+        return cls(
+            f"the key of number space {number_space} is not the one that this instance began with;"
+            " no number is issued under a second key"
+        )
+
 
 class SeriesExistsError(StoreError):
     """A series of this name exists already."""

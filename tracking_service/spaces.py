@@ -77,10 +77,7 @@ class Spaces:
             # Whichever of two threads is first: a lock might be held by another thread at a fork.
             space = self._spaces.setdefault(series.number_space, Space(made, fingerprint))
         if space.fingerprint != fingerprint:
-            raise KeyChangedError(
-                f"the key of number space {series.number_space} is not the one that this"
-                " instance began with; no number is issued under a second key"
-            )
+            raise KeyChangedError.of(series.number_space)
         return space
 
     def find(self, series: str) -> Space:

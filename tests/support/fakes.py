@@ -70,13 +70,17 @@ class FakeStore:
             start = self.counters.setdefault(series, 0)
             self.lease_count += 1
             if self.tails:
-                lease = Lease(self.tails.pop(), self.lease_count, False, self.end - start)
+                lease = Lease(
+                    self.tails.pop(), self.lease_count, False, self.end - start, self.lease_count
+                )
             elif start >= self.end:
                 raise SeriesExhaustedError
             else:
                 end = min(start + blocks * self.block_size, self.end)
                 self.counters[series] = end
-                lease = Lease(Block(start, end), self.lease_count, True, self.end - end)
+                lease = Lease(
+                    Block(start, end), self.lease_count, True, self.end - end, self.lease_count
+                )
             self.committed.append(lease.block)
             if self.lost_acknowledgement is not None:
                 raise self.lost_acknowledgement

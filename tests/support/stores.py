@@ -93,3 +93,11 @@ class Stores:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def waiting_for_a_lock(stores: Stores) -> bool:
+    """Whether anybody waits for a lock in this PostgreSQL database."""
+    return [(0,)] != stores.rows(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )

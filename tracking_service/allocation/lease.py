@@ -23,6 +23,8 @@ class Lease:
     """True where the block came off the counter, False where it is a tail handed back."""
     remaining: int
     """Serials of the series that no lease has taken yet."""
+    block_id: int
+    """What the store knows the block by."""
     new_timeline: bool = False
     """True where the database had begun another history, and skipped the series ahead first."""
 

@@ -1,11 +1,10 @@
 """`flask blocks`: lease blocks by hand, and see who leased what."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from tracking_service.allocation import Block, Lease, Mark
+from tracking_service.allocation import Lease
 from tracking_service.cli.context import (
     Backstage,
     json_option,
@@ -19,7 +18,6 @@ from tracking_service.cli.context import (
 from tracking_service.errors import StoreError
 from tracking_service.processes import instance_name
 from tracking_service.spaces import DEFAULT_SERIES
-from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.lookup import LeasedBlock
 
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
@@ -44,19 +42,19 @@ def blocks() -> None:
 def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
     """Lease blocks and print them. They are yours: no instance will issue from them.
 
-    Where only some can be leased, those are printed, and then why no more.
+    If only some can be leased, those are printed, and then why no more.
     """
-    store = _Noting(backstage.store_for(instance_name()))
+    store = backstage.store_for(instance_name())
     leases = leases_of(backstage, series, store)
-    taken: list[Block] = []
+    taken: list[Lease] = []
     try:
         for _ in range(count):
             # One by one: those before an error are to stay.
-            taken.append(leases.lease(1).block)  # noqa: PERF401
+            taken.append(leases.lease(1))  # noqa: PERF401
     finally:
-        # Come what may, Ctrl-C too: a block that was leased and is not printed is lost.
+        # After Ctrl-C, too: a block that was leased and is not printed is lost.
         if taken:
-            _print([_leased(backstage, series, block, store) for block in taken], as_json)
+            _print([_leased(backstage, series, store.instance, each) for each in taken], as_json)
 
 
 @blocks.command("list")
@@ -100,46 +98,22 @@ def show(backstage: Backstage, block_id: int, as_json: bool) -> None:
         print_facts(_row(block))
 
 
-class _Noting:
-    """A store that keeps the id of every block that it leases, by the block's start."""
-
-    def __init__(self, store: SqlBlockStore) -> None:
-        self._store = store
-        self.instance = store.instance
-        self.ids: dict[int, int] = {}
-
-    def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
-        lease, block_id = self._store.lease_with_id(series, blocks, fingerprint=fingerprint)
-        self.ids[lease.block.start] = block_id
-        return lease
-
-    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
-        self._store.skip_past(series, mark, refused)
-
-    def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
-        return self._store.hand_back(series, unspent)
-
-    def ping(self) -> None:
-        self._store.ping()
-
-
-def _leased(backstage: Backstage, series: str, block: Block, store: _Noting) -> dict[str, Any]:
+def _leased(backstage: Backstage, series: str, instance: str, lease: Lease) -> dict[str, Any]:
     """What was leased just now, as the database has it; else what is known without it."""
-    block_id = store.ids[block.start]
     try:
-        found = backstage.blocks.by_id(block_id)
+        found = backstage.blocks.by_id(lease.block_id)
     except StoreError:
         # The lease is committed, whatever became of the database since.
         found = None
     if found is not None:
         return _row(found)
     return {
-        "id": block_id,
+        "id": lease.block_id,
         "series": series,
-        "start": block.start,
-        "end": block.end,
+        "start": lease.block.start,
+        "end": lease.block.end,
         "state": "leased",
-        "instance": store.instance,
+        "instance": instance,
         "leased_at": None,
         "released_at": None,
         "spent_end": None,

@@ -13,7 +13,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Engine
 
-from tracking_service.allocation import BlockStore, NullObserver, Witness, WitnessedLeases
+from tracking_service.allocation import NullObserver, Witness, WitnessedLeases
 from tracking_service.auth import Keyring
 from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.errors import StoreUnavailableError, TrackingServiceError, WitnessError
@@ -68,7 +68,7 @@ class Backstage:
         return str(error)
 
 
-def leases_of(backstage: Backstage, series: str, store: BlockStore) -> WitnessedLeases:
+def leases_of(backstage: Backstage, series: str, store: SqlBlockStore) -> WitnessedLeases:
     """Leases for a command, which the witness guards as it does an instance's.
 
     Raises SettingsError where the witness could not be kept, for then every lease would be lost.

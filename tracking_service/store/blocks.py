@@ -39,14 +39,8 @@ class SqlBlockStore:
 
     def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """See `BlockStore`."""
-        return self.lease_with_id(series, blocks, fingerprint=fingerprint)[0]
-
-    def lease_with_id(
-        self, series: str, blocks: int, *, fingerprint: str | None = None
-    ) -> tuple[Lease, int]:
-        """Lease, and return the block's id as well."""
         with self._transaction() as connection:
-            leased = leases.lease(
+            lease = leases.lease(
                 connection,
                 series,
                 blocks,
@@ -55,13 +49,12 @@ class SqlBlockStore:
                 now=self._now(),
             )
         # Only here is the commit known.
-        if leased is None:
+        if lease is None:
             raise SeriesExhaustedError(
                 f"series exhausted: what {series} had left was skipped after a failover"
             )
-        lease, block_id = leased
-        self._held.add(block_id)
-        return lease, block_id
+        self._held.add(lease.block_id)
+        return lease
 
     def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
         """See `BlockStore`."""

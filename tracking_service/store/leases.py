@@ -7,8 +7,8 @@ is unique within its series, so that the database itself would refuse a repeat.
 Each function works in a transaction that its caller began and commits.
 """
 
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, case, cast, insert, or_, select, update
 
@@ -20,8 +20,9 @@ from tracking_service.store.skips import LEASES_AHEAD, margin, skip
 from tracking_service.store.timeline import is_first, promotions, server_timeline
 
 
-class _Row(NamedTuple):
-    """The series' row as the UPDATE left it."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The series' row as the UPDATE left it, and its number space. The key never shows."""
 
     id: int
     next_serial: int
@@ -32,11 +33,11 @@ class _Row(NamedTuple):
     failover_skip: int
     timeline: str | None
     space: str
-    key: bytes
+    key: bytes = field(repr=False)
 
 
 _ROW = [
-    *(getattr(Series, name) for name in _Row._fields[:-2]),
+    *(getattr(Series, each.name) for each in fields(_Row)[:-2]),
     *(
         select(column).where(NumberSpace.id == Series.number_space_id).scalar_subquery()
         for column in (NumberSpace.name, NumberSpace.key)
@@ -52,9 +53,9 @@ def lease(
     fingerprint: str | None,
     instance: str,
     now: datetime,
-) -> tuple[Lease, int] | None:
-    """Lease a block to `instance`; return it and its id, or None where a skip took all that was
-    left, and is to be committed.
+) -> Lease | None:
+    """Lease a block to `instance`; return None if a skip took all that was left, which is to be
+    committed.
 
     The block is `blocks` times the series' block size, or what is left of the series; a tail that
     was handed back goes first, as much of it as that. If the server writes another history than at
@@ -65,10 +66,7 @@ def lease(
     row, taken = _take(connection, series, blocks)
     if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
         # Others would write these serials under the one key, and the caller under the other.
-        raise KeyChangedError(
-            f"the key of number space {row.space} is not the one that this instance began with;"
-            " no number is issued under a second key"
-        )
+        raise KeyChangedError.of(row.space)
     timeline = server_timeline(connection)
     skips = False
     if timeline is not None and timeline != row.timeline:
@@ -104,8 +102,14 @@ def lease(
             connection, row.id, row.block_size * blocks, instance=instance, now=now
         )
     remaining = row.end_serial - row.next_serial
-    made = Lease(block, row.lease_count, fresh=taken > 0, remaining=remaining, new_timeline=skips)
-    return made, block_id
+    return Lease(
+        block,
+        row.lease_count,
+        fresh=taken > 0,
+        remaining=remaining,
+        block_id=block_id,
+        new_timeline=skips,
+    )
 
 
 def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:

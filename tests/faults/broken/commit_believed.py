@@ -8,8 +8,8 @@ from tracking_service.store.blocks import SqlBlockStore
 
 def _believe(
     self: SqlBlockStore, series: str, blocks: int, *, fingerprint: str | None = None
-) -> tuple[Lease, int]:
-    made: tuple[Lease, int] | None = None
+) -> Lease:
+    made: Lease | None = None
     try:
         with self._transaction() as connection:
             made = leases.lease(
@@ -25,11 +25,11 @@ def _believe(
             raise
     else:
         assert made is not None
-        self._held.add(made[1])
+        self._held.add(made.block_id)
     return made
 
 
-SqlBlockStore.lease_with_id = _believe  # type: ignore[method-assign]
+SqlBlockStore.lease = _believe  # type: ignore[method-assign]
 
 from wsgi import app  # noqa: E402
 

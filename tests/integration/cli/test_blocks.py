@@ -85,15 +85,15 @@ def test_where_nothing_was_leased_nothing_is_printed(
 
 
 def test_ctrl_c_prints_what_was_leased(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease_with_id = SqlBlockStore.lease_with_id
+    lease = SqlBlockStore.lease
 
     def interrupted(self: SqlBlockStore, *args: Any, **kwargs: Any) -> Any:
-        found = lease_with_id(self, *args, **kwargs)
-        if found[0].block.start:
+        found = lease(self, *args, **kwargs)
+        if found.block.start:
             raise KeyboardInterrupt
         return found
 
-    monkeypatch.setattr(SqlBlockStore, "lease_with_id", interrupted)
+    monkeypatch.setattr(SqlBlockStore, "lease", interrupted)
     result = app.test_cli_runner().invoke(args=["blocks", "lease", "--count", "9", "--json"])
 
     assert 1 == result.exit_code

@@ -88,7 +88,7 @@ def lease(connection: Connection) -> Lease:
     now = datetime.now(UTC)
     leased = leases.lease(connection, SERIES, 1, fingerprint=None, instance="host:1:aaaa", now=now)
     assert leased is not None
-    return leased[0]
+    return leased
 
 
 def test_of_two_overlapping_leases_one_waits_and_both_differ(stores: Stores) -> None:

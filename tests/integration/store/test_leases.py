@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from tests.support.stores import Stores
+from tests.support.stores import Stores, waiting_for_a_lock
+from tests.support.waiting import wait_until
 from tracking_service.allocation import Block
 from tracking_service.errors import (
     KeyChangedError,
@@ -38,8 +39,8 @@ def test_leases_are_disjoint_ascending_and_numbered(stores: Stores) -> None:
 def test_a_lease_records_who_took_what_and_when(stores: Stores) -> None:
     moment = datetime(2026, 11, 24, 21, 5, 7, tzinfo=timezone(timedelta(hours=8)))
     store = SqlBlockStore(stores.leases, instance="host:7:cccc", now=lambda: moment)
-    lease, block_id = store.lease_with_id(SERIES, 1)
-    block = stores.blocks.by_id(block_id)
+    lease = store.lease(SERIES, 1)
+    block = stores.blocks.by_id(lease.block_id)
 
     assert block is not None
     assert (SERIES, 0, 10, "leased") == (block.series, block.start, block.end, block.state)
@@ -87,8 +88,7 @@ def test_a_tail_that_is_leased_again_is_its_new_holders(stores: Stores) -> None:
     first, second = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
     first.lease(SERIES, 1)
     first.hand_back(SERIES, [Block(4, 10)])
-    _, block_id = second.lease_with_id(SERIES, 1)
-    block = stores.blocks.by_id(block_id)
+    block = stores.blocks.by_id(second.lease(SERIES, 1).block_id)
 
     assert block is not None
     assert ("host:2:bbbb", "leased", None) == (block.instance, block.state, block.released_at)
@@ -153,7 +153,7 @@ def test_a_lease_that_is_rolled_back_was_never_handed_out(stores: Stores) -> Non
         transaction.rollback()
 
     assert undone is not None
-    assert Block(10, 20) == undone[0].block
+    assert Block(10, 20) == undone.block
     # What was handed out stays leased; what never left its transaction comes once.
     assert [(0, 10, "leased")] == stores.states(SERIES)
     assert Block(10, 20) == store.lease(SERIES, 1).block
@@ -225,18 +225,21 @@ def test_blocks_by_the_thousand_may_be_large(stores: Stores) -> None:
     assert Block(0, 3_000_000_000) == stores.store().lease("large", 3_000).block
 
 
-def test_a_lease_that_waited_for_the_row_takes_no_more_than_it_wants(stores: Stores) -> None:
-    """Such as for a `flask series reopen`, which gives back what was left when it was sealed."""
-    store = stores.store()
+def test_a_lease_that_waited_for_the_row_takes_no_more_than_it_wants(postgres: Stores) -> None:
+    """Such as for a `flask series reopen`, which gives back what was left when it was sealed.
+
+    On SQLite the lease waits before it has read anything.
+    """
+    stores, store = postgres, postgres.store()
     stores.change("UPDATE series SET next_serial = end_serial WHERE name = :name", name=SERIES)
-    leased = []
-    with stores.leases.connect() as reopening, reopening.begin():
+    leased: list[Block] = []
+    with stores.engine.connect() as reopening, reopening.begin():
         reopening.execute(
             text("UPDATE series SET next_serial = 100 WHERE name = :name"), {"name": SERIES}
         )
         thread = threading.Thread(target=lambda: leased.append(store.lease(SERIES, 1).block))
         thread.start()
-        thread.join(0.5)
+        wait_until(lambda: waiting_for_a_lock(stores), seconds=20, what="the lease to wait")
     thread.join(20)
 
     assert [Block(100, 110)] == leased

@@ -6,7 +6,7 @@ from tracking_service.allocation import Block, Lease, Mark
 
 
 def lease(start: int, *, number: int, fresh: bool = True) -> Lease:
-    return Lease(Block(start, start + 100), number, fresh, remaining=10**6)
+    return Lease(Block(start, start + 100), number, fresh, remaining=10**6, block_id=number)
 
 
 @pytest.mark.parametrize(
