@@ -11,22 +11,14 @@ from flask import Flask
 from sqlalchemy import insert, select, text
 from werkzeug.test import TestResponse
 
+from tests.support.client import PARAMETERS
 from tracking_service.app import create_app
 from tracking_service.settings import Settings
 from tracking_service.store.batches import SqlBatchRecords
 from tracking_service.store.models import BatchRecord
 
 PATH = "/api/tracking-numbers/"
-BODY = {
-    "origin_country_id": "MY",
-    "destination_country_id": "ID",
-    "weight": "1.234",
-    "created_at": "2018-11-20T19:29:32+08:00",
-    "customer_id": "de619854-b59b-425e-9db4-943979e1bd49",
-    "customer_name": "RedBox Logistics",
-    "customer_slug": "redbox-logistics",
-    "count": 3,
-}
+BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

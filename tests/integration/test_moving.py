@@ -18,7 +18,8 @@ from tests.support.instance import Instance
 from tests.support.ledger import Ledger
 from tests.support.load import Load
 from tests.support.oracle import History, duplicates
-from tests.support.stores import Stores
+from tests.support.stores import Stores, waiting_for_a_lock
+from tests.support.waiting import wait_until
 from tracking_service.allocation import Block
 from tracking_service.errors import (
     ExportError,
@@ -222,7 +223,11 @@ def test_no_series_is_made_while_an_export_is_under_way(new: Stores) -> None:
     def write(line: str) -> None:
         if json.loads(line).get("format"):
             thread.start()
-            made.wait(1)
+            wait_until(
+                lambda: made.is_set() or waiting_for_a_lock(new),
+                seconds=20,
+                what="the other to wait, or not to",
+            )
 
     moving.export(new.engine, write, keep=lambda: None, now=NOW)
     thread.join(20)

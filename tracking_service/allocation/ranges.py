@@ -31,7 +31,3 @@ class Ranges:
     def __contains__(self, serial: int) -> bool:
         at = bisect_right(self._starts, serial)
         return at > 0 and serial < self._ends[at - 1]
-
-    def __len__(self) -> int:
-        """How many ranges there are."""
-        return len(self._starts)

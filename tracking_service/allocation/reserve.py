@@ -14,6 +14,7 @@ SCARCE_BLOCKS = 100_000
 """A series with fewer blocks than this left holds one block at a time."""
 
 LEASE_PART = 1000
+"""A lease takes no more than this part of what a series has left, or one block."""
 
 SURPLUS = 1.25
 """A refill goes to this multiple of the target, so that refills are seldom."""

@@ -111,7 +111,7 @@ class Supply:
         return True
 
     def _leave_alone(self, error: TrackingServiceError, until: float) -> None:
-        if self.error is None:
+        if type(error) is not type(self.error):
             log.error(
                 "leasing failed for one series; it is tried again until it succeeds",
                 extra={"series": self.series, "error": str(error)},

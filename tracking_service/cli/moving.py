@@ -29,9 +29,6 @@ def export_(backstage: Backstage, output: Path) -> None:
     """Write every series to a file, and seal it here: for `flask series import` elsewhere.
 
     This database leases nothing new from then on. Instances go on with what they hold.
-
-    Before an import into an SQLite file, stop every instance that runs on that file: the import
-    notices those on PostgreSQL only.
     """
     with _opened(output) as file:
         counts = moving.export(
@@ -51,8 +48,8 @@ def export_(backstage: Backstage, output: Path) -> None:
 def import_(backstage: Backstage, file: TextIO) -> None:
     """Put the series of the export FILE into this fresh database; - is standard input.
 
-    No instance may run on it yet: on PostgreSQL one that does is noticed, on SQLite it is not:
-    stop every instance first, or numbers repeat. Import an export once only, into one database.
+    No instance may run on it yet, or numbers repeat. One that does is noticed on PostgreSQL; on
+    SQLite stop every instance first. Import an export once only, into one database.
     """
     try:
         counts = moving.import_(backstage.engine, file)

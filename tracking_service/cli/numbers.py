@@ -116,11 +116,11 @@ def _leased(
 
     It comes in runs: who stops in the middle has spent those that were begun.
     """
+    most = largest_lease(record.remaining, record.block_size)
     left: Block | None = None
     try:
         while count:
             wanted = -(-count // record.block_size)
-            most = largest_lease(record.remaining, record.block_size)
             left = leases.lease(min(wanted, most)).block
             while count and left is not None:
                 end = min(left.end, left.start + min(count, RUN))

@@ -10,19 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import Client, TestResponse
 
+from tests.support.client import PARAMETERS
 from tracking_service import errors
 from tracking_service.api import answers
 from tracking_service.api.hot_path import PATH, HotPath
 
-VALID = {
-    "origin_country_id": "MY",
-    "destination_country_id": "ID",
-    "weight": "1.234",
-    "created_at": "2018-11-20T19:29:32+08:00",
-    "customer_id": "de619854-b59b-425e-9db4-943979e1bd49",
-    "customer_name": "RedBox Logistics",
-    "customer_slug": "redbox-logistics",
-}
+VALID = dict(PARAMETERS)
 QUERY = urlencode(VALID)
 
 # Mostly right, with a fault here and there: both ways must tell both apart in the same way.

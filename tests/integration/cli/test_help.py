@@ -83,9 +83,8 @@ def test_an_option_of_serve_says_what_its_setting_is(option: str, says: str) -> 
     assert says in help_of("serve").partition(f"{option} ")[2]
 
 
-@pytest.mark.parametrize("typed", ["series export", "series import"])
-def test_a_move_says_which_instances_it_does_not_notice(typed: str) -> None:
-    said = help_of(typed)
+def test_an_import_says_which_instances_it_does_not_notice() -> None:
+    said = help_of("series import")
 
     assert "SQLite" in said
     assert "stop every instance" in said

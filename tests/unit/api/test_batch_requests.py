@@ -6,19 +6,11 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from tests.support.client import PARAMETERS
 from tracking_service.api.batches import BatchRequest, read_request
 from tracking_service.numbering import Shipment
 
-BODY = {
-    "origin_country_id": "MY",
-    "destination_country_id": "ID",
-    "weight": "1.234",
-    "created_at": "2018-11-20T19:29:32+08:00",
-    "customer_id": "de619854-b59b-425e-9db4-943979e1bd49",
-    "customer_name": "RedBox Logistics",
-    "customer_slug": "redbox-logistics",
-    "count": 3,
-}
+BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
 
 
 def read(**changed: Any) -> BatchRequest:

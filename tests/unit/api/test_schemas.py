@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from tests.support.client import PARAMETERS
 from tracking_service.api.schemas import (
     ShipmentRequest,
     ShipmentSchema,
@@ -16,15 +17,7 @@ from tracking_service.api.schemas import (
 )
 from tracking_service.numbering.format import Shipment
 
-VALID = {
-    "origin_country_id": "MY",
-    "destination_country_id": "ID",
-    "weight": "1.234",
-    "created_at": "2018-11-20T19:29:32+08:00",
-    "customer_id": "de619854-b59b-425e-9db4-943979e1bd49",
-    "customer_name": "RedBox Logistics",
-    "customer_slug": "redbox-logistics",
-}
+VALID = dict(PARAMETERS)
 WRONG = {
     "origin_country_id": "XX",
     "destination_country_id": "id",

@@ -242,6 +242,21 @@ def test_many_first_requests_share_a_read(ring: Keyring, keys: FakeKeys) -> None
     assert keys.reads <= keyring.LOOKUPS_AT_ONCE + 1
 
 
+def test_a_thread_that_could_not_be_started_is_started_the_next_time(
+    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    token = keys.make("shop")
+    with monkeypatch.context() as short_of_threads:
+        short_of_threads.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            ring.find(token)
+
+    assert "shop" == ring.find(token).name
+
+
 def test_a_caller_who_came_as_a_read_ended_is_let_in_by_what_was_read(
     ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
