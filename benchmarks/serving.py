@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 
@@ -21,6 +22,7 @@ from benchmarks.peers import BARE, SERVICE, Peer
 from benchmarks.plan import Plan
 from benchmarks.results import Figure, Figures, percentile
 from benchmarks.traffic import paths
+from benchmarks.workers import shared
 from tests.support.commands import ROOT, environment
 from tests.support.instance import Instance
 
@@ -121,7 +123,8 @@ def throughput(
         tell(f"answers a second, round {number} of {plan.rounds}")
         for index, (peer, instance) in enumerate(running):
             with naming(peer):
-                rates[index].append(generator(instance, plan.seconds, plan.connections))
+                ask = partial(generator, instance, plan.seconds, plan.connections)
+                rates[index].append(shared(instance.pid, ask))
     for index, (peer, _) in enumerate(running):
         conditions = {
             "processes": peer.processes,
