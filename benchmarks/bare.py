@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-# As long as an answer of the service, with the same headers.
+# As long as an answer of the service.
 BODY = b'{"tracking_number": "MYID7K2M0QX4C9TU", "created_at": "2026-11-24T21:05:07+08:00"}'
 HEADERS = [
     ("Content-Type", "application/json"),
