@@ -19,10 +19,10 @@ from benchmarks.results import Figure, Figures
 from benchmarks.traffic import paths
 from tests.support.commands import migrate
 from tracking_service.allocation import Allocator, Block
-from tracking_service.api.answers import issue_from_query
+from tracking_service.api.responses import issue_from_query
 from tracking_service.app import create_app
-from tracking_service.issuing import Issuer
 from tracking_service.numbering import FORMATS, KEY_BYTES, Shipment
+from tracking_service.services.issue import Issuer
 from tracking_service.settings import Settings
 
 BLOCK_SIZE = 10_000

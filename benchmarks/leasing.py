@@ -19,8 +19,8 @@ from sqlalchemy import create_engine
 from benchmarks.results import percentile
 from tracking_service.settings import Settings
 from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.database import engine_options, lease_engine
-from tracking_service.store.urls import database_url
+from tracking_service.store.database.engine import engine_options, lease_engine
+from tracking_service.store.database.urls import database_url
 
 # Forked: the children need no time to import, of which 64 would keep a small machine for a minute.
 _fork = multiprocessing.get_context("fork")

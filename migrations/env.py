@@ -10,8 +10,8 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from tracking_service.errors import StoreError, StoreUnavailableError
-from tracking_service.store.database import WRITES
-from tracking_service.store.failures import remedy, translated
+from tracking_service.store.database.engine import WRITES
+from tracking_service.store.database.errors import remedy, translated
 from tracking_service.store.schema import not_ours, revision_of
 
 log = logging.getLogger("migrations")

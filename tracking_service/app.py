@@ -7,30 +7,30 @@ from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracking_service.allocation import Witness
-from tracking_service.api import guard, problems, routes, site
+from tracking_service.api import hooks, problems, routes, site
 from tracking_service.api.context import EXTENSION, Tracking
-from tracking_service.api.hot_path import HotPath
 from tracking_service.api.instance_state import instance_state
+from tracking_service.api.middleware.fast_path import HotPath
+from tracking_service.api.middleware.metrics import Watch
 from tracking_service.api.status import LatestLeases
-from tracking_service.api.watch import Watch
 from tracking_service.auth import Keyring
-from tracking_service.batches import Batches
 from tracking_service.cli import register_commands
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
-from tracking_service.issuing import Issuer
+from tracking_service.instance.number_spaces import Spaces
+from tracking_service.services.issue import Issuer
+from tracking_service.services.issue_batch import Batches
+from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
-from tracking_service.spaces import Spaces
+from tracking_service.store.api_keys import SqlKeys
 from tracking_service.store.batches import SqlBatchRecords
 from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.catalogue import Catalogue
-from tracking_service.store.database import db, engine_options, lease_engine, prepare
-from tracking_service.store.keys import SqlKeys
+from tracking_service.store.database.bulkhead import TURNS, Turns
+from tracking_service.store.database.engine import db, engine_options, lease_engine, prepare
+from tracking_service.store.database.urls import database_url
 from tracking_service.store.lookup import BlockLookup
-from tracking_service.store.turns import TURNS, Turns
-from tracking_service.store.urls import database_url
+from tracking_service.store.series import Catalogue
 from tracking_service.telemetry.logs import configure_logging
 from tracking_service.telemetry.metrics import Metrics
-from tracking_service.verifying import Verifier
 
 BODY_BYTES_MOST = 65_536
 """A request for a batch is some 600 bytes; anything much larger is none."""
@@ -122,7 +122,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(site.blueprint)
-    guard.register(app, keyring)
+    hooks.register(app, keyring)
     problems.register(app)
     register_commands(app)
     app.wsgi_app = Watch(  # type: ignore[method-assign]

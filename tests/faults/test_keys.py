@@ -15,7 +15,7 @@ from tests.support.stores import Stores
 from tests.support.waiting import wait_until
 from tracking_service.auth import new_token
 from tracking_service.auth.keyring import LOOKUP_SECONDS
-from tracking_service.store.keys import SqlKeys
+from tracking_service.store.api_keys import SqlKeys
 
 
 @pytest.fixture

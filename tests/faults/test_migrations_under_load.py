@@ -16,8 +16,8 @@ from tests.support.ledger import judge
 from tests.support.load import Load
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
+from tracking_service.store.database.urls import database_url
 from tracking_service.store.schema import REVISION
-from tracking_service.store.urls import database_url
 
 NEXT = f'''
 """A column more in the table that every lease writes to."""

@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 from tests.support.apps import backstage, opened_app
 from tests.support.client import PARAMETERS, number_path
 from tests.support.ledger import Ledger
-from tracking_service.api import guard, problems
-from tracking_service.api.access import SCOPES
+from tracking_service.api import hooks, problems
+from tracking_service.api.auth import SCOPES
 from tracking_service.app import create_app
 from tracking_service.auth import Scope, new_token
 from tracking_service.settings import Settings
@@ -108,7 +108,7 @@ def test_every_route_has_its_scope_written_down() -> None:
 def test_a_route_that_is_forgotten_is_for_operators(service: Service) -> None:
     app = Flask("forgetful")
     problems.register(app)
-    guard.register(app, backstage(service.app).keyring)
+    hooks.register(app, backstage(service.app).keyring)
     app.add_url_rule("/new", view_func=lambda: "told")
     statuses = [
         app.test_client()

@@ -23,8 +23,8 @@ from tests.support.databases import DatabaseServer
 from tests.support.stores import Stores
 from tracking_service.errors import SchemaError
 from tracking_service.store import schema
-from tracking_service.store.database import db
-from tracking_service.store.urls import database_url as parsed
+from tracking_service.store.database.engine import db
+from tracking_service.store.database.urls import database_url as parsed
 
 TABLES = set(db.metadata.tables)
 HOSTS = 10

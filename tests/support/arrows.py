@@ -1,9 +1,8 @@
 """Which module of the package may import which: the import rules of the architecture, as a table.
 
-errors, countries, processes, file_locks
+errors, countries, file_locks
     <- settings, numbering, allocation, auth, telemetry
-    <- store, serving, spaces, readiness
-    <- verifying, issuing <- batches
+    <- store, serving, instance <- services
     <- api, cli <- app <- wsgi
 """
 
@@ -18,30 +17,20 @@ from pathlib import Path
 PACKAGE = "tracking_service"
 
 # What a layer may import of the package, besides itself and the version.
-CORE = frozenset(
-    {"errors", "settings", "countries", "processes", "numbering", "allocation", "auth"}
-)
-USE_CASES = frozenset(
-    {"telemetry", "store", "spaces", "verifying", "readiness", "issuing", "batches"}
-)
+CORE = frozenset({"errors", "settings", "countries", "numbering", "allocation", "auth"})
+USE_CASES = frozenset({"telemetry", "store", "instance", "services"})
 LAYERS: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "settings": frozenset({"errors"}),
     "countries": frozenset(),
-    "processes": frozenset(),
     "file_locks": frozenset(),
     "numbering": frozenset({"errors"}),
     "allocation": frozenset({"errors", "file_locks"}),
-    "auth": frozenset({"errors", "processes"}),
+    "auth": frozenset({"errors", "instance"}),
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
-    "spaces": frozenset({"errors", "numbering"}),
+    "instance": frozenset({"errors", "numbering", "allocation"}),
     "store": CORE | {"telemetry"},
-    "verifying": frozenset({"errors", "numbering", "spaces"}),
-    "readiness": frozenset({"errors", "allocation"}),
-    "issuing": frozenset(
-        {"errors", "processes", "numbering", "allocation", "telemetry", "spaces", "readiness"}
-    ),
-    "batches": frozenset({"errors", "numbering", "allocation", "issuing"}),
+    "services": frozenset({"errors", "numbering", "allocation", "telemetry", "instance"}),
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
@@ -54,11 +43,9 @@ PURE: Mapping[str, frozenset[str]] = {
     "settings": frozenset(),
     "allocation": frozenset(),
     "auth": frozenset(),
-    "processes": frozenset(),
     "file_locks": frozenset(),
-    "readiness": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
-    "spaces": frozenset(),
+    "instance": frozenset(),
     "countries": frozenset({"pycountry"}),
 }
 
@@ -66,9 +53,7 @@ WEB = frozenset({"flask", "werkzeug", "marshmallow", "waitress", "flask_sqlalche
 DATABASE = frozenset({"sqlalchemy", "flask_sqlalchemy", "flask_migrate", "alembic", "psycopg"})
 # The layers that may use other packages, but not these.
 FORBIDDEN: Mapping[str, frozenset[str]] = {
-    "verifying": WEB | DATABASE | {"sqlite3"},
-    "issuing": WEB | DATABASE | {"sqlite3"},
-    "batches": WEB | DATABASE | {"sqlite3"},
+    "services": WEB | DATABASE | {"sqlite3"},
     "serving": DATABASE | WEB - {"waitress"},
     "telemetry": DATABASE,
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tracking_service.allocation import Block, Lease, Mark
 from tracking_service.errors import SeriesExhaustedError, StoreUnavailableError, UnknownSeriesError
-from tracking_service.spaces import SeriesFacts
+from tracking_service.instance.number_spaces import SeriesFacts
 
 
 class FakeStore:

@@ -18,7 +18,7 @@ from multiprocessing.synchronize import Barrier
 
 from tests.support.commands import ROOT, environment
 from tests.support.stores import Stores
-from tracking_service.processes import instance_name
+from tracking_service.instance.process import instance_name
 
 MODULE = "tests.support.lease_worker"
 CREATE = "create"

@@ -10,10 +10,10 @@ from sqlalchemy import create_engine, text
 
 from tracking_service.settings import Settings
 from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.catalogue import Catalogue, SeriesRecord
-from tracking_service.store.database import engine_options, lease_engine, prepare
+from tracking_service.store.database.engine import engine_options, lease_engine, prepare
+from tracking_service.store.database.urls import database_url
 from tracking_service.store.lookup import BlockLookup
-from tracking_service.store.urls import database_url
+from tracking_service.store.series import Catalogue, SeriesRecord
 
 
 class Stores:

@@ -11,8 +11,8 @@ import pytest
 from tests.support.fakes import FakeCatalogue, FakeObserver, FakeSeries, FakeStore, SharedStore
 from tests.support.waiting import wait_until
 from tracking_service.allocation import Witness
-from tracking_service.issuing import Issuer
 from tracking_service.numbering import FORMATS, Shipment
+from tracking_service.services.issue import Issuer
 
 SHIPMENT = Shipment("MY", "ID")
 S10 = FakeSeries(

@@ -17,9 +17,9 @@ import yaml
 from tests.support.commands import ROOT
 from tests.support.exposition import names, read
 from tests.support.promql import named
-from tracking_service.telemetry.families import families
+from tracking_service.telemetry.counters import Totals
+from tracking_service.telemetry.exposition import families
 from tracking_service.telemetry.metrics import Metrics
-from tracking_service.telemetry.tally import Totals
 
 ALERTS = ROOT / "deploy" / "alerts.yml"
 DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"

@@ -12,11 +12,18 @@ from tests.support.commands import ROOT
 
 def tree(folder: Path, module: str, source: str) -> Path:
     """A made-up package with this one module besides those that it may name."""
-    for name in ["errors", "settings", "issuing", "app", "numbering/format", "allocation/block"]:
+    for name in [
+        "errors",
+        "settings",
+        "app",
+        "services/issue",
+        "numbering/format",
+        "allocation/block",
+    ]:
         path = folder / PACKAGE / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    for package in ["", "numbering", "allocation", "store", "api", "cli", "telemetry"]:
+    for package in ["", "numbering", "allocation", "services", "store", "api", "cli", "telemetry"]:
         path = folder / PACKAGE / package / "__init__.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -47,13 +54,13 @@ def test_the_package_is_looked_at() -> None:
         ("allocation/block.py", "from flask import g"),
         ("allocation/block.py", "import cryptography"),
         ("allocation/__init__.py", "from ..settings import Settings"),
-        ("store/lease.py", "from tracking_service.issuing import Issuer"),
+        ("store/lease.py", "from tracking_service.services.issue import Issuer"),
         ("store/lease.py", "def lease():\n    from tracking_service import api"),
-        ("issuing.py", "import werkzeug.exceptions"),
-        ("issuing.py", "from marshmallow import Schema"),
-        ("issuing.py", "from sqlalchemy.exc import OperationalError"),
-        ("issuing.py", "import sqlite3"),
-        ("issuing.py", "from tracking_service.api import blueprint"),
+        ("services/issue.py", "import werkzeug.exceptions"),
+        ("services/issue.py", "from marshmallow import Schema"),
+        ("services/issue.py", "from sqlalchemy.exc import OperationalError"),
+        ("services/issue.py", "import sqlite3"),
+        ("services/issue.py", "from tracking_service.api import blueprint"),
         ("telemetry/metrics.py", "from tracking_service.allocation.block import Block"),
         ("api/routes.py", "from tracking_service.app import create_app"),
         ("api/routes.py", "from tracking_service.cli import commands"),
@@ -81,10 +88,10 @@ def test_an_import_against_an_arrow_is_caught(tmp_path: Path, module: str, sourc
         ("numbering/s10.py", "from .format import Format\nfrom ..errors import NumberError"),
         ("allocation/reserve.py", "from tracking_service.allocation.block import Block"),
         ("store/lease.py", "from sqlalchemy import select\nfrom tracking_service import numbering"),
-        ("issuing.py", "from tracking_service.telemetry import metrics"),
-        ("api/routes.py", "import flask\nfrom tracking_service.issuing import Issuer"),
+        ("services/issue.py", "from tracking_service.telemetry import metrics"),
+        ("api/routes.py", "import flask\nfrom tracking_service.services.issue import Issuer"),
         ("cli/serve.py", "import click\nfrom tracking_service import __version__"),
-        ("app.py", "from tracking_service import api, cli, issuing, settings, store"),
+        ("app.py", "from tracking_service import api, cli, services, settings, store"),
     ],
 )
 def test_an_import_along_an_arrow_is_let_through(tmp_path: Path, module: str, source: str) -> None:

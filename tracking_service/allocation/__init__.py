@@ -3,14 +3,14 @@
 from tracking_service.allocation.allocator import Allocator, Holding
 from tracking_service.allocation.attempts import DatabaseState
 from tracking_service.allocation.block import Block
+from tracking_service.allocation.guarded_leases import WitnessedLeases
+from tracking_service.allocation.high_water_marks import Witness
 from tracking_service.allocation.lease import BlockStore, Lease, Mark
 from tracking_service.allocation.observer import NullObserver, Observer
 from tracking_service.allocation.refiller import Refiller
 from tracking_service.allocation.reserve import ReservePlan, largest_lease
 from tracking_service.allocation.supply import Supply
 from tracking_service.allocation.waiting import Waiting
-from tracking_service.allocation.witness import Witness
-from tracking_service.allocation.witnessed import WitnessedLeases
 
 __all__ = [
     "Allocator",

@@ -10,10 +10,10 @@ import time
 
 from tracking_service.allocation.allocator import Allocator
 from tracking_service.allocation.block import Block
+from tracking_service.allocation.guarded_leases import WitnessedLeases
 from tracking_service.allocation.observer import Observer
 from tracking_service.allocation.rate import RateMeter
 from tracking_service.allocation.reserve import ReservePlan, is_scarce, largest_lease
-from tracking_service.allocation.witnessed import WitnessedLeases
 from tracking_service.errors import (
     CounterWentBackwardsError,
     KeyChangedError,

@@ -16,11 +16,11 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from tracking_service.api import rules
-from tracking_service.api.faults import KEY_HEADER
 from tracking_service.api.query import TWICE
 from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request, load
 from tracking_service.api.timestamps import write_moment
-from tracking_service.batches import CHUNK, Batch, framed
+from tracking_service.api.validation import KEY_HEADER
+from tracking_service.services.issue_batch import CHUNK, Batch, framed
 
 COUNT_MOST = 100_000
 

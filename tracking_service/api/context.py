@@ -7,10 +7,10 @@ from flask import current_app
 
 if TYPE_CHECKING:
     from tracking_service.api.status import LatestLeases
-    from tracking_service.batches import Batches
-    from tracking_service.issuing import Issuer
+    from tracking_service.services.issue import Issuer
+    from tracking_service.services.issue_batch import Batches
+    from tracking_service.services.verify import Verifier
     from tracking_service.telemetry.metrics import Metrics
-    from tracking_service.verifying import Verifier
 
 EXTENSION = "tracking"
 

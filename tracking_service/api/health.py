@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from tracking_service.api.problems import NOT_READY, Problem, problem_of_kind
 
 if TYPE_CHECKING:
-    from tracking_service.readiness import Readiness
+    from tracking_service.services.readiness import Readiness
 
 
 def ready_body(readiness: "Readiness") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tracking_service.telemetry.state import InstanceState, SeriesState
 
 if TYPE_CHECKING:
-    from tracking_service.issuing import Issuer
+    from tracking_service.services.issue import Issuer
 
 
 def instance_state(issuer: "Issuer") -> InstanceState:

@@ -15,13 +15,13 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 
 from tracking_service.api import health, problems
-from tracking_service.api.access import CALLER, own_idempotency_key, refuse_prefetch
-from tracking_service.api.answers import JSON_HEADERS, check_query, issue_from_query
+from tracking_service.api.auth import CALLER, own_idempotency_key, refuse_prefetch
 from tracking_service.api.batches import RENDERINGS, read_request, render
 from tracking_service.api.context import current_tracking
-from tracking_service.api.faults import KEY_HEADER, every_fault
-from tracking_service.api.hot_path import FAULT, PATH
-from tracking_service.api.watch import ROUTE
+from tracking_service.api.middleware.fast_path import FAULT, PATH
+from tracking_service.api.middleware.metrics import ROUTE
+from tracking_service.api.responses import JSON_HEADERS, check_query, issue_from_query
+from tracking_service.api.validation import KEY_HEADER, every_fault
 
 blueprint = Blueprint("api", __name__)
 

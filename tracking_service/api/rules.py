@@ -12,7 +12,7 @@ import re
 from marshmallow import ValidationError
 
 from tracking_service.countries import COUNTRIES
-from tracking_service.spaces import SERIES_NAME
+from tracking_service.instance.number_spaces import SERIES_NAME
 
 WEIGHT_BOUND = 100_000
 """Kilograms that no weight reaches."""

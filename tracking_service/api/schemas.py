@@ -7,8 +7,8 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 from marshmallow.types import ErrorMessages
 
 from tracking_service.api import query, rules, timestamps
+from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.numbering.format import Shipment
-from tracking_service.spaces import DEFAULT_SERIES
 
 _MESSAGES: ErrorMessages = {
     "required": "is required",

@@ -9,8 +9,8 @@ from html import escape
 from flask import Blueprint, Response, abort, request
 
 from tracking_service.api import assets
-from tracking_service.api.answers import JSON_HEADERS
 from tracking_service.api.context import current_tracking
+from tracking_service.api.responses import JSON_HEADERS
 from tracking_service.api.routes import get
 from tracking_service.api.status import status_body
 

@@ -10,7 +10,7 @@ from tracking_service.errors import StoreError
 
 if TYPE_CHECKING:
     from tracking_service.allocation import DatabaseState, Supply
-    from tracking_service.issuing import Issuer
+    from tracking_service.services.issue import Issuer
     from tracking_service.store.lookup import LeasedBlock
 
 LEASES = 12

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from tracking_service.auth.keys import TOKEN, Key, digest_of
 from tracking_service.errors import InvalidTokenError, KeysUnavailableError, StoreError
-from tracking_service.processes import forget_in_child
+from tracking_service.instance.process import forget_in_child
 
 log = logging.getLogger(__name__)
 

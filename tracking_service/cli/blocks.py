@@ -16,8 +16,8 @@ from tracking_service.cli.context import (
     written,
 )
 from tracking_service.errors import StoreError
-from tracking_service.processes import instance_name
-from tracking_service.spaces import DEFAULT_SERIES
+from tracking_service.instance.number_spaces import DEFAULT_SERIES
+from tracking_service.instance.process import instance_name
 from tracking_service.store.lookup import LeasedBlock
 
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")

@@ -17,16 +17,16 @@ from tracking_service.allocation import NullObserver, Witness, WitnessedLeases
 from tracking_service.auth import Keyring
 from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.errors import StoreUnavailableError, TrackingServiceError, WitnessError
-from tracking_service.issuing import Issuer
+from tracking_service.services.issue import Issuer
+from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
+from tracking_service.store.api_keys import SqlKeys
 from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.catalogue import Catalogue
-from tracking_service.store.failures import remedy
-from tracking_service.store.keys import SqlKeys
+from tracking_service.store.database.bulkhead import Turns
+from tracking_service.store.database.errors import remedy
 from tracking_service.store.lookup import BlockLookup
 from tracking_service.store.schema import check_schema
-from tracking_service.store.turns import Turns
-from tracking_service.verifying import Verifier
+from tracking_service.store.series import Catalogue
 
 CLI_EXTENSION = "tracking-cli"
 

@@ -14,7 +14,7 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
-from tracking_service.store.keys import KeyRecord
+from tracking_service.store.api_keys import KeyRecord
 
 _COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
 

@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from tracking_service.cli.context import Backstage, with_database
-from tracking_service.store import moving
+from tracking_service.store import transfer
 
 STANDARD = Path("-")
 """How standard output and input are written among the arguments."""
@@ -31,7 +31,7 @@ def export_(backstage: Backstage, output: Path) -> None:
     This database leases nothing new from then on. Instances go on with what they hold.
     """
     with _opened(output) as file:
-        counts = moving.export(
+        counts = transfer.export(
             backstage.engine, file.write, keep=lambda: _keep(file), now=datetime.now(UTC)
         )
     click.echo(f"exported: {_told(counts)}", err=True)
@@ -52,7 +52,7 @@ def import_(backstage: Backstage, file: TextIO) -> None:
     SQLite stop every instance first. Import an export once only, into one database.
     """
     try:
-        counts = moving.import_(backstage.engine, file)
+        counts = transfer.import_(backstage.engine, file)
     except UnicodeDecodeError as error:
         raise click.ClickException("the export is damaged: it is no UTF-8") from error
     click.echo(f"imported: {_told(counts)}", err=True)
@@ -68,7 +68,7 @@ def import_(backstage: Backstage, file: TextIO) -> None:
 @with_database
 def reopen(backstage: Backstage) -> None:
     """Take back the seal that an export set, where it was never imported."""
-    names = moving.reopen(backstage.engine)
+    names = transfer.reopen(backstage.engine)
     click.echo(f"reopened: {', '.join(names) or 'no series had any serials left'}", err=True)
 
 

@@ -12,7 +12,6 @@ from typing import IO, Any
 import click
 
 from tracking_service.allocation import Block, WitnessedLeases, largest_lease
-from tracking_service.batches import Batch, framed
 from tracking_service.cli.context import (
     Backstage,
     json_option,
@@ -24,11 +23,12 @@ from tracking_service.cli.context import (
 )
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import StoreError
+from tracking_service.instance.number_spaces import DEFAULT_SERIES
+from tracking_service.instance.process import instance_name
 from tracking_service.numbering import Shipment
-from tracking_service.processes import instance_name
-from tracking_service.spaces import DEFAULT_SERIES
+from tracking_service.services.issue_batch import Batch, framed
 from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.catalogue import SeriesRecord
+from tracking_service.store.series import SeriesRecord
 
 RUN = 100_000
 """Serials that are spent at a time: an interrupt wastes no more."""

@@ -15,10 +15,10 @@ from tracking_service.cli.context import (
 )
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
+from tracking_service.instance.number_spaces import SERIES_NAME
+from tracking_service.instance.process import instance_name
 from tracking_service.numbering import FORMATS, FormatKind
-from tracking_service.processes import instance_name
-from tracking_service.spaces import SERIES_NAME
-from tracking_service.store.catalogue import SeriesRecord
+from tracking_service.store.series import SeriesRecord
 
 _COLUMNS = ("name", "format", "block_size", "leased", "remaining", "used", "warning")
 _NEARLY = 0.9

@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tracking_service.allocation import Block
 from tracking_service.errors import BatchInProgressError, BatchKeyReusedError
-from tracking_service.store.database import WRITES
-from tracking_service.store.deadline import transaction
-from tracking_service.store.failures import translated
+from tracking_service.store.database.deadline import transaction
+from tracking_service.store.database.engine import WRITES
+from tracking_service.store.database.errors import translated
 from tracking_service.store.models import BatchRecord
 
 FORGOTTEN_AT_ONCE = 1000

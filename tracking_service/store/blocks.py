@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Engine, text
 
 from tracking_service.allocation import Block, Lease, Mark
 from tracking_service.errors import SeriesExhaustedError
-from tracking_service.store import leases, returns, skips
-from tracking_service.store.deadline import transaction
-from tracking_service.store.failures import translated
+from tracking_service.store import leasing, release, skips
+from tracking_service.store.database.deadline import transaction
+from tracking_service.store.database.errors import translated
 
 
 class SqlBlockStore:
@@ -40,7 +40,7 @@ class SqlBlockStore:
     def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """See `BlockStore`."""
         with self._transaction() as connection:
-            lease = leases.lease(
+            lease = leasing.lease(
                 connection,
                 series,
                 blocks,
@@ -73,7 +73,7 @@ class SqlBlockStore:
     def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
         """See `BlockStore`."""
         with self._transaction() as connection:
-            return returns.hand_back(
+            return release.hand_back(
                 connection,
                 series,
                 unspent,

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, select
 
-from tracking_service.store.deadline import transaction
-from tracking_service.store.failures import translated
+from tracking_service.store.database.deadline import transaction
+from tracking_service.store.database.errors import translated
 from tracking_service.store.models import BlockRecord, Series
 
 

@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, Engine, inspect, text
 
 from tracking_service.errors import SchemaError
-from tracking_service.store.deadline import transaction
-from tracking_service.store.failures import ADVICE, translated
+from tracking_service.store.database.deadline import transaction
+from tracking_service.store.database.errors import ADVICE, translated
 
 REVISION = "0004"
 """The newest migration. Written down here, so that a start need not load Alembic; a test holds it

@@ -16,10 +16,10 @@ from tracking_service.errors import (
     StoreUnavailableError,
     WitnessError,
 )
-from tracking_service.telemetry import families
-from tracking_service.telemetry.sharing import NOW
+from tracking_service.telemetry import exposition
+from tracking_service.telemetry.counters import Tally
+from tracking_service.telemetry.multiprocess import NOW
 from tracking_service.telemetry.state import InstanceState
-from tracking_service.telemetry.tally import Tally
 
 # The first that an error is an instance of.
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
@@ -68,29 +68,29 @@ class Metrics(Collector):
 
     def answered(self, route: str, status: str, seconds: float) -> None:
         """A request was answered, in whichever way; `status` is its three digits."""
-        self._tally.observe((families.REQUESTS, route, status), seconds)
+        self._tally.observe((exposition.REQUESTS, route, status), seconds)
 
     def leased(self, series: str, serials: int, seconds: float) -> None:
         """See `allocation.Observer`."""
-        self._tally.observe((families.LEASES, "leased"), seconds)
-        self._tally.count((families.LEASED, series), serials)
+        self._tally.observe((exposition.LEASES, "leased"), seconds)
+        self._tally.count((exposition.LEASED, series), serials)
 
     def lease_failed(self, error: Exception, seconds: float) -> None:
         """See `allocation.Observer`."""
         outcome = next((name for kind, name in _OUTCOMES if isinstance(error, kind)), "error")
-        self._tally.observe((families.LEASES, outcome), seconds)
+        self._tally.observe((exposition.LEASES, outcome), seconds)
 
     def went_backwards(self, series: str) -> None:
         """See `allocation.Observer`."""
-        self._tally.count((families.SKIPS, series, "went_backwards"))
+        self._tally.count((exposition.SKIPS, series, "went_backwards"))
 
     def new_timeline(self, series: str) -> None:
         """See `allocation.Observer`."""
-        self._tally.count((families.SKIPS, series, "new_timeline"))
+        self._tally.count((exposition.SKIPS, series, "new_timeline"))
 
     def handed_back(self, series: str, serials: int) -> None:
         """See `allocation.Observer`."""
-        self._tally.count((families.HANDED_BACK, series), serials)
+        self._tally.count((exposition.HANDED_BACK, series), serials)
         self.looked_after()
 
     def looked_after(self) -> None:
@@ -98,16 +98,18 @@ class Metrics(Collector):
         if self._state is None:
             return
         state = self._state()
-        self._tally.put((NOW, families.DATABASE), [_UP[state.database]])
+        self._tally.put((NOW, exposition.DATABASE), [_UP[state.database]])
         for each in state.series:
-            self._tally.put((families.ISSUED, each.series), [each.issued])
+            self._tally.put((exposition.ISSUED, each.series), [each.issued])
             remaining = math.nan if each.remaining is None else float(each.remaining)
-            self._tally.put((NOW, families.SERIES, each.series), [each.held, each.rate, remaining])
+            self._tally.put(
+                (NOW, exposition.SERIES, each.series), [each.held, each.rate, remaining]
+            )
 
     def collect(self) -> Iterator[Metric]:
         """Every metric as it is now. See `prometheus_client.registry.Collector`."""
         self.looked_after()
-        return families.families(self._tally.totals())
+        return exposition.families(self._tally.totals())
 
     def render(self, accept: str | None = None) -> tuple[bytes, str]:
         """The metrics in the text format that an `Accept` header asks for, and its media type."""

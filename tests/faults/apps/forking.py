@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 
 from tracking_service.app import create_app
 from tracking_service.errors import ReserveEmptyError
-from tracking_service.issuing import Issuer
 from tracking_service.numbering import Shipment
+from tracking_service.services.issue import Issuer
 
 SHIPMENT = Shipment("MY", "ID")
 # Seconds; a child that is at it for longer hangs.

@@ -2,7 +2,7 @@
 
 from tracking_service.allocation import Lease
 from tracking_service.errors import StoreError
-from tracking_service.store import leases
+from tracking_service.store import leasing
 from tracking_service.store.blocks import SqlBlockStore
 
 
@@ -12,7 +12,7 @@ def _believe(
     made: Lease | None = None
     try:
         with self._transaction() as connection:
-            made = leases.lease(
+            made = leasing.lease(
                 connection,
                 series,
                 blocks,

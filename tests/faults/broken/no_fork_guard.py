@@ -3,9 +3,9 @@
 import sys
 
 from tests.support.client import number_path
-from tracking_service import issuing
+from tracking_service.services import issue
 
-vars(issuing)["forget_in_child"] = lambda owner: None
+vars(issue)["forget_in_child"] = lambda owner: None
 
 from wsgi import app  # noqa: E402
 

@@ -13,10 +13,10 @@ from tests.support.fakes import FakeCatalogue, FakeSeries
 from tracking_service.api import problems
 from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.api.routes import blueprint
-from tracking_service.issuing import Issuer
-from tracking_service.spaces import Spaces
+from tracking_service.instance.number_spaces import Spaces
+from tracking_service.services.issue import Issuer
+from tracking_service.services.verify import Verifier
 from tracking_service.telemetry.metrics import Metrics
-from tracking_service.verifying import Verifier
 
 MY_POST = FakeSeries(
     "my-post",

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import pytest
 from flask.testing import FlaskClient
 
-from tracking_service.readiness import Readiness
+from tracking_service.services.readiness import Readiness
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/healthz/"])

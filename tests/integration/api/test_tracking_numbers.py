@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tracking_service import errors
-from tracking_service.verifying import VerifiedNumber
+from tracking_service.services.verify import VerifiedNumber
 
 NUMBER = "MYID7K2M0QX4C9TU"
 

@@ -19,7 +19,7 @@ from tests.support.client import PARAMETERS
 from tests.support.commands import environment
 from tests.support.instance import Instance
 from tracking_service.api import rules, timestamps
-from tracking_service.api.access import SCOPES
+from tracking_service.api.auth import SCOPES
 from tracking_service.api.openapi.document import document
 from tracking_service.api.openapi.wire import TEXTS
 from tracking_service.api.problems import KINDS

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from tests.support.stores import Stores
 from tracking_service.allocation import Block, Lease
 from tracking_service.errors import StoreUnavailableError
-from tracking_service.store import leases
+from tracking_service.store import leasing
 from tracking_service.store.lookup import BlockLookup
 
 SERIES = "small"
@@ -86,7 +86,7 @@ def test_a_lease_of_many_blocks_takes_no_more_statements_than_one(stores: Stores
 def lease(connection: Connection) -> Lease:
     """Lease a block in a transaction that is the test's own."""
     now = datetime.now(UTC)
-    leased = leases.lease(connection, SERIES, 1, fingerprint=None, instance="host:1:aaaa", now=now)
+    leased = leasing.lease(connection, SERIES, 1, fingerprint=None, instance="host:1:aaaa", now=now)
     assert leased is not None
     return leased
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.support.stores import Stores
 from tracking_service.errors import SeriesExhaustedError
-from tracking_service.store import catalogue, leases
+from tracking_service.store import leasing
+from tracking_service.store import series as catalogue
 from tracking_service.store.skips import margin
 
 SERIES = "small"
@@ -54,7 +55,7 @@ def test_the_margin_is_far_more_than_any_lease(stores: Stores) -> None:
 
 
 def on_timeline(monkeypatch: pytest.MonkeyPatch, timeline: str) -> None:
-    for module in (catalogue, leases):
+    for module in (catalogue, leasing):
         monkeypatch.setattr(module, "server_timeline", lambda _: timeline)
 
 

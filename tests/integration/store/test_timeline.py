@@ -1,6 +1,6 @@
 """Failover to a standby that has not heard of the last leases: nothing is leased again.
 
-One primary, two standbys that are cut off before the last leases, each promoted once: one for the
+One primary, two standbys that are cut off before the last leasing, each promoted once: one for the
 service as it is, one for the service without its check of the timeline.
 """
 
@@ -19,7 +19,7 @@ from tests.support.commands import migrate
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
-from tracking_service.store import leases
+from tracking_service.store import leasing
 from tracking_service.store.skips import LEASES_AHEAD
 from tracking_service.store.timeline import server_timeline
 
@@ -139,7 +139,7 @@ def test_without_the_check_the_forgotten_leases_are_repeated(
     failover: Failover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test of the test above."""
-    monkeypatch.setattr(leases, "server_timeline", lambda _: None)
+    monkeypatch.setattr(leasing, "server_timeline", lambda _: None)
     failover.other_standby.promote()
     with Stores(failover.other_standby.url(failover.database)) as stores:
         store = stores.store("host:3:cccc")

@@ -17,12 +17,12 @@ from tracking_service.errors import (
     NotIssuedError,
     NumberError,
 )
+from tracking_service.instance.number_spaces import Spaces
 from tracking_service.numbering import FORMATS, Shipment, iso7064
 from tracking_service.numbering.base36 import ALPHABET
 from tracking_service.numbering.s10 import check_digit
-from tracking_service.spaces import Spaces
+from tracking_service.services.verify import VerifiedNumber, Verifier
 from tracking_service.store.lookup import LeasedBlock
-from tracking_service.verifying import VerifiedNumber, Verifier
 
 SHIPMENT = Shipment("MY", "ID")
 INSTANCE = "host:1:aaaa"

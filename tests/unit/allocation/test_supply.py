@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.fakes import FakeObserver, FakeStore
 from tracking_service.allocation import Allocator, Block, Mark, ReservePlan, Supply, Witness
+from tracking_service.allocation.guarded_leases import TRIES, WitnessedLeases
 from tracking_service.allocation.supply import (
     BURST_SECONDS,
     EXHAUSTED_SECONDS,
     TROUBLE_SECONDS,
 )
-from tracking_service.allocation.witnessed import TRIES, WitnessedLeases
 from tracking_service.errors import (
     CounterWentBackwardsError,
     KeyChangedError,

@@ -3,7 +3,7 @@
 import pytest
 
 from tracking_service.api.health import not_ready_problem, ready_body
-from tracking_service.readiness import Readiness
+from tracking_service.services.readiness import Readiness
 
 
 @pytest.mark.parametrize("seconds, told", [(None, None), (0.0, 0.0), (812.3456, 812.3), (900, 900)])

@@ -8,10 +8,10 @@ from typing import Any
 from unittest.mock import Mock
 
 from tests.support.client import NEXT_NUMBER, number_path
-from tracking_service.api.hot_path import HotPath
+from tracking_service.api.middleware.fast_path import HotPath
 from tracking_service.auth import Key, Keyring, digest_of, new_token
-from tracking_service.issuing import Issuer
 from tracking_service.numbering import FORMATS, Shipment
+from tracking_service.services.issue import Issuer
 
 ROUNDS = 15
 REQUESTS = 1_000

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import Clock, InThreads
 from tests.support.waiting import wait_until
-from tests.unit.test_issuing_fork import in_child
+from tests.unit.services.test_issue_fork import in_child
 from tracking_service.auth import Key, Keyring, digest_of, keyring, new_token
 from tracking_service.errors import (
     InvalidTokenError,

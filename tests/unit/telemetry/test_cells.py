@@ -5,7 +5,7 @@ import mmap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking_service.telemetry.cells import PAGE_BYTES, Page
+from tracking_service.telemetry.mmap_values import PAGE_BYTES, Page
 
 
 @given(

@@ -7,7 +7,7 @@ from typing import Any
 from apispec import APISpec
 
 from tracking_service import __version__
-from tracking_service.api.access import SCOPES
+from tracking_service.api.auth import SCOPES
 from tracking_service.api.openapi import answers
 from tracking_service.api.openapi.paths import paths
 from tracking_service.api.openapi.wire import COUNTRY, COUNTRY_EXAMPLES, Plugin

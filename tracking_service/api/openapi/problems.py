@@ -17,7 +17,7 @@ from tracking_service import errors
 from tracking_service.api.health import not_ready_problem
 from tracking_service.api.problems import CONTENT_TYPE, Problem, body_of, problem_of
 from tracking_service.api.routes import EncodedBody
-from tracking_service.readiness import Readiness
+from tracking_service.services.readiness import Readiness
 
 INVALID: list[Exception] = [
     ValidationError(

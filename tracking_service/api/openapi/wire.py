@@ -12,7 +12,7 @@ from tracking_service.api import rules, timestamps
 from tracking_service.api.batches import Weight
 from tracking_service.api.schemas import Text
 from tracking_service.countries import COUNTRIES
-from tracking_service.spaces import SERIES_NAME
+from tracking_service.instance.number_spaces import SERIES_NAME
 
 COUNTRY = {
     "type": "string",

@@ -1,0 +1,232 @@
+"""Counting in files beside one another: sums, the living, the dead, and what is cleaned up."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.exposition import read, total, value
+from tracking_service.telemetry import counters as tallies
+from tracking_service.telemetry import multiprocess
+from tracking_service.telemetry.counters import Tally
+from tracking_service.telemetry.metrics import Metrics
+from tracking_service.telemetry.state import InstanceState, SeriesState
+
+
+class Worker:
+    """One process's tally. To the kernel a lock belongs to an open file, not to a process, so
+    several of them can live in one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.tally = Tally()
+        self.tally.share(folder)
+
+    def die(self) -> None:
+        self.tally.forget()
+
+    def count(self, name: str = "a") -> float:
+        return self.tally.totals().counts[(name,)][0]
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Callable[[], Worker]]:
+    made: list[Worker] = []
+
+    def make() -> Worker:
+        made.append(Worker(tmp_path / "metrics"))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.die()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted((folder / "metrics").glob("*.cells"))
+
+
+def test_each_tells_the_sum_of_all(worker: Callable[[], Worker]) -> None:
+    first, second = worker(), worker()
+    first.tally.count(("a",), 2)
+    second.tally.count(("a",), 3)
+    second.tally.count(("b",), 1)
+
+    assert 5 == first.count() == second.count()
+    assert 1 == first.count("b")
+
+
+def test_what_was_counted_before_goes_along(tmp_path: Path) -> None:
+    tally = Tally()
+    tally.count(("a",), 7)
+    tally.observe(("h",), 0.2)
+    before = tally.totals()
+    tally.share(tmp_path)
+
+    assert before == tally.totals()
+    tally.count(("a",))
+    assert 8 == tally.totals().counts[("a",)][0]
+    tally.forget()
+
+
+def test_the_counts_of_the_dead_stay_and_their_state_goes(worker: Callable[[], Worker]) -> None:
+    living, dying = worker(), worker()
+    for each in (living, dying):
+        each.tally.count(("a",))
+        each.tally.put(("now", "x"), [1.0])
+    assert 2 == len(living.tally.totals().states)
+    dying.die()
+    totals = living.tally.totals()
+
+    assert [2.0] == totals.counts[("a",)]
+    assert [{("now", "x"): [1.0]}] == totals.states
+
+
+def test_the_files_of_the_dead_do_not_pile_up(worker: Callable[[], Worker], tmp_path: Path) -> None:
+    living = worker()
+    for _ in range(20):
+        dying = worker()
+        dying.tally.count(("a",))
+        dying.tally.observe(("h",), 0.01)
+        dying.die()
+
+    assert 20 == living.count()
+    assert 20 == sum(living.tally.totals().counts[("h",)][:-1])
+    assert len(files(tmp_path)) <= 4
+
+
+def test_a_group_of_which_nobody_lives_is_removed(
+    worker: Callable[[], Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = os.getppid()
+    monkeypatch.setattr(os, "getppid", lambda: parent + 1)
+    dead = worker()
+    dead.tally.count(("a",), 100)
+    dead.die()
+    living_elsewhere = worker()
+    living_elsewhere.tally.count(("a",), 10)
+    monkeypatch.setattr(os, "getppid", lambda: parent + 2)
+    gone = worker()
+    gone.die()
+    monkeypatch.undo()
+    here = worker()
+    here.tally.count(("a",))
+
+    assert 1 == here.count()
+    assert 110 == living_elsewhere.count()
+    assert not [path for path in files(tmp_path) if f".{parent + 2}." in path.name]
+
+
+def test_a_page_that_is_full_is_followed_by_another(
+    worker: Callable[[], Worker], tmp_path: Path
+) -> None:
+    first, second = worker(), worker()
+    keys = [(f"series-{number}",) for number in range(5000)]
+    for key in keys:
+        first.tally.count(key)
+
+    assert {key: [1.0] for key in keys} == second.tally.totals().counts
+    assert len(files(tmp_path)) > 2
+
+
+def test_where_files_cannot_be_made_a_process_counts_for_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    tally = Tally()
+    tally.count(("a",))
+    tally.share(tmp_path / "file")
+    tally.count(("a",))
+
+    assert [2.0] == tally.totals().counts[("a",)]
+    assert ["metrics are of one process alone: the folder for sharing them cannot be used"] == [
+        record.getMessage() for record in caplog.records
+    ]
+
+
+def test_where_the_folder_is_taken_away_a_process_tells_of_itself(
+    worker: Callable[[], Worker], tmp_path: Path
+) -> None:
+    lonely = worker()
+    lonely.tally.count(("a",))
+    for path in (tmp_path / "metrics").iterdir():
+        path.unlink()
+    (tmp_path / "metrics").rmdir()
+
+    assert 1 == lonely.count()
+
+
+def test_a_sibling_that_is_frozen_with_the_folder_stops_nobody_from_counting(
+    worker: Callable[[], Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiprocess, "LOCK_SECONDS", 0.05)
+    first = worker()
+    with (tmp_path / "metrics" / "lock").open("ab") as frozen:
+        fcntl.flock(frozen, fcntl.LOCK_EX)
+        second = worker()
+        for each in (first, second):
+            each.tally.count(("a",), 2)
+
+        assert 2 == first.count() == second.count()
+
+
+def test_nothing_is_lost_between_threads(worker: Callable[[], Worker]) -> None:
+    shared = worker()
+
+    def count() -> None:
+        for _ in range(2000):
+            shared.tally.count(("a",))
+            shared.tally.observe(("h",), 0.5)
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 16_000 == shared.count()
+    assert 16_000 == sum(shared.tally.totals().counts[("h",)][:-1])
+    assert 8_000 == shared.tally.totals().counts[("h",)][-1]
+
+
+def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
+    states = [
+        InstanceState("up", (SeriesState("default", 10, 100, 1.0, 500),)),
+        InstanceState("away", (SeriesState("default", 20, 300, 10.0, 400),)),
+        InstanceState("unknown", ()),
+    ]
+    workers = []
+    for state in states:
+        metrics = Metrics(tmp_path)
+        metrics.watch(lambda state=state: state)  # type: ignore[misc]
+        metrics.place(multiprocess=True)
+        metrics.answered("/", "200", 0.1)
+        metrics.looked_after()
+        workers.append(metrics)
+    told = read(workers[0].render()[0])
+
+    assert 3 == value(told, "tracking_processes")
+    assert 3 == total(told, "tracking_http_requests_total")
+    assert 30 == value(told, "tracking_issued_numbers_total", series="default")
+    assert 400 == value(told, "tracking_reserve_serials")
+    assert 30.0 == value(told, "tracking_reserve_seconds")
+    assert 400 == value(told, "tracking_series_remaining_serials")
+    assert 0 == value(told, "tracking_database_up")
+    for metrics in workers:
+        metrics.forget()
+
+
+def test_a_process_alone_makes_no_file(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path / "metrics")
+    metrics.place(multiprocess=False)
+    metrics.answered("/", "200", 0.1)
+
+    assert [] == list(tmp_path.iterdir())
+    assert 1 == total(read(metrics.render()[0]), "tracking_http_requests_total")
+
+
+def test_buckets_rise() -> None:
+    assert sorted(set(tallies.BUCKETS)) == list(tallies.BUCKETS)

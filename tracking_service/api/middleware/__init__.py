@@ -1,0 +1,1 @@
+"""WSGI middleware: what stands before Flask."""

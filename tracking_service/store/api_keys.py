@@ -1,0 +1,137 @@
+"""The table of keys: made, listed, revoked; and read whole for the keyring."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tracking_service.auth import Key, Scope, digest_of, new_token
+from tracking_service.errors import (
+    InvalidKeyError,
+    KeyExistsError,
+    UnknownKeyError,
+    UnknownSeriesError,
+)
+from tracking_service.store.database.deadline import transaction
+from tracking_service.store.database.engine import WRITES
+from tracking_service.store.database.errors import translated
+from tracking_service.store.models import ApiKey, Series
+
+# Letters first, so that a name is never taken for an id.
+NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key as it is listed: neither its token nor the token's digest."""
+
+    id: int
+    name: str
+    scopes: Sequence[str]
+    series: Sequence[str] | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+_RECORD = select(
+    ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.series, ApiKey.created_at, ApiKey.revoked_at
+)
+
+
+class SqlKeys:
+    """Implements `KeySource`. Every method may raise StoreError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(**{WRITES: True})
+
+    def live(self) -> list[Key]:
+        """See `KeySource`."""
+        query = select(ApiKey.name, ApiKey.scopes, ApiKey.series, ApiKey.digest).where(
+            ApiKey.revoked_at.is_(None)
+        )
+        with translated(), transaction(self._engine) as connection:
+            return [
+                Key(
+                    row.name,
+                    frozenset(row.scopes),
+                    None if row.series is None else frozenset(row.series),
+                    bytes(row.digest),
+                )
+                for row in connection.execute(query)
+            ]
+
+    def create(
+        self, name: str, scopes: Collection[str], series: Collection[str] | None = None
+    ) -> tuple[KeyRecord, str]:
+        """Make a key; return it and its token, which cannot be had a second time.
+
+        `series` None: for every one. Raises InvalidKeyError, UnknownSeriesError, and
+        KeyExistsError where a key of this name has not been revoked.
+        """
+        _check(name, scopes, series)
+        token = new_token()
+        with translated():
+            try:
+                with transaction(self._writing) as connection:
+                    known = set(connection.execute(select(Series.name)).scalars())
+                    for each in series or ():
+                        if each not in known:
+                            raise UnknownSeriesError(each)
+                    made = connection.execute(
+                        insert(ApiKey)
+                        .values(
+                            name=name,
+                            digest=digest_of(token),
+                            scopes=sorted(set(scopes)),
+                            series=None if series is None else sorted(set(series)),
+                            created_at=datetime.now(UTC),
+                        )
+                        .returning(ApiKey.id)
+                    ).scalar_one()
+                    return _by_id(connection, made), token
+            except IntegrityError as error:
+                raise KeyExistsError(f"there is a key named {name} already") from error
+
+    def all(self) -> list[KeyRecord]:
+        """Every key, the revoked ones too, in the order in which they were made."""
+        with translated(), transaction(self._engine) as connection:
+            return [KeyRecord(*row) for row in connection.execute(_RECORD.order_by(ApiKey.id))]
+
+    def revoke(self, name_or_id: str) -> KeyRecord:
+        """Revoke a key, for ever. Raises UnknownKeyError where none is there to be revoked."""
+        which = ApiKey.name == name_or_id
+        if re.fullmatch(r"[0-9]{1,18}", name_or_id):
+            which = ApiKey.id == int(name_or_id)
+        with translated(), transaction(self._writing) as connection:
+            revoked = connection.execute(
+                update(ApiKey)
+                .where(which, ApiKey.revoked_at.is_(None))
+                .values(revoked_at=datetime.now(UTC))
+                .returning(ApiKey.id)
+            ).scalar_one_or_none()
+            if revoked is None:
+                raise UnknownKeyError(
+                    f"there is no key {name_or_id!r}, or it has been revoked already"
+                )
+            return _by_id(connection, revoked)
+
+
+def _by_id(connection: Connection, key_id: int) -> KeyRecord:
+    return KeyRecord(*connection.execute(_RECORD.where(ApiKey.id == key_id)).one())
+
+
+def _check(name: str, scopes: Collection[str], series: Collection[str] | None) -> None:
+    if NAME.fullmatch(name) is None:
+        raise InvalidKeyError("a key's name is 1 to 64 of a-z, 0-9 and hyphens, a letter first")
+    if not scopes or not set(scopes) <= set(Scope):
+        raise InvalidKeyError(f"a key has one or more of the scopes {', '.join(Scope)}")
+    if series is not None and Scope.OPERATE in scopes:
+        # What operators are shown is of all series.
+        raise InvalidKeyError("a key for some series only cannot have the scope operate")
+    if series is not None and not series:
+        raise InvalidKeyError("a key for no series is for nothing")

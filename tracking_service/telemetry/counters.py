@@ -1,0 +1,136 @@
+"""What one process has counted, and the sums over it and its siblings."""
+
+import logging
+import threading
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracking_service.telemetry.mmap_values import Cells, Key, Page
+from tracking_service.telemetry.multiprocess import NOW, Group, add
+
+log = logging.getLogger(__name__)
+
+BUCKETS = (
+    *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
+    *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+"""Upper bounds in seconds of a histogram's buckets: from a number out of memory to a lease that
+hangs. One more, without a bound, follows."""
+
+_WIDTH = len(BUCKETS) + 2
+
+
+@dataclass
+class Totals:
+    """Rows by key. A histogram's has a count for each bucket, and then the sum in seconds."""
+
+    counts: dict[Key, list[float]] = field(default_factory=dict)
+    """Summed over all processes, those that have ended too."""
+    states: list[dict[Key, list[float]]] = field(default_factory=list)
+    """Of each process that lives; the keys begin with NOW."""
+
+
+class Tally:
+    """Counts in memory, or from `share` on in a file beside those of its siblings.
+
+    Its methods may be called from any number of threads.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin at nothing, with a lock of its own: for the child of a fork."""
+        if hasattr(self, "_group") and self._group is not None:
+            self._group.leave()
+        self._lock = threading.Lock()
+        self._group: Group | None = None
+        self._pages = [Page.private()]
+        self._rows: dict[Key, Cells] = {}
+
+    def share(self, folder: Path) -> None:
+        """Count in `folder` from now on; what has been counted goes along.
+
+        Where that cannot be, this process goes on by itself: numbers matter more than figures.
+        """
+        with self._lock:
+            group = Group(folder)
+            try:
+                page = group.page()
+            except OSError as error:
+                log.warning(
+                    "metrics are of one process alone: the folder for sharing them cannot be used",
+                    extra={"error": str(error)},
+                )
+                return
+            before = self._rows
+            self._group, self._pages, self._rows = group, [page], {}
+            for key, row in before.items():
+                self._row(key, len(row))[:] = row
+
+    def count(self, key: Key, amount: float = 1.0) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._row(key, 1)[0] += amount
+
+    def observe(self, key: Key, seconds: float) -> None:
+        """Add one observation to a histogram."""
+        with self._lock:
+            row = self._rows.get(key)
+            if row is None:
+                row = self._row(key, _WIDTH)
+            row[bisect_left(BUCKETS, seconds)] += 1.0
+            row[-1] += seconds
+
+    def put(self, key: Key, values: Sequence[float]) -> None:
+        """Set a row: of a state, or of a total that is counted elsewhere."""
+        with self._lock:
+            row = self._row(key, len(values))
+            for at, value in enumerate(values):
+                row[at] = value
+
+    def totals(self) -> Totals:
+        """The sums as they are now; of this process alone where the others' files cannot be read."""
+        totals = Totals()
+        for lives, rows in self._processes():
+            add(totals.counts, {key: row for key, row in rows.items() if key[0] != NOW})
+            if lives:
+                totals.states.append({key: row for key, row in rows.items() if key[0] == NOW})
+        return totals
+
+    def _processes(self) -> list[tuple[bool, dict[Key, list[float]]]]:
+        if (group := self._group) is not None:
+            try:
+                return list(group.processes())
+            except OSError as error:
+                log.warning(
+                    "metrics are of one process alone: the shared files cannot be read",
+                    extra={"error": str(error)},
+                )
+        with self._lock:
+            return [(True, {key: list(row) for key, row in self._rows.items()})]
+
+    def _row(self, key: Key, width: int) -> Cells:
+        """The row of a key, made where there is none. Called with the lock held."""
+        row = self._rows.get(key)
+        if row is None:
+            row = self._pages[-1].add(key, width)
+            while row is None:
+                self._pages.append(self._new_page())
+                row = self._pages[-1].add(key, width)
+            self._rows[key] = row
+        return row
+
+    def _new_page(self) -> Page:
+        if self._group is None:
+            return Page.private()
+        try:
+            return self._group.page()
+        except OSError as error:
+            log.warning(
+                "some metrics are of one process alone: there is no room to share them",
+                extra={"error": str(error)},
+            )
+            return Page.private()

@@ -1,0 +1,142 @@
+"""The files in which the worker processes of one server count, so that each can tell of them all.
+
+A scrape reaches whichever worker accepts it, and must give the sums over all of them. Workers of
+one server are children of one process, so host and parent name their group; each has a file of its
+own, and holds a lock on it for as long as it lives. The kernel lets the lock go when the process
+ends, however it ends: what is not locked is of the dead. Their counts stay, for a sum must not go
+down when a worker is replaced, and are folded into one file when the next worker joins. The files
+of a group of which nobody lives are removed.
+
+One lock on the folder orders all this: shared to read, exclusive to join.
+"""
+
+import fcntl
+import mmap
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tracking_service import file_locks
+from tracking_service.telemetry.mmap_values import PAGE_BYTES, Key, Page
+
+LAYOUT = 1
+"""Counts up when files or rows change their form, so that releases side by side do not mix."""
+
+LOCK_SECONDS = 0.5
+"""How long a sibling may keep the folder. It may be frozen with it, and numbers must go on: every
+request of this process counts, and counting may wait for this."""
+
+NOW = "now"
+"""Rows that begin with this tell a state, not a count: of the dead they are void."""
+
+
+class Group:
+    """The files of this process and its siblings. Every method may raise OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:200]
+        self._folder = folder
+        self._name = f"{host}.{os.getppid()}.{LAYOUT}"
+        # Kept open: with the last descriptor the lock goes.
+        self._mine: list[IO[bytes]] = []
+        self._joined = False
+
+    def page(self) -> Page:
+        """A new page of this process; with the first one it joins the group."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked(fcntl.LOCK_EX):
+            if not self._joined:
+                self._remove_dead_groups()
+                self._fold_dead()
+            file, page = self._create()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        self._mine.append(file)
+        self._joined = True
+        return page
+
+    def processes(self) -> Iterator[tuple[bool, dict[Key, list[float]]]]:
+        """The rows of every page of the group, with whether its process lives."""
+        with self._locked(fcntl.LOCK_SH):
+            yield from [(_is_locked(path), _read(path)) for path in self._paths(self._name)]
+
+    def leave(self) -> None:
+        """Let go of what a fork copied: the lock stays with the parent."""
+        for file in self._mine:
+            file.close()
+        self._mine.clear()
+
+    def _paths(self, group: str) -> list[Path]:
+        return sorted(self._folder.glob(f"{group}.*.cells"))
+
+    def _create(self) -> tuple[IO[bytes], Page]:
+        path = self._folder / f"{self._name}.{os.getpid()}-{secrets.token_hex(4)}.cells"
+        file = path.open("x+b")
+        try:
+            # Room is taken now: a mapped page for which the disk has none would end the process.
+            os.posix_fallocate(file.fileno(), 0, PAGE_BYTES)
+            return file, Page(mmap.mmap(file.fileno(), PAGE_BYTES))
+        except BaseException:
+            file.close()
+            path.unlink()
+            raise
+
+    def _fold_dead(self) -> None:
+        dead = [path for path in self._paths(self._name) if not _is_locked(path)]
+        if len(dead) < 2:
+            return
+        total: dict[Key, list[float]] = {}
+        for path in dead:
+            add(total, {key: row for key, row in _read(path).items() if key[0] != NOW})
+        file, page = self._create()
+        for key, row in total.items():
+            cells = page.add(key, len(row))
+            while cells is None:
+                file.close()
+                file, page = self._create()
+                cells = page.add(key, len(row))
+            for at, value in enumerate(row):
+                cells[at] = value
+        file.close()
+        for path in dead:
+            path.unlink()
+
+    def _remove_dead_groups(self) -> None:
+        groups = {path.name.rsplit(".", 2)[0] for path in self._paths("*")} - {self._name}
+        for group in groups:
+            paths = self._paths(group)
+            if not any(map(_is_locked, paths)):
+                for path in paths:
+                    path.unlink()
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        with (self._folder / "lock").open("ab") as lock:
+            file_locks.lock(lock, how, seconds=LOCK_SECONDS)
+            yield
+
+
+def add(total: dict[Key, list[float]], rows: dict[Key, list[float]]) -> None:
+    """Add rows to a sum, cell by cell."""
+    for key, row in rows.items():
+        known = total.get(key)
+        total[key] = row if known is None else [a + b for a, b in zip(known, row, strict=True)]
+
+
+def _read(path: Path) -> dict[Key, list[float]]:
+    with path.open("rb") as file:
+        memory = mmap.mmap(file.fileno(), PAGE_BYTES, access=mmap.ACCESS_READ)
+    return dict(Page(memory).rows())
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
