@@ -3,7 +3,7 @@
 errors, countries, file_locks
     <- settings, numbering, allocation, auth, telemetry
     <- store, serving, instance <- services
-    <- api, cli <- app <- wsgi
+    <- api, cli <- app <- wsgi, __main__
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
     "app": CORE | USE_CASES | {"api", "cli"},
+    "__main__": frozenset({"app", "cli"}),
 }
 
 # The layers that use the standard library alone, but for these packages.

@@ -1,4 +1,4 @@
-"""Every command that `flask` has of this service, as the app itself lists them."""
+"""Every command of this service, as help offers it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 from flask import Flask
 
+from tracking_service.__main__ import main
 from tracking_service.app import create_app
 from tracking_service.settings import Settings
 
@@ -17,22 +18,15 @@ def app_without_database() -> Flask:
 
 
 def commands() -> dict[str, click.Command]:
-    """Every group and command by what is typed for it; of Flask-Migrate's `db`, `upgrade` alone.
-
-    The others of `db` are for who writes migrations; `run`, `shell` and `routes` are Flask's own
-    and no commands of the app.
-    """
-    found: dict[str, click.Command] = {}
-    for name, command in app_without_database().cli.commands.items():
-        found.update(_under(name, command))
+    """Every group and command by what is typed for it, but for those that help hides."""
     return {
-        typed: command
-        for typed, command in found.items()
-        if not typed.startswith("db ") or typed == "db upgrade"
+        typed: each for name, root in main.commands.items() for typed, each in _under(name, root)
     }
 
 
 def _under(typed: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if command.hidden:
+        return
     yield typed, command
     if isinstance(command, click.Group):
         for name, each in command.commands.items():

@@ -1,24 +1,15 @@
-"""The `flask` commands: noun group, verb command."""
+"""The commands: a noun is a group, a verb is a command. `main.py` has them all as one program."""
 
-from typing import cast
-
-import click
 from flask import Flask
+from flask.cli import routes_command, run_command, shell_command
 
-from tracking_service.cli.blocks import blocks
-from tracking_service.cli.keys import keys
-from tracking_service.cli.moving import export_, import_, reopen
-from tracking_service.cli.numbers import numbers
-from tracking_service.cli.series import series
-from tracking_service.cli.serve import serve
+from tracking_service.cli.main import COMMANDS
 
 
 def register_commands(app: Flask) -> None:
-    """Add every command of this service to `app`, which has Flask-Migrate's `db` already."""
-    for command in (serve, blocks, keys, series, numbers):
+    """Add every command to `app`, for the `flask` command."""
+    for command in COMMANDS:
         app.cli.add_command(command)
-    for verb in (export_, import_, reopen):
-        series.add_command(verb)
-    upgrade = cast(click.Group, app.cli.commands["db"]).commands["upgrade"]
-    # Its own text does not say what an operator asks.
-    upgrade.help = "Bring the schema to head, or to REVISION; safe to run from many hosts at once."
+    for command in (routes_command, run_command, shell_command):
+        # Flask's own, for its development server. They still run; help does not offer them.
+        command.hidden = True

@@ -15,6 +15,7 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
+from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
@@ -23,13 +24,19 @@ from tracking_service.store.lookup import LeasedBlock
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
 
 
-@click.group()
+@click.group(context_settings=HELP_NAMES)
 def blocks() -> None:
     """Lease blocks of serials, and inspect the leases."""
 
 
 @blocks.command()
-@click.option("--series", default=DEFAULT_SERIES, show_default=True, help="Series to lease from.")
+@click.option(
+    "--series",
+    type=SERIES,
+    default=DEFAULT_SERIES,
+    show_default=True,
+    help="Series to lease from.",
+)
 @click.option(
     "--count",
     type=click.IntRange(1, 10_000),
@@ -58,7 +65,7 @@ def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
 
 
 @blocks.command("list")
-@click.option("--series", help="Only those of this series.")
+@click.option("--series", type=SERIES, help="Only those of this series.")
 @click.option("--instance", help="Only those of this instance: host:pid:random.")
 @click.option(
     "--limit",

@@ -14,12 +14,13 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
+from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.store.api_keys import KeyRecord
 
 _COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
 
 
-@click.group()
+@click.group(context_settings=HELP_NAMES)
 def keys() -> None:
     """Make keys to the service, list them, revoke them."""
 
@@ -34,7 +35,12 @@ def keys() -> None:
     required=True,
     help="What it is for; may be given several times.",
 )
-@click.option("--series", multiple=True, help="Only for this series; may be given several times.")
+@click.option(
+    "--series",
+    type=SERIES,
+    multiple=True,
+    help="Only for this series; may be given several times.",
+)
 @json_option
 @with_database
 def create(

@@ -21,6 +21,7 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
+from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
@@ -34,7 +35,7 @@ RUN = 100_000
 """Serials that are spent at a time: an interrupt wastes no more."""
 
 
-@click.group()
+@click.group(context_settings=HELP_NAMES)
 def numbers() -> None:
     """Mint tracking numbers in advance, and trace one."""
 
@@ -72,7 +73,13 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--origin", required=True, callback=_country, help="Country of origin, such as MY.")
 @click.option("--destination", required=True, callback=_country, help="Such as ID.")
 @click.option("--count", required=True, type=click.IntRange(1, 100_000_000), help="How many.")
-@click.option("--series", default=DEFAULT_SERIES, show_default=True, help="Series to mint from.")
+@click.option(
+    "--series",
+    type=SERIES,
+    default=DEFAULT_SERIES,
+    show_default=True,
+    help="Series to mint from.",
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

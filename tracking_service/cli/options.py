@@ -1,19 +1,51 @@
-"""Options that stand for a setting: what they say and what they take is the setting's own."""
+"""What options and arguments of several commands share."""
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+from flask.cli import ScriptInfo
 
-from tracking_service.errors import SettingsError
+from tracking_service.cli.context import CLI_EXTENSION
+from tracking_service.errors import SettingsError, TrackingServiceError
 from tracking_service.settings import Settings, parse, written, written_range
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+"""Context settings of a command, which those below it inherit."""
+
+
+class SeriesName(click.ParamType[str]):
+    """The name of a series, completed from the database; whether it exists is found out later."""
+
+    name = "series"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the series that begin with what was typed; none where they cannot be read."""
+        del param
+        try:
+            app = ctx.find_root().ensure_object(ScriptInfo).load_app()
+            records = app.extensions[CLI_EXTENSION].catalogue.all()
+        except (TrackingServiceError, click.ClickException):
+            # A shell shows what is printed now in the middle of the line that is typed.
+            return []
+        return [
+            CompletionItem(record.name, help=record.format)
+            for record in records
+            if record.name.startswith(incomplete)
+        ]
+
+
+SERIES = SeriesName()
+
 
 def setting_option(name: str) -> Callable[[Command], Command]:
-    """The option `--NAME` for the setting of that name; it takes what the variable takes."""
+    """Add the option `--NAME`, which takes what the setting of that name takes."""
     (setting,) = (each for each in dataclasses.fields(Settings) if each.name == name)
     default: Any = setting.default
     text, metavar = setting.metadata["help"], "TEXT"

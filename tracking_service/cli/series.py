@@ -13,6 +13,7 @@ from tracking_service.cli.context import (
     with_database,
     written,
 )
+from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
 from tracking_service.instance.number_spaces import SERIES_NAME
@@ -24,7 +25,7 @@ _COLUMNS = ("name", "format", "block_size", "leased", "remaining", "used", "warn
 _NEARLY = 0.9
 
 
-@click.group()
+@click.group(context_settings=HELP_NAMES)
 def series() -> None:
     """Make series of tracking numbers, and see how far they have come."""
 
@@ -106,7 +107,7 @@ def list_series(backstage: Backstage, as_json: bool) -> None:
 
 
 @series.command()
-@click.argument("name")
+@click.argument("name", type=SERIES)
 @json_option
 @with_database
 def show(backstage: Backstage, name: str, as_json: bool) -> None:
@@ -115,7 +116,7 @@ def show(backstage: Backstage, name: str, as_json: bool) -> None:
 
 
 @series.command()
-@click.argument("name")
+@click.argument("name", type=SERIES)
 @click.option("--to", type=click.IntRange(0, 2**63 - 1), help="The next serial to lease.")
 @click.option("--by", type=click.IntRange(1, 2**63 - 1), help="How many serials to leave out.")
 @json_option

@@ -8,7 +8,7 @@ import click
 from flask import current_app
 
 from tracking_service.cli.context import Backstage, with_backstage
-from tracking_service.cli.options import setting_option
+from tracking_service.cli.options import HELP_NAMES, setting_option
 from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.serving import is_loopback
@@ -21,7 +21,7 @@ FIRST_LEASE_SECONDS = 1.0
 """How long to wait for the first block before listening, so that no first request waits for it."""
 
 
-@click.command()
+@click.command(context_settings=HELP_NAMES)
 @setting_option("host")
 @setting_option("port")
 @setting_option("threads")

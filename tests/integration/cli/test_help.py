@@ -15,6 +15,9 @@ COMMANDS = commands()
 
 # All others print data.
 WITHOUT_DATA = {
+    "db current",
+    "db downgrade",
+    "db history",
     "db upgrade",
     "numbers mint",
     "serve",

@@ -1,0 +1,67 @@
+"""All commands as one program, which works from any folder.
+
+`flask`, run in a checkout, has the same commands, below a help text and options of its own.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from tracking_service import __version__
+from tracking_service.cli.blocks import blocks
+from tracking_service.cli.keys import keys
+from tracking_service.cli.moving import export_, import_, reopen
+from tracking_service.cli.numbers import numbers
+from tracking_service.cli.options import HELP_NAMES
+from tracking_service.cli.schema import db
+from tracking_service.cli.series import series
+from tracking_service.cli.serve import serve
+from tracking_service.errors import SettingsError
+
+for verb in (export_, import_, reopen):
+    series.add_command(verb)
+
+COMMANDS: tuple[click.Command, ...] = (serve, db, series, numbers, blocks, keys)
+
+
+class Program(click.Group):
+    """Every command, over the app that `create_app` makes when the first one asks for it.
+
+    Not a FlaskGroup: that makes the app to print help, which wrong settings would prevent, and
+    lets Flask's plug-ins replace commands.
+    """
+
+    def __init__(self, create_app: Callable[[], Flask]) -> None:
+        super().__init__(
+            "tracking-service",
+            help="Issue tracking numbers that are unique for ever, from any number of servers.",
+            context_settings=HELP_NAMES,
+        )
+        self._create_app = create_app
+        click.version_option(__version__)(self)
+        for command in COMMANDS:
+            self.add_command(command)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Give Flask's `with_appcontext` the app."""
+        script = ScriptInfo(create_app=self._load, set_debug_flag=False)
+        return super().make_context(info_name, args, parent, **{"obj": script, **extra})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order in which they are needed."""
+        return list(self.commands)
+
+    def _load(self) -> Flask:
+        try:
+            return self._create_app()
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from error

@@ -1,0 +1,29 @@
+"""`flask db`: Flask-Migrate's group, of which help shows what an operator uses; the rest still runs.
+
+The entry point `flask.commands` in setup.cfg names this module, for `flask` takes the group from
+Flask-Migrate without loading the app.
+"""
+
+import click
+from flask_migrate.cli import db as migrate_group
+
+from tracking_service.cli.options import HELP_NAMES
+
+_OFFERED = {
+    "upgrade": "Bring the schema to head, or to REVISION; safe to run from many hosts at once.",
+    "downgrade": "Take the schema back to REVISION; its migration says what that loses.",
+    "current": "Show the revision that the schema is at.",
+    "history": "List every revision, the newest first.",
+}
+_FOR_DEVELOPERS = {"directory", "x_arg", "sql", "tag"}
+
+db: click.Group = migrate_group
+db.help = "Bring the database's schema to the revision that this version needs."
+db.context_settings.update(HELP_NAMES)
+for name, command in db.commands.items():
+    command.hidden = name not in _OFFERED
+    command.help = _OFFERED.get(name, command.help)
+for command in (db, *db.commands.values()):
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name in _FOR_DEVELOPERS:
+            parameter.hidden = True
