@@ -22,7 +22,7 @@ from tracking_service.services.issue_batch import Batches
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
 from tracking_service.store.api_keys import SqlKeys
-from tracking_service.store.batches import SqlBatchRecords
+from tracking_service.store.batches import BatchStore
 from tracking_service.store.blocks import SqlBlockStore
 from tracking_service.store.database.bulkhead import TURNS, Turns
 from tracking_service.store.database.engine import db, engine_options, lease_engine, prepare
@@ -96,9 +96,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         spaces=Spaces(Catalogue(of_requests)),
     )
     metrics.watch(lambda: instance_state(issuer))
-    batches = Batches(
-        issuer, SqlBatchRecords(of_requests), keep_seconds=settings.batch_keep_seconds
-    )
+    batches = Batches(issuer, BatchStore(of_requests), keep_seconds=settings.batch_keep_seconds)
     keys = SqlKeys(engine)
     keyring = Keyring(keys) if settings.auth == "required" else None
     verifier = Verifier(issuer.spaces, blocks, issuer.has_spent)

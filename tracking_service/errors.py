@@ -71,10 +71,6 @@ class BatchKeyReusedError(TrackingServiceError):
     """This idempotency key belongs to another request."""
 
 
-class BatchInProgressError(TrackingServiceError):
-    """A request with this idempotency key is being answered."""
-
-
 class SpeculativeRequestError(TrackingServiceError):
     """A number is not issued ahead of being asked for; this request says that it is a prefetch."""
 

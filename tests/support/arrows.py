@@ -30,7 +30,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
     "instance": frozenset({"errors", "numbering", "allocation"}),
     "store": CORE | {"telemetry"},
-    "services": frozenset({"errors", "numbering", "allocation", "telemetry", "instance"}),
+    "services": frozenset({"errors", "numbering", "allocation", "telemetry", "instance", "store"}),
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},

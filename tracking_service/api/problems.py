@@ -78,13 +78,6 @@ KINDS: dict[type[Exception], Kind] = {
         "The idempotency key belongs to another request",
         "This Idempotency-Key was used with another request; use a new one.",
     ),
-    errors.BatchInProgressError: Kind(
-        409,
-        "batch-in-progress",
-        "A request with this idempotency key is being answered",
-        "A request with this Idempotency-Key is being answered; try again.",
-        retry_after=1,
-    ),
     errors.AllocationError: Kind(
         503,
         "no-number-now",

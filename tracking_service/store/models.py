@@ -122,9 +122,9 @@ class BatchRecord(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the request, in hexadecimal."""
     token: Mapped[str] = mapped_column(String(32))
-    """Whose claim it is: who has it may record the serials."""
+    """Unused. Earlier versions claimed a key before they issued."""
     ranges: Mapped[list[list[int]] | None] = mapped_column(JSON(none_as_null=True))
-    """[start, end) of each block; NULL while the claim has not been made good."""
+    """[start, end) of each block; NULL in a claim of an earlier version."""
     issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

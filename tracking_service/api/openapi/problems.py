@@ -43,7 +43,6 @@ BATCH: list[Exception] = [
         }
     ),
     NotAcceptable("A batch can be had as application/json, application/x-ndjson, text/csv."),
-    errors.BatchInProgressError(),
     RequestEntityTooLarge(),
     UnsupportedMediaType("A batch is asked for with a body of application/json."),
     EncodedBody(),

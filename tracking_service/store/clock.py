@@ -1,0 +1,42 @@
+"""The database's clock, which all instances share; their hosts' clocks may differ.
+
+A custom SQL construct: https://docs.sqlalchemy.org/en/20/core/compiler.html
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Float, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+
+from tracking_service.store.models import UtcDateTime
+
+
+class DatabaseTime(FunctionElement[datetime]):
+    """The moment at which this transaction began, by the database's clock, and `seconds` later.
+
+    One transaction has one moment, however long it waits for a lock, so that all its statements
+    judge alike. SQLite's is that of the statement: a transaction that writes waits for nobody
+    after its BEGIN.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__(literal(seconds, Float))
+
+
+@compiles(DatabaseTime, "postgresql")
+def _postgresql(element: DatabaseTime, compiler: SQLCompiler, **options: Any) -> str:
+    # Not clock_timestamp(), which an index cannot be searched by.
+    return f"(now() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
+
+
+@compiles(DatabaseTime, "sqlite")
+def _sqlite(element: DatabaseTime, compiler: SQLCompiler, **options: Any) -> str:
+    seconds = compiler.process(element.clauses, **options)
+    # Six digits, as SQLAlchemy writes a moment, for they are compared as text.
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {seconds} || ' seconds') || '000')"
