@@ -25,7 +25,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "countries": frozenset(),
     "file_locks": frozenset(),
     "numbering": frozenset({"errors"}),
-    "allocation": frozenset({"errors", "file_locks"}),
+    "allocation": frozenset({"errors", "file_locks", "instance"}),
     "auth": frozenset({"errors", "instance"}),
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
     "instance": frozenset({"errors", "numbering", "allocation"}),

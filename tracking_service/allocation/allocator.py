@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.ranges import Ranges
-from tracking_service.allocation.waiting import Wait, Waiting
 from tracking_service.errors import AllocationError, ClosedError, ReserveEmptyError
+from tracking_service.instance.wait_limiter import Wait, Waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from tracking_service import __version__
 from tracking_service.errors import StoreError
 
 if TYPE_CHECKING:
-    from tracking_service.allocation import DatabaseState, Supply
+    from tracking_service.instance.database_health import DatabaseState
+    from tracking_service.instance.series import Supply
     from tracking_service.services.issue import Issuer
     from tracking_service.store.lookup import LeasedBlock
 

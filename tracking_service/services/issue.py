@@ -17,13 +17,9 @@ from tracking_service.allocation import (
     Allocator,
     Block,
     BlockStore,
-    DatabaseState,
     NullObserver,
     Observer,
-    Refiller,
     ReservePlan,
-    Supply,
-    Waiting,
     Witness,
     WitnessedLeases,
 )
@@ -34,8 +30,12 @@ from tracking_service.errors import (
     TrackingServiceError,
     UnknownSeriesError,
 )
+from tracking_service.instance.database_health import DatabaseState
+from tracking_service.instance.leaser import Refiller
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, SeriesSource, Spaces
 from tracking_service.instance.process import close_at_end, forget_in_child, instance_name
+from tracking_service.instance.series import Supply
+from tracking_service.instance.wait_limiter import Waiting
 from tracking_service.numbering import Format, Shipment
 from tracking_service.services.readiness import Readiness, standing
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from tracking_service.allocation import DatabaseState, Refiller, Supply
 from tracking_service.errors import TrackingServiceError, WitnessError
+from tracking_service.instance.database_health import DatabaseState
+from tracking_service.instance.leaser import Refiller
+from tracking_service.instance.series import Supply
 
 AWAY = "the database cannot be reached"
 

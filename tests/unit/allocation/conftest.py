@@ -10,16 +10,11 @@ import pytest
 
 from tests.support.fakes import FakeObserver, FakeStore
 from tests.support.waiting import wait_until
-from tracking_service.allocation import (
-    Allocator,
-    Refiller,
-    ReservePlan,
-    Supply,
-    Waiting,
-    Witness,
-    WitnessedLeases,
-)
+from tracking_service.allocation import Allocator, ReservePlan, Witness, WitnessedLeases
 from tracking_service.errors import UnknownSeriesError
+from tracking_service.instance.leaser import Refiller
+from tracking_service.instance.series import Supply
+from tracking_service.instance.wait_limiter import Waiting
 
 
 class Refilled:

@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from tests.support.fakes import InThreads
-from tracking_service.allocation import Allocator, Block, Waiting
+from tracking_service.allocation import Allocator, Block
 from tracking_service.errors import ReserveEmptyError
+from tracking_service.instance.wait_limiter import Waiting
 
 
 class Calls:

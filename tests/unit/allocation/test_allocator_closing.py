@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.fakes import InThreads
-from tracking_service.allocation import Allocator, Block, Waiting
+from tracking_service.allocation import Allocator, Block
 from tracking_service.errors import ClosedError
+from tracking_service.instance.wait_limiter import Waiting
 
 
 @pytest.fixture

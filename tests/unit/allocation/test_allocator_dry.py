@@ -7,14 +7,14 @@ import pytest
 
 from tests.support.fakes import Clock, InThreads
 from tests.support.waiting import wait_until
-from tracking_service.allocation import Allocator, Block, Waiting
-from tracking_service.allocation.waiting import PATIENCE_SECONDS
+from tracking_service.allocation import Allocator, Block
 from tracking_service.errors import (
     AllocationError,
     ClosedError,
     ReserveEmptyError,
     SeriesExhaustedError,
 )
+from tracking_service.instance.wait_limiter import PATIENCE_SECONDS, Waiting
 
 AWAY = ReserveEmptyError("the database is away", retry_after=7)
 
@@ -168,7 +168,7 @@ def test_newcomers_are_refused_at_once_after_a_while_in_which_nothing_was_said(
     dry: Dry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("tracking_service.allocation.waiting.time", clock)
+    monkeypatch.setattr("tracking_service.instance.wait_limiter.time", clock)
     early = dry.waiting(2)
 
     clock.now += PATIENCE_SECONDS
@@ -185,7 +185,7 @@ def test_newcomers_are_refused_at_once_after_a_while_in_which_nothing_was_said(
 def test_a_newcomer_waits_no_longer_than_that_while_itself(
     dry: Dry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracking_service.allocation.waiting.time", Clock())
+    monkeypatch.setattr("tracking_service.instance.wait_limiter.time", Clock())
     early, late = dry.waiting(2), dry.waiting(1)
 
     wait_until(lambda: late.errors, seconds=30, what="the third to give up")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.fakes import Clock, InThreads
-from tracking_service.allocation import Block, attempts, refiller
+from tracking_service.allocation import Block
 from tracking_service.errors import KeyChangedError, StoreUnavailableError, UnknownSeriesError
+from tracking_service.instance import database_health as attempts
+from tracking_service.instance import leaser as refiller
 
 if TYPE_CHECKING:
     from tests.unit.allocation.conftest import Refilled

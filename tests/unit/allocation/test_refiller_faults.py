@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.fakes import Clock, InThreads
-from tracking_service.allocation import Lease, refiller
-from tracking_service.allocation.attempts import (
-    BACKOFF_FIRST_SECONDS,
-    BACKOFF_MOST_SECONDS,
-    HANGING_SECONDS,
-)
-from tracking_service.allocation.refiller import ASKED_MOST
+from tracking_service.allocation import Lease
 from tracking_service.errors import (
     CounterWentBackwardsError,
     KeyChangedError,
@@ -27,6 +21,13 @@ from tracking_service.errors import (
     UnknownSeriesError,
     WitnessError,
 )
+from tracking_service.instance import leaser as refiller
+from tracking_service.instance.database_health import (
+    BACKOFF_FIRST_SECONDS,
+    BACKOFF_MOST_SECONDS,
+    HANGING_SECONDS,
+)
+from tracking_service.instance.leaser import ASKED_MOST
 
 if TYPE_CHECKING:
     from tests.unit.allocation.conftest import Refilled

@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import FakeObserver, FakeStore
-from tracking_service.allocation import Allocator, Block, Mark, ReservePlan, Supply, Witness
+from tracking_service.allocation import Allocator, Block, Mark, ReservePlan, Witness
 from tracking_service.allocation.guarded_leases import TRIES, WitnessedLeases
-from tracking_service.allocation.supply import (
-    BURST_SECONDS,
-    EXHAUSTED_SECONDS,
-    TROUBLE_SECONDS,
-)
 from tracking_service.errors import (
     CounterWentBackwardsError,
     KeyChangedError,
@@ -22,6 +17,12 @@ from tracking_service.errors import (
     StoreUnavailableError,
     UnknownSeriesError,
     WitnessError,
+)
+from tracking_service.instance.series import (
+    BURST_SECONDS,
+    EXHAUSTED_SECONDS,
+    TROUBLE_SECONDS,
+    Supply,
 )
 
 NAME = "0123abcd/default"

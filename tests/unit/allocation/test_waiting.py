@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.fakes import Clock, InThreads
 from tests.support.waiting import wait_until
-from tracking_service.allocation import Allocator, Block, Waiting
-from tracking_service.allocation.waiting import PATIENCE_SECONDS
+from tracking_service.allocation import Allocator, Block
 from tracking_service.errors import ReserveEmptyError
+from tracking_service.instance.wait_limiter import PATIENCE_SECONDS, Waiting
 
 AWAY = ReserveEmptyError("the database is away", retry_after=7)
 SERIES = 4
@@ -129,7 +129,7 @@ def test_patience_runs_out_for_all_series_at_once(
     dry: DryInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("tracking_service.allocation.waiting.time", clock)
+    monkeypatch.setattr("tracking_service.instance.wait_limiter.time", clock)
     early = dry.wait_at(0, 2)
 
     clock.now += PATIENCE_SECONDS
@@ -143,7 +143,7 @@ def test_one_who_was_answered_renews_the_patience(
     dry: DryInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("tracking_service.allocation.waiting.time", clock)
+    monkeypatch.setattr("tracking_service.instance.wait_limiter.time", clock)
     early = dry.wait_at(0, 2)
     clock.now += 0.9 * PATIENCE_SECONDS
     served = dry.wait_at(1)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.fakes import Clock
-from tracking_service.allocation import Witness, attempts, refiller
+from tracking_service.allocation import Witness
 from tracking_service.errors import (
     KeyChangedError,
     SchemaError,
     StoreUnavailableError,
     WitnessError,
 )
+from tracking_service.instance import database_health as attempts
+from tracking_service.instance import leaser as refiller
 from tracking_service.numbering import Shipment
 from tracking_service.services.readiness import Readiness
 

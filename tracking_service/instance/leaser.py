@@ -1,7 +1,7 @@
 """The refiller: the one thread of an instance that leases.
 
 One lease at a time, however many series there are and however many threads ask. While the
-database is away it goes on trying for ever (see `attempts.py`).
+database is away it goes on trying for ever (see `database_health.py`).
 """
 
 import logging
@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from tracking_service.allocation.attempts import Attempts, DatabaseState
+from tracking_service.instance.database_health import Attempts, DatabaseState
 from tracking_service.allocation.observer import Observer
-from tracking_service.allocation.supply import Supply
+from tracking_service.instance.series import Supply
 from tracking_service.errors import (
     ReserveEmptyError,
     SchemaError,
