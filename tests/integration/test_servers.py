@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from tests.support import processes
 from tests.support.client import Client
 from tests.support.commands import ROOT
-from tests.support.instance import Instance
+from tests.support.instance import SERVE, Instance
 from tests.support.load import Load
 from tests.support.oracle import History
 from tests.support.servers import COMMANDS
@@ -81,6 +81,20 @@ def test_a_number_of_one_worker_is_known_to_the_other(migrated_sqlite_url: str) 
 
     assert {200} == {answer.status for answer in answers}
     assert "reserved" == answers[-1].json()["status"]
+
+
+@pytest.mark.parametrize("server", ["flask serve", *COMMANDS])
+def test_a_path_with_two_slashes_is_unknown_to_every_server(
+    server: str, migrated_sqlite_url: str
+) -> None:
+    command = COMMANDS.get(server, SERVE)
+    with Instance({"DATABASE_URL": migrated_sqlite_url}, command=command) as instance:
+        found = {path: instance.get(path) for path in ("//healthz", "//metrics", "/%2Fmetrics")}
+
+    for path, answer in found.items():
+        assert 404 == answer.status, path
+        assert "application/problem+json" == answer.headers["Content-Type"]
+        assert "Not Found" == answer.json()["title"]
 
 
 def test_the_page_on_servers_has_these_commands() -> None:

@@ -97,7 +97,7 @@ def run() -> None:
             port=0,
             threads=options.threads,
             drain_seconds=options.drain_seconds,
-            on_listening=lambda url: say(f"listening {url}"),
+            on_listening=lambda url, _: say(f"listening {url}"),
             on_draining=on_draining,
         )
 

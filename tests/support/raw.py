@@ -7,6 +7,8 @@ import http.client
 import io
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,15 @@ class Answer:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
+
+
+@contextlib.contextmanager
+def connections(address: Address, count: int) -> Iterator[list[socket.socket]]:
+    """So many connections to a server, open for as long as the block lasts."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(count)
+        ]
 
 
 def exchange(address: Address, data: bytes, *, seconds: float = 10.0) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import NotAcceptable, NotFound, UnsupportedMediaType
 
 from tracking_service.api import health, problems
 from tracking_service.api.auth import CALLER, own_idempotency_key, refuse_prefetch
@@ -39,6 +39,13 @@ class EncodedBody(UnsupportedMediaType):
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         """Say what is read instead (section 12.5.3)."""
         return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
+
+
+@blueprint.before_app_request
+def refuse_two_slashes() -> None:
+    """Answer 404 to //metrics, which Werkzeug takes for /metrics: a proxy may keep that back."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound
 
 
 @blueprint.before_app_request

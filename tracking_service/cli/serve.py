@@ -1,6 +1,7 @@
 """`flask serve`: the service on waitress, from start to a clean end."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
@@ -50,7 +51,7 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
         drain_seconds=settings.drain_seconds,
         behind_proxy=settings.trusted_hops > 0,
         before_listening=lambda stopping: _first_lease(backstage, stopping),
-        on_listening=lambda url: _listening(backstage, listens_at, url),
+        on_listening=lambda url, connections: _listening(backstage, listens_at, url, connections),
         on_draining=issuer.stop_being_ready,
     )
     if issuer.close(settings.drain_seconds):
@@ -72,7 +73,20 @@ def _first_lease(backstage: Backstage, stopping: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _listening(backstage: Backstage, host: str, url: str) -> None:
+def _import_the_rest() -> None:
+    """Import what only some requests use: an import that waits for them may lack a descriptor.
+
+    It happens once the server listens, on a thread of its own, so that no start waits for it.
+    """
+    import encodings.utf_8_sig  # noqa: F401
+
+    import numpy  # noqa: F401, ICN001
+
+    import tracking_service.api.openapi.document  # noqa: F401
+
+
+def _listening(backstage: Backstage, host: str, url: str, connections: int) -> None:
+    threading.Thread(target=_import_the_rest, name="imports").start()
     # Not before: a start that fails has one line, and that says why.
     if backstage.keyring is None and not is_loopback(host):
         log.warning(
@@ -81,9 +95,11 @@ def _listening(backstage: Backstage, host: str, url: str) -> None:
             extra={"host": host},
         )
     if backstage.settings.log_format == "text":
-        click.echo(f"Listening on {url} (Ctrl-C ends it)", err=True)
+        click.echo(
+            f"Listening on {url}, at most {connections} connections (Ctrl-C ends it)", err=True
+        )
     else:
-        log.info("listening", extra={"url": url})
+        log.info("listening", extra={"url": url, "connections": connections})
 
 
 def _why_away(backstage: Backstage) -> StoreUnavailableError | None:

@@ -3,6 +3,8 @@
 https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
 
+import errno
+import logging
 import socket
 import sys
 import threading
@@ -34,6 +36,17 @@ LINGER_SECONDS: Final = 1.0
 # connection without a byte does not end a client that sends one now and then for ever.
 REQUEST_SECONDS: Final = 30.0
 
+# Seconds that a full server spares a connection on which nothing is asked.
+SPARED_SECONDS: Final = 1.0
+
+# Seconds between two lines in the log that say that the server is full.
+REPORT_SECONDS: Final = 60.0
+
+# The kernel, or this process, has no room for another connection.
+_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+log = logging.getLogger(__name__)
+
 
 class _RequestTimeout(Error):
     code = 408
@@ -54,6 +67,9 @@ class Channel(HTTPChannel):
     _coming_since: float | None = None  # monotonic seconds, of the request that is coming in
     _idle_since: float | None = None  # monotonic seconds; set only while draining
 
+    has_asked = False
+    """Whether a request has come on this connection."""
+
     @property
     def last_activity(self) -> float:
         """See waitress: when a byte last went through, here in monotonic seconds."""
@@ -69,6 +85,7 @@ class Channel(HTTPChannel):
         taken: bool = super().received(data)
         if self.request is None:
             self._coming_since = None
+            self.has_asked = True
         elif self._coming_since is None:
             self._coming_since = time.monotonic()
         return taken
@@ -110,9 +127,13 @@ class Channel(HTTPChannel):
         with self.requests_lock:
             return len(self.requests) <= 1 and self.request is None
 
+    def is_idle(self) -> bool:
+        """Whether no request is coming in, being answered or being sent its answer."""
+        return not (self.requests or self.request is not None or self.writable())
+
     def retire_if_idle(self, now: float) -> None:
         """Close this side if no request has come for IDLE_GRACE_SECONDS; else note the time."""
-        if self.requests or self.request is not None or self.writable():
+        if not self.is_idle():
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now
@@ -179,7 +200,10 @@ class Listener(TcpWSGIServer):
     channel_class = Channel
     draining = False
     next_channel_cleanup = sys.maxsize  # waitress's own, by the time of day: never
-    _next_maintenance = 0.0  # monotonic seconds
+    # In monotonic seconds.
+    _next_maintenance = 0.0
+    _accepts_again_at = 0.0
+    _next_report = 0.0
 
     def __init__(
         self,
@@ -201,12 +225,57 @@ class Listener(TcpWSGIServer):
         self.channels = channels
 
     def readable(self) -> bool:
-        """See waitress, which would look after connections by the time of day."""
+        """See waitress: whether to accept. Looks after connections by the monotonic clock."""
         now = time.monotonic()
         if now >= self._next_maintenance:
             self._next_maintenance = now + self.adj.cleanup_interval
             self.maintenance(now)
-        return super().readable()
+        if not self.accepting or now < self._accepts_again_at:
+            return False
+        if len(self.channels) < self.adj.connection_limit:
+            return True
+        self._make_room(now)
+        return False
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        """See waitress: take a connection from the kernel, if there is room for one."""
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            # The connection stays with the kernel and the socket readable: without a pause the
+            # loop would spin.
+            self._make_room(time.monotonic())
+            return None
+
+    def _make_room(self, now: float) -> None:
+        """Accept nothing for a moment, and close connections on which nothing is asked.
+
+        First all that have never asked; where there are none, those that asked the longest ago.
+        """
+        self._accepts_again_at = now + 0.1
+        if now >= self._next_report:
+            self._next_report = now + REPORT_SECONDS
+            log.warning(
+                "the connection limit is reached; new connections wait, and idle ones are closed",
+                extra={"open": len(self.channels), "limit": self.adj.connection_limit},
+            )
+        idle = [
+            channel
+            for channel in self.channels.values()
+            if isinstance(channel, Channel)
+            and now - channel.last_activity >= SPARED_SECONDS
+            and channel.is_idle()
+        ]
+        if mute := [channel for channel in idle if not channel.has_asked]:
+            for channel in mute:
+                # Without lingering, which would keep the descriptor: no answer is on its way.
+                channel.cut()
+            return
+        idle.sort(key=lambda channel: channel.last_activity)
+        for channel in idle[: max(1, self.adj.connection_limit // 20)]:
+            channel.will_close = True
 
     def maintenance(self, now: float) -> None:
         """See waitress: looks after connections, at `now` in monotonic seconds."""

@@ -3,12 +3,23 @@
 https://docs.pylonsproject.org/projects/waitress/en/latest/arguments.html
 """
 
+import resource
 from typing import Any, Final
+
+from tracking_service.errors import SettingsError
+
+OWN_DESCRIPTORS: Final = 64
+"""File descriptors that the service needs beside its connections: an idle one has some 15 open, and
+a dozen connections to an SQLite file have three each. A thread needs one more for an answer that
+is too large for memory."""
+
+LEAST_CONNECTIONS: Final = 16
+"""A server that can take fewer connections does not start."""
 
 OPTIONS: Final[dict[str, Any]] = {
     "ident": None,  # no Server header: what runs here is nobody's business
     "backlog": 1024,  # connections the kernel holds for us in a burst; it caps this at somaxconn
-    "connection_limit": 800,  # open sockets; the usual 1,024 descriptors leave the database some
+    "connection_limit": 800,  # open sockets at the most; see connection_limit
     "channel_timeout": 120,  # seconds without a byte; above the usual 60 of a load balancer, so
     # that the balancer closes an idle connection first and no request crosses the closing
     "cleanup_interval": 10,  # seconds between looks for such connections
@@ -22,3 +33,21 @@ OPTIONS: Final[dict[str, Any]] = {
     "log_socket_errors": True,  # if off, waitress swallows an application's OSError as well
     "expose_tracebacks": False,  # a 500 tells no internals
 }
+
+
+def connection_limit(threads: int) -> int:
+    """Return how many sockets may be open at once, with this process's limit on open files.
+
+    Raises SettingsError where that leaves too few.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most: int = OPTIONS["connection_limit"]
+    if files == resource.RLIM_INFINITY:
+        return most
+    own = OWN_DESCRIPTORS + threads
+    if files < own + LEAST_CONNECTIONS:
+        raise SettingsError(
+            f"this process may open {files} files only (ulimit -n); with {threads} threads it"
+            f" needs {own + LEAST_CONNECTIONS} at the least"
+        )
+    return min(most, files - own)

@@ -22,7 +22,7 @@ from waitress.adjustments import Adjustments
 
 from tracking_service.serving.connections import Channel, Lingering, Listener
 from tracking_service.serving.listening import listen, url_of
-from tracking_service.serving.options import OPTIONS
+from tracking_service.serving.options import OPTIONS, connection_limit
 from tracking_service.serving.stopping import stop_signal
 from tracking_service.serving.workers import Workers
 
@@ -41,7 +41,7 @@ def serve(
     drain_seconds: float,
     behind_proxy: bool = False,
     before_listening: Callable[[Callable[[], bool]], None] = lambda _stopping: None,
-    on_listening: Callable[[str], None],
+    on_listening: Callable[[str, int], None],
     on_draining: Callable[[], None],
 ) -> None:
     """Serve `application` until a signal, then drain; return when that is done.
@@ -49,8 +49,8 @@ def serve(
     `before_listening` is called first, when signals are handled already, with a function that says
     whether one has come; where one has, this returns without having listened.
 
-    `on_listening` is called once with the URL, when connections are accepted; port 0 is any free
-    port, and the URL has the real one. `on_draining` is called once at the first SIGTERM or
+    `on_listening` is called once when connections are accepted, with the URL and with how many
+    there may be at once. Port 0 is any free port, and the URL has the real one. `on_draining` is called once at the first SIGTERM or
     SIGINT, before any connection is closed; nothing is accepted or read until it returns. The
     drain ends when every connection is closed and every worker thread at rest, or
     `drain_seconds` after the signal: what is unfinished then is cut off.
@@ -61,16 +61,22 @@ def serve(
 
     `behind_proxy`: the application judges X-Forwarded-* itself; else they do not reach it.
 
-    Raises SettingsError, naming HOST or PORT, where it cannot listen.
+    Raises SettingsError where it cannot listen, naming HOST or PORT, and where the process may open
+    too few files.
     """
     channels: dict[int, Any] = {}
+    limit = connection_limit(threads)
     # Before anything is leased or listens: who sees that may well send a signal.
     with stop_signal(channels) as stop:
         before_listening(lambda: stop.received)
         if stop.received:
             return
         sockets = listen(host, port)
-        options = {**OPTIONS, "clear_untrusted_proxy_headers": not behind_proxy}
+        options = {
+            **OPTIONS,
+            "connection_limit": limit,
+            "clear_untrusted_proxy_headers": not behind_proxy,
+        }
         adjustments = Adjustments(sockets=sockets, **options)
         workers = Workers(threads)
         listeners = [
@@ -78,7 +84,7 @@ def serve(
         ]
         deadline = time.monotonic()
         try:
-            on_listening(url_of(host, sockets[0].getsockname()[1]))
+            on_listening(url_of(host, sockets[0].getsockname()[1]), limit)
             while not stop.received:
                 _turn(channels, adjustments.asyncore_loop_timeout)
             deadline = time.monotonic() + drain_seconds

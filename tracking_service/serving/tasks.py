@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waitress.task import ErrorTask, Task, WSGITask
 
+from tracking_service.serving.parsing import Detail
 from tracking_service.telemetry import request_ids
 
 if TYPE_CHECKING:
     from tracking_service.serving.connections import Channel
 
-# Constant texts, because waitress's own repeat parts of the request.
+# Because waitress's own texts repeat parts of the request.
 DETAILS: Final = {
     400: "The request is not well-formed HTTP.",
     408: "The request did not come to its end in time.",
@@ -48,6 +49,13 @@ class ApplicationTask(_Whole, WSGITask):
     channel: "Channel"
     request: Any
 
+    def get_environment(self) -> dict[str, Any]:
+        """See waitress, which would take //metrics for /metrics. A proxy may keep that back."""
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.path.startswith("//"):
+            environ["PATH_INFO"] = self.request.path
+        return environ
+
     def build_response_header(self) -> bytes:
         if self.channel.server.draining and self.channel.on_last_request():
             # As if the client had asked for it: so waitress closes after HTTP/1.0 and 1.1 alike.
@@ -72,13 +80,15 @@ class _Problem:
     def __init__(self, error: Any) -> None:
         self._status: int = error.code
         self._title: str = error.reason
+        own = isinstance(error.body, Detail)
+        self._detail: str = error.body if own else DETAILS.get(error.code, error.reason)
 
     def to_response(self, _ident: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
         problem = {
             "type": "about:blank",
             "title": self._title,
             "status": self._status,
-            "detail": DETAILS.get(self._status, self._title),
+            "detail": self._detail,
         }
         headers = [
             ("Content-Type", "application/problem+json"),

@@ -6,6 +6,7 @@ nothing. docs/security.md lists them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -82,8 +83,6 @@ SMUGGLING: dict[str, bytes] = {
     "a target without a slash": get(b"healthz") + SMUGGLED,
     "a target that is a star": get(b"*") + SMUGGLED,
     "a target that cannot be split": get(b"http://[/healthz") + SMUGGLED,
-    "two slashes": get(b"//metrics") + SMUGGLED,
-    "two slashes, one in disguise": get(b"/%2fmetrics") + SMUGGLED,
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32) + b"\r\n\r\n",
     "SSH": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
 }
@@ -101,6 +100,10 @@ OTHERWISE: dict[str, tuple[bytes, int]] = {
     "a field of 20,000 characters": (get(b"/healthz", b"X: " + b"a" * 20_000 + b"\r\n"), 431),
     "5,000 fields": (get(b"/healthz", b"X: a\r\n" * 5000), 431),
     "a head without an end": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 5000, 431),
+    "two slashes": (get(b"//metrics"), 404),
+    "two slashes, one in disguise": (get(b"/%2fmetrics"), 404),
+    "two slashes before a number": (get(b"/" + NUMBER), 404),
+    "two slashes and a host": (get(b"http://example.com//healthz"), 404),
     "a percent sign alone": (get(b"/%"), 404),
     "overlong UTF-8": (get(b"/api/tracking-numbers/%c0%ae%c0%ae"), 400),
     "a path upwards": (get(b"/../../etc/passwd"), 404),
@@ -149,6 +152,30 @@ def test_what_could_be_read_in_two_ways_is_400_and_the_end(
     assert "close" == answer.headers["Connection"]
     assert answer.headers["Server"] is None
     assert 0 == spent()
+
+
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32)
+
+DETAILS: dict[str, tuple[bytes, str]] = {
+    "the beginning of TLS": (TLS_HELLO, "This port speaks HTTP, not HTTPS."),
+    "the first byte of TLS": (TLS_HELLO[:1], "This port speaks HTTP, not HTTPS."),
+    "the beginning of SOCKS": (b"\x05\x01\x00", "This is not HTTP."),
+    "a raw letter in the query": (
+        get(NUMBER.replace(b"RedBox", "RedBüx".encode())),
+        "The path or query has a character outside ASCII; percent-encode it, as %C3%BC for ü.",
+    ),
+    "no Host": (SMUGGLING["no Host"], "A request in HTTP/1.1 needs a Host field."),
+}
+
+
+@pytest.mark.parametrize("name", DETAILS)
+def test_a_refusal_says_what_is_wrong_and_comes_at_once(instance: Instance, name: str) -> None:
+    data, detail = DETAILS[name]
+    # Far less than a request may take to come; the client does not end its side.
+    stream = exchange(instance.address, data, seconds=5.0)
+
+    assert [400] == statuses(stream)
+    assert detail == json.loads(answers(stream)[0].body)["detail"]
 
 
 @pytest.mark.parametrize("name", OTHERWISE)

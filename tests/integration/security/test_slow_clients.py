@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from tests.support.fleet import wait_until_ready
 from tests.support.instance import Instance
 from tests.support.load import Load
 from tests.support.ports import HOST
-from tests.support.raw import answers, received, statuses
+from tests.support.raw import answers, connections, received, statuses
 from tests.support.waiting import wait_until
 from tracking_service.serving.options import OPTIONS
 
@@ -31,15 +30,6 @@ IMPATIENT = (
     f" sys.argv = ['flask', 'serve', '--host', '{HOST}', '--port', sys.argv[1]]; main()"
 )
 BATCH = json.dumps({**PARAMETERS, "count": 100_000}).encode()
-
-
-@contextlib.contextmanager
-def connections(instance: Instance, count: int) -> Iterator[list[socket.socket]]:
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(socket.create_connection(instance.address, timeout=20))
-            for _ in range(count)
-        ]
 
 
 def trickle(slow: Sequence[socket.socket], data: bytes, seconds: int) -> None:
@@ -63,7 +53,7 @@ def trickle(slow: Sequence[socket.socket], data: bytes, seconds: int) -> None:
 def test_two_hundred_clients_of_a_byte_a_second_stop_nobody(
     instance: Instance, data: bytes
 ) -> None:
-    with connections(instance, SLOW) as slow:
+    with connections(instance.address, SLOW) as slow:
         if data.endswith(b"\r\n\r\n"):
             for connection in slow:
                 connection.sendall(data)
@@ -84,7 +74,7 @@ def test_clients_that_do_not_read_hold_up_no_thread(instance: Instance) -> None:
         b"POST /api/tracking-numbers/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
         b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(BATCH)
     )
-    with connections(instance, 40) as slow:
+    with connections(instance.address, 40) as slow:
         for connection in slow:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.sendall(head + BATCH)
@@ -103,7 +93,7 @@ def test_full_of_connections_it_serves_those_it_has_and_takes_more_as_they_go(
 ) -> None:
     with closing(Client(*instance.address)) as good, closing(Client(*instance.address)) as late:
         assert 200 == good.get("/healthz").status
-        with connections(instance, OPTIONS["connection_limit"] + 20):
+        with connections(instance.address, OPTIONS["connection_limit"] + 20):
             wait_until(lambda: "connection limit" in instance.log(), seconds=20, what="it full")
 
             assert 200 == good.get(number_path()).status
@@ -115,7 +105,7 @@ def test_a_request_that_does_not_end_is_408(migrated_sqlite_url: str, tmp_path: 
     env = {"DATABASE_URL": migrated_sqlite_url, "TRACKING_STATE_DIR": str(tmp_path)}
     with Instance(env, command=(sys.executable, "-c", IMPATIENT, "{port}")) as instance:
         wait_until_ready(instance)
-        with connections(instance, 3) as (head, body, idle):
+        with connections(instance.address, 3) as (head, body, idle):
             head.sendall(b"GET /healthz HTTP/1.1\r\nHo")
             body.sendall(b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1")
             for slow in (head, body):
