@@ -24,11 +24,13 @@ from tracking_service.services.issue_batch import CHUNK, Batch, framed
 
 COUNT_MOST = 100_000
 
+_THOUSANDTH = Decimal("0.001")
+
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Weight(Text):
-    """A weight as text, or as a JSON number: its digits are read as they were sent."""
+    """A weight as text, or as a JSON number, which is read by its value: 1.2300 is 1.23."""
 
     def __init__(self) -> None:
         super().__init__(rules.weight, required=True)
@@ -37,9 +39,16 @@ class Weight(Text):
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the weight as text."""
         if isinstance(value, Decimal):
-            # 1E+1 is 10. Less than 1 stays as it is: 1E-999999999 has a billion digits.
-            value = f"{value:f}" if 1 <= value < rules.WEIGHT_BOUND else str(value)
+            value = str(_in_thousandths(value))
         return super().deserialize(value, *args, **kwargs)
+
+
+def _in_thousandths(number: Decimal) -> Decimal | str:
+    """A number with at most three decimals, written without trailing zeros; any other as it is."""
+    # Bounded first: 1E-999999999 has a billion digits.
+    if 0 < number < rules.WEIGHT_BOUND and number == (rounded := number.quantize(_THOUSANDTH)):
+        return f"{rounded.normalize():f}"
+    return number
 
 
 class Count(fields.Integer):
@@ -109,10 +118,9 @@ def read_request(body: bytes, key: str | None = None) -> BatchRequest:
             del data[name]
     loaded = load(_SCHEMA, data, faults)
     known = {name: str(data[name]) for name in _SCHEMA.load_fields if name in data}
-    # A series that is not named is the default one, and 3.0 is 3: the same request.
-    canonical = json.dumps(
-        known | {"series": loaded["series"], "count": loaded["count"]}, sort_keys=True
-    )
+    # A series that is not named is the default one, 3.0 is 3 and 1.20 is 1.2: the same request.
+    same = {name: loaded[name] for name in ("weight", "series", "count")}
+    canonical = json.dumps(known | same, sort_keys=True)
     fingerprint = hashlib.sha256(canonical.encode("utf-8")).hexdigest()
     return BatchRequest(as_request(loaded), loaded["count"], key, fingerprint)
 

@@ -216,9 +216,9 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
         case errors.MalformedNumberError() | errors.CheckCharacterError():
             members["typing_error"] = error.typing_error
             if error.typing_error:
-                detail += (
-                    " It looks like a typing error: changing one character, or swapping two"
-                    " neighbours, would mend it."
+                detail = (
+                    f"{detail.removesuffix('.')}. It looks like a typing error: changing one"
+                    " character, or swapping two neighbours, would mend it."
                 )
         case errors.ReserveEmptyError():
             kind = replace(kind, retry_after=max(1, error.retry_after))

@@ -8,6 +8,7 @@ UUID: https://www.rfc-editor.org/rfc/rfc9562 (section 4, in either case).
 """
 
 import re
+import unicodedata
 
 from marshmallow import ValidationError
 
@@ -25,6 +26,13 @@ WEIGHT = re.compile(
 UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 # Category Cc is C0, DEL and C1. Lone surrogates are no characters and cannot be written as UTF-8.
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+# Categories that show nothing by themselves: controls and formats, separators, combining marks.
+_INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
+# So do these, whatever their category: fillers, blanks, and what Unicode keeps for more of the kind
+# (https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point).
+_BLANK = re.compile(
+    "[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U0001d159\U000e0000-\U000e0fff]"
+)
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 TEXT_LENGTH = 255
@@ -60,10 +68,21 @@ def customer_id(text: str) -> str:
 
 
 def customer_name(text: str) -> str:
-    """1 to 255 characters, none of them a control character."""
-    if _NAME.fullmatch(text) is None:
-        raise ValidationError("must be 1 to 255 characters without control characters")
+    """1 to 255 characters, none of them a control character and one at least visible."""
+    if _NAME.fullmatch(text) is None or not _shows(text):
+        raise ValidationError(
+            "must be 1 to 255 characters without control characters, at least one of them visible"
+        )
     return text
+
+
+def _shows(text: str) -> bool:
+    if text.isascii():
+        return not text.isspace()
+    return any(
+        unicodedata.category(character) not in _INVISIBLE and _BLANK.match(character) is None
+        for character in text
+    )
 
 
 def customer_slug(text: str) -> str:

@@ -21,6 +21,13 @@ DATE_TIME = re.compile(
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 
+# The same with parts left out, to say which.
+_PARTS = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:([Tt ])[0-9]{2}:[0-9]{2}(:[0-9]{2}(?:\.[0-9]+)?)?)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
 _MINUTES_A_DAY = 24 * 60
 
 
@@ -34,6 +41,7 @@ def read_offset(text: str) -> str:
     if match is None:
         raise ValidationError(
             "must be an RFC 3339 date and time with an offset, such as 2018-11-20T19:29:32+08:00"
+            + _missing(text)
         )
     year, month, day, hour, minute, second, offset = match.groups()
     # Every month has 28 days, so most requests need no calendar.
@@ -47,6 +55,22 @@ def read_offset(text: str) -> str:
             " 23:59:60 UTC at the end of June or December"
         )
     return offset
+
+
+def _missing(text: str) -> str:
+    """Say which parts a timestamp lacks, if that is what is wrong with it."""
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        return ""
+    separator, seconds, offset = match.groups()
+    lacks = {
+        "the time": separator is None,
+        "the T before the time": separator == " ",
+        "the seconds": separator is not None and seconds is None,
+        "the offset": offset is None,
+    }
+    missing = " and ".join(part for part, lacking in lacks.items() if lacking)
+    return missing and f"; it lacks {missing}"
 
 
 def write_moment(second: int, offset: str) -> str:

@@ -116,6 +116,11 @@ MENDABLE = (
         (errors.MalformedNumberError(), "malformed-number", MALFORMED),
         (errors.CheckCharacterError(), "wrong-check-character", MISMATCH),
         (errors.CheckCharacterError(typing_error=True), "wrong-check-character", MENDABLE),
+        (
+            errors.CheckCharacterError(MISMATCH.removesuffix("."), typing_error=True),
+            "wrong-check-character",
+            MENDABLE,
+        ),
     ],
 )
 def test_what_is_no_number_is_a_fault_of_number(

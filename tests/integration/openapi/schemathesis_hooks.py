@@ -26,3 +26,21 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and KEY.fullmatch(key):
         case.headers["Idempotency-Key"] = f"{key[:200]}-{next(_ATTEMPTS)}"
+
+
+def _has_visible_name(holder: Any) -> bool:
+    """Whether `customer_name` is one that the document's words allow, as far as it is a text."""
+    name = holder.get("customer_name") if isinstance(holder, dict) else None
+    return not isinstance(name, str) or any(character.isalnum() for character in name)
+
+
+@schemathesis.hook
+def filter_query(context: Any, query: Any) -> bool:
+    """Leave out names of spaces and the like: no pattern says what is visible."""
+    return _has_visible_name(query)
+
+
+@schemathesis.hook
+def filter_body(context: Any, body: Any) -> bool:
+    """The same for batches."""
+    return _has_visible_name(body)

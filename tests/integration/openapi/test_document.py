@@ -97,7 +97,7 @@ def allowed(schema: Any, text: str) -> bool:
 
 @pytest.mark.parametrize(
     "rule",
-    [rules.weight, rules.customer_id, rules.customer_name, rules.customer_slug, rules.series],
+    [rules.weight, rules.customer_id, rules.customer_slug, rules.series],
     ids=lambda rule: rule.__name__,
 )
 @given(data=st.data())
@@ -122,6 +122,21 @@ def test_no_timestamp_is_accepted_that_the_document_forbids(text: str) -> None:
     assert not accepted(timestamps.read_offset, text) or allowed(
         TEXTS[timestamps.read_offset], text
     )
+
+
+@given(text=near(TEXTS[rules.customer_name]["pattern"]))
+def test_no_name_is_accepted_that_the_document_forbids(text: str) -> None:
+    """The document says in words that one character is to be visible: no pattern can."""
+    assert not accepted(rules.customer_name, text) or allowed(TEXTS[rules.customer_name], text)
+
+
+def test_no_property_of_a_body_has_a_default() -> None:
+    """Generators such as openapi-typescript take it for one that is required."""
+    schemas = document(keys=True)["components"]["schemas"].values()
+    properties = [each for schema in schemas for each in schema.get("properties", {}).values()]
+
+    assert len(properties) > 40
+    assert [] == [each for each in properties if "default" in each]
 
 
 CLIENT = """

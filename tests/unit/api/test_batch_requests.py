@@ -48,6 +48,18 @@ def test_a_weight_is_the_same_however_json_writes_it(weight: str) -> None:
     assert 3 == read_request(written("weight", weight)).count
 
 
+@pytest.mark.parametrize("weight", ["1.2300", "1.23000000", "123e-2", "0.00123E+3", '"1.23"'])
+def test_a_weight_is_a_json_number_by_its_value(weight: str) -> None:
+    expected = read(weight=1.23).fingerprint
+
+    assert expected == read_request(written("weight", weight)).fingerprint
+
+
+@pytest.mark.parametrize("weight", ["1.2341", "1.23400000000000000000000000000000001", "1e-4"])
+def test_a_weight_with_more_than_three_decimals_is_refused_whatever_its_length(weight: str) -> None:
+    assert {"weight"} == set(faults(written("weight", weight)))
+
+
 @pytest.mark.parametrize("weight", [0, -1, 100000, 1.2345, 0.0001, "heavy"])
 def test_a_weight_that_breaks_the_rule_is_refused(weight: Any) -> None:
     expected = {

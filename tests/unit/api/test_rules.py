@@ -13,6 +13,12 @@ from marshmallow import ValidationError
 from tracking_service.api import rules
 from tracking_service.countries import COUNTRIES
 
+# Letters and symbols by category, and yet nothing is to be seen.
+BLANK = (
+    "\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}\N{HANGUL FILLER}"
+    "\N{HALFWIDTH HANGUL FILLER}\N{BRAILLE PATTERN BLANK}\N{MUSICAL SYMBOL NULL NOTEHEAD}"
+)
+
 UPPER = string.ascii_uppercase
 
 
@@ -163,26 +169,60 @@ def test_other_spellings_of_a_uuid_are_refused(text: str) -> None:
     assert refusal(rules.customer_id, text) is not None
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255))
-@example(" ")
-@example("\N{PACKAGE}" * 255)
-@example("Société \N{RIGHT SINGLE QUOTATION MARK}Ünïcode & Söhne <b>\"'\\")
-def test_a_name_without_control_characters_is_taken(text: str) -> None:
-    assert refusal(rules.customer_name, text) is None
+@given(
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=120),
+    st.characters(categories=["L", "Nd", "P", "S"], exclude_characters=BLANK),
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=120),
+)
+@example("", "\N{PACKAGE}", "\N{PACKAGE}" * 254)
+@example("  ", "\N{HANGUL SYLLABLE GAG}", "\N{ZERO WIDTH SPACE}")
+@example("Société \N{RIGHT SINGLE QUOTATION MARK}", "Ü", "nïcode & Söhne <b>\"'\\")
+@example("", "\ue000", "")
+def test_a_name_with_a_visible_character_and_no_control_character_is_taken(
+    before: str, visible: str, after: str
+) -> None:
+    assert refusal(rules.customer_name, before + visible + after) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ",
+        "   ",
+        "\N{NO-BREAK SPACE}",
+        "\N{IDEOGRAPHIC SPACE} ",
+        "\N{LINE SEPARATOR}",
+        "\N{ZERO WIDTH SPACE}",
+        "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}",
+        "\N{ZERO WIDTH NO-BREAK SPACE}",
+        "\N{SOFT HYPHEN}",
+        "\N{RIGHT-TO-LEFT OVERRIDE}",
+        "\N{COMBINING ACUTE ACCENT}",
+        " \N{COMBINING ENCLOSING CIRCLE}",
+        "\N{DEVANAGARI SIGN VISARGA}",
+        "\N{VARIATION SELECTOR-16}",
+        "\N{TAG LATIN SMALL LETTER A}",
+        *("\u2065", "\ufff0", "\U000e0fff"),
+        *BLANK,
+        BLANK,
+    ],
+)
+def test_a_name_that_shows_nothing_is_refused(text: str) -> None:
+    assert refusal(rules.customer_name, text) is not None
 
 
 @given(st.text(max_size=100), st.characters(categories=["Cc", "Cs"]), st.text(max_size=100))
 def test_a_name_with_a_control_character_or_a_lone_surrogate_is_refused(
     before: str, control: str, after: str
 ) -> None:
-    assert refusal(rules.customer_name, before + control + after) is not None
+    assert refusal(rules.customer_name, f"{before}{control}x{after}") is not None
 
 
 def test_control_characters_are_those_of_unicode() -> None:
     refused = {
         chr(point)
         for point in range(0x110000)
-        if refusal(rules.customer_name, chr(point)) is not None
+        if refusal(rules.customer_name, f"x{chr(point)}") is not None
     }
 
     assert {unicodedata.category(character) for character in refused} == {"Cc", "Cs"}

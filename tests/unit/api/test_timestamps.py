@@ -122,6 +122,24 @@ def test_these_are_not(text: str) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    "text, missing",
+    [
+        ("2018-11-20", "the time and the offset"),
+        ("2018-11-20Z", "the time"),
+        ("2018-11-20T19:29", "the seconds and the offset"),
+        ("2018-11-20T19:29+08:00", "the seconds"),
+        ("2018-11-20T19:29:32", "the offset"),
+        ("2018-11-20T19:29:32.5", "the offset"),
+        ("2018-11-20 19:29:32Z", "the T before the time"),
+        ("2018-11-20 19:29", "the T before the time and the seconds and the offset"),
+    ],
+)
+def test_the_part_that_a_timestamp_lacks_is_named(text: str, missing: str) -> None:
+    with pytest.raises(ValidationError, match=f"; it lacks {missing}$"):
+        read_offset(text)
+
+
 @given(
     st.integers(0, 9999), st.integers(1, 12), st.integers(1, 31), st.integers(0, 400 * 25).map(str)
 )

@@ -9,7 +9,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields
 
 from tracking_service.api import rules, timestamps
-from tracking_service.api.batches import Weight
+from tracking_service.api.batches import BatchSchema, Weight
 from tracking_service.api.schemas import Text
 from tracking_service.countries import COUNTRIES
 from tracking_service.instance.number_spaces import SERIES_NAME
@@ -50,7 +50,7 @@ TEXTS: Mapping[Callable[[str], str], Mapping[str, Any]] = {
         "examples": ["de619854-b59b-425e-9db4-943979e1bd49"],
     },
     rules.customer_name: {
-        "description": "1 to 255 characters, none of them a control character.",
+        "description": "1 to 255 characters, no control characters, one visible at the least.",
         "minLength": 1,
         "maxLength": rules.TEXT_LENGTH,
         # A lone surrogate, which the rule refuses too, cannot be sent as UTF-8.
@@ -65,7 +65,7 @@ TEXTS: Mapping[Callable[[str], str], Mapping[str, Any]] = {
         "examples": ["redbox-logistics"],
     },
     rules.series: {
-        "description": "A series that exists; another one is an error.",
+        "description": "A series that exists, `default` if none is named; another is an error.",
         "pattern": whole(SERIES_NAME),
         "examples": ["default"],
     },
@@ -85,7 +85,8 @@ class Converter(OpenAPIConverter):
             # A component of its own, so that a generated client has one enumeration.
             return {"$ref": "#/components/schemas/CountryCode"}
         text = {"type": "string", **TEXTS[field.rule]}
-        if isinstance(field.load_default, str):
+        if isinstance(field.load_default, str) and not isinstance(field.parent, BatchSchema):
+            # Not in a body: generators take a property with a default for one that is required.
             text["default"] = field.load_default
         if not isinstance(field, Weight):
             return text
