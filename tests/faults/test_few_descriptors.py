@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 
 FILES = 256
 IDLE = 300
-LAST_IMPORT = "| tracking_service.api.openapi.document\n"
+LAST_IMPORT = "| numpy\n"
 BATCH = json.dumps({**PARAMETERS, "count": 3})
 
 

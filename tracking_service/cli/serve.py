@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 
 import click
 from flask import current_app
@@ -78,11 +79,10 @@ def _import_the_rest() -> None:
 
     It happens once the server listens, on a thread of its own, so that no start waits for it.
     """
+    import_module("tracking_service.api.openapi.document")
     import encodings.utf_8_sig  # noqa: F401
 
     import numpy  # noqa: F401, ICN001
-
-    import tracking_service.api.openapi.document  # noqa: F401
 
 
 def _listening(backstage: Backstage, host: str, url: str, connections: int) -> None:
