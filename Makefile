@@ -86,7 +86,7 @@ lock: $(VENV)/.made ## Pin the newest versions that setup.cfg allows
 		setup.cfg requirements/build.in
 
 clean: ## Remove what make and the tools have made; databases stay
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .schemathesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A candidate is tried by running it: one that is only a name (a shim whose version is not
