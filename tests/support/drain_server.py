@@ -103,7 +103,10 @@ def run() -> None:
 
     threading.Thread(target=obey, daemon=True).start()
     if options.in_thread:
-        threading.Thread(target=serve).start()
+        server = threading.Thread(target=serve)
+        server.start()
+        # An interpreter whose main thread has ended starts no thread more (from 3.12 on).
+        server.join()
     else:
         serve()
         restored = handlers == [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
