@@ -20,7 +20,7 @@ DEBIAN := chromium:chromium curl:curl etcd-server:etcd nginx:nginx patroni:patro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test soak outage test-system ha-test have-packages missing-packages bench load scale lint format lock clean
+.PHONY: help setup run test soak outage test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,12 +78,22 @@ format: $(VENV)/.installed-dev ## Fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dist: $(VENV)/.installed-dist ## Build the sdist and the wheel, try them, and list what they require
+	rm -rf dist
+	PYTHONWARNINGS=ignore $(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/cyclonedx-py requirements --output-reproducible --validate \
+		--output-file dist/sbom.cdx.json requirements/run.txt
+	TEST_DIST=dist $(BIN)/python -m pytest --quiet tests/integration/test_package.py
+
 lock: $(VENV)/.made ## Pin the newest versions that setup.cfg allows
 	$(INSTALL) uv
 	$(LOCK) --upgrade --extra test --extra bench --output-file requirements/dev.txt \
 		setup.cfg requirements/build.in
 	$(LOCK) --upgrade --constraint requirements/dev.txt --output-file requirements/run.txt \
 		setup.cfg requirements/build.in
+	$(LOCK) --upgrade --constraint requirements/dev.txt --extra dist \
+		--output-file requirements/dist.txt setup.cfg requirements/build.in
 
 clean: ## Remove what make and the tools have made; databases stay
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .schemathesis *.egg-info
@@ -106,7 +116,7 @@ $(VENV)/.made:
 	$${PYTHON:+ (PYTHON=$$PYTHON)}" >&2; \
 	exit 1
 
-$(VENV)/.installed-run: requirements/run.txt setup.cfg pyproject.toml | $(VENV)/.made
+$(VENV)/.installed-run: requirements/run.txt setup.cfg setup.py pyproject.toml | $(VENV)/.made
 	@echo "Installing what the service needs"
 	@$(INSTALL) --require-hashes --no-deps --requirement requirements/run.txt
 	@# setuptools warns of the folder's name on every editable installation.
@@ -116,4 +126,9 @@ $(VENV)/.installed-run: requirements/run.txt setup.cfg pyproject.toml | $(VENV)/
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed-run
 	@echo "Installing what the tests need"
 	@$(INSTALL) --require-hashes --no-deps --requirement requirements/dev.txt
+	@touch $@
+
+$(VENV)/.installed-dist: requirements/dist.txt $(VENV)/.installed-dev
+	@echo "Installing what a release needs"
+	@$(INSTALL) --require-hashes --no-deps --requirement requirements/dist.txt
 	@touch $@

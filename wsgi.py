@@ -1,12 +1,5 @@
-"""The WSGI callable, for any server: `wsgi:app`. The `flask` command finds it here as well."""
+"""The WSGI callable of a checkout: `wsgi:app`. The `flask` command finds it here as well."""
 
-import sys
+from tracking_service.wsgi import app
 
-from tracking_service.app import create_app
-from tracking_service.errors import SettingsError
-
-try:
-    app = create_app()
-except SettingsError as error:
-    # One line that names the setting; a traceback would bury it.
-    sys.exit(f"Error: {error}")
+__all__ = ["app"]

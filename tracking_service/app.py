@@ -16,6 +16,7 @@ from tracking_service.api.status import LatestLeases
 from tracking_service.auth import Keyring
 from tracking_service.cli import register_commands
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
+from tracking_service.installation import MIGRATIONS, instance_path
 from tracking_service.instance.number_spaces import Spaces
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
@@ -35,8 +36,6 @@ from tracking_service.telemetry.metrics import Metrics
 BODY_BYTES_MOST = 65_536
 """A request for a batch is some 600 bytes; anything much larger is none."""
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the app; connect to nothing, lease nothing. Raises SettingsError.
@@ -46,14 +45,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings.from_environment()
     configure_logging(settings.log_format)
-    app = Flask(__name__, instance_path=str(ROOT / "instance"), static_folder=None)
+    app = Flask(
+        __package__, instance_path=instance_path(settings.instance_path), static_folder=None
+    )
 
     url = database_url(settings.database_url)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MOST
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings)
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"))
+    Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         engine = db.engine
     prepare(engine, settings)

@@ -41,9 +41,9 @@ class Settings:
     database_url: str = _setting(
         "DATABASE_URL",
         "sqlite:///tracking.sqlite3",
-        "SQLAlchemy URL of the database; a relative SQLite path lies under instance/",
+        "SQLAlchemy URL of the database; a relative SQLite path lies in the instance folder",
     )
-    host: str = _setting("HOST", "127.0.0.1", "address that `flask serve` listens on")
+    host: str = _setting("HOST", "127.0.0.1", "address that `serve` listens on")
     port: int = _setting("PORT", 8000, "TCP port; 0 takes any free one", least=0, most=65535)
     threads: int = _setting(
         "TRACKING_THREADS",
@@ -97,7 +97,12 @@ class Settings:
     state_dir: str = _setting(
         "TRACKING_STATE_DIR",
         "",
-        "folder of the witness file; by default beside the SQLite file, else instance/",
+        "folder of the witness file; by default beside the SQLite file, else the instance folder",
+    )
+    instance_path: str = _setting(
+        "TRACKING_INSTANCE_PATH",
+        "",
+        "folder of a relative SQLite path; by default instance/ in a checkout",
     )
 
     log_format: str = _setting(
@@ -113,7 +118,7 @@ class Settings:
     auth: str = _setting(
         "TRACKING_AUTH",
         "off",
-        "`required`: only callers with a key (`flask keys`) are answered; `off`: everybody is",
+        "`required`: only callers with a key (`keys create`) are answered; `off`: everybody is",
         choices=("off", "required"),
     )
     trusted_hops: int = _setting(

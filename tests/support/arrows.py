@@ -1,6 +1,6 @@
 """Which module of the package may import which: the import rules of the architecture, as a table.
 
-errors, countries, file_locks
+errors, countries, file_locks, installation
     <- settings, numbering, allocation, auth, telemetry
     <- store, serving, instance <- services
     <- api, cli <- app <- wsgi, __main__
@@ -24,17 +24,19 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"errors"}),
     "countries": frozenset(),
     "file_locks": frozenset(),
+    "installation": frozenset(),
     "numbering": frozenset({"errors"}),
     "allocation": frozenset({"errors", "file_locks", "instance"}),
     "auth": frozenset({"errors", "instance"}),
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
     "instance": frozenset({"errors", "numbering", "allocation"}),
-    "store": CORE | {"telemetry"},
+    "store": CORE | {"telemetry", "installation"},
     "services": frozenset({"errors", "numbering", "allocation", "telemetry", "instance", "store"}),
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
-    "app": CORE | USE_CASES | {"api", "cli"},
+    "app": CORE | USE_CASES | {"installation", "api", "cli"},
+    "wsgi": frozenset({"errors", "app"}),
     "__main__": frozenset({"app", "cli"}),
 }
 
@@ -45,6 +47,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "allocation": frozenset(),
     "auth": frozenset(),
     "file_locks": frozenset(),
+    "installation": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
     "instance": frozenset(),
     "countries": frozenset({"pycountry"}),

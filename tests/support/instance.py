@@ -25,7 +25,7 @@ class Instance:
     """Started by `start` or `with`, and always ended with the block.
 
     `env` holds settings of the service, DATABASE_URL first of all. `command` is another server's
-    command line, with `{port}` where the port belongs. The witness file lies in a folder that goes
+    command line, with `{port}` where the port belongs, and is run in `folder`. The witness file lies in a folder that goes
     with the instance, unless `env` names another; a restart finds it again.
     """
 
@@ -34,6 +34,7 @@ class Instance:
         env: Mapping[str, str],
         *,
         command: Sequence[str] = SERVE,
+        folder: Path = ROOT,
         port: int | None = None,
         timeout: float = 10.0,
     ) -> None:
@@ -41,6 +42,7 @@ class Instance:
         self.port = port or free_port()
         self.address = (HOST, self.port)
         self._command = [part.format(port=self.port) for part in command]
+        self._cwd = folder
         self._timeout = timeout
         self._folder = tempfile.TemporaryDirectory(prefix="tracking-instance-")
         self._env = environment(**{"TRACKING_STATE_DIR": self._folder.name, **env})
@@ -81,7 +83,7 @@ class Instance:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
-                cwd=ROOT,
+                cwd=self._cwd,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.commands import ROOT
 
-LOCKS = ["run", "dev"]
+LOCKS = ["run", "dev", "dist"]
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+)(?P<marker> ;[^\\]*)?", re.MULTILINE)
 
 
@@ -62,9 +62,12 @@ def test_what_the_tests_and_the_benchmarks_need_is_pinned(extra: str) -> None:
 
 
 def test_the_tests_run_on_the_versions_that_serve() -> None:
-    shared = {name: pins("dev").get(name) for name in pins("run")}
+    for lock in ("dev", "dist"):
+        assert pins("run") == {name: pins(lock).get(name) for name in pins("run")}
 
-    assert pins("run") == shared
+
+def test_what_a_release_needs_is_pinned() -> None:
+    assert required("options.extras_require", "dist") <= pins("dist").keys()
 
 
 def test_no_test_tool_is_installed_to_serve() -> None:

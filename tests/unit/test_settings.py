@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "database_timeout_seconds": 5.0,
     "batch_keep_seconds": 86400.0,
     "state_dir": "",
+    "instance_path": "",
     "log_format": "text",
     "access_log": False,
     "auth": "off",
@@ -44,7 +45,12 @@ CHOICES: dict[str, dict[str, Any]] = {
     "TRACKING_AUTH": {"off": "off", "required": "required"},
 }
 
-TEXTS = {"DATABASE_URL": "database_url", "HOST": "host", "TRACKING_STATE_DIR": "state_dir"}
+TEXTS = {
+    "DATABASE_URL": "database_url",
+    "HOST": "host",
+    "TRACKING_STATE_DIR": "state_dir",
+    "TRACKING_INSTANCE_PATH": "instance_path",
+}
 
 
 def field(env: str) -> str:

@@ -33,6 +33,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracking_service.allocation import Block
 from tracking_service.errors import ExportError, MovedError
+from tracking_service.installation import program
 from tracking_service.store.database.engine import WRITES
 from tracking_service.store.database.errors import translated
 from tracking_service.store.export_lines import Row, line, parsed, read
@@ -163,7 +164,7 @@ def _lock(connection: Connection, now: datetime) -> None:
         connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
     if connection.execute(select(NumberSpace.id).where(NumberSpace.moved_at.is_not(None))).first():
         raise MovedError(
-            "the series of this database were exported before; `flask series reopen` takes"
+            f"the series of this database were exported before; `{program()} series reopen` takes"
             " that back if the export was never imported"
         )
     connection.execute(update(NumberSpace).values(moved_at=now))

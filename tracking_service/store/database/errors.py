@@ -8,11 +8,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tracking_service.errors import SchemaError, StoreUnavailableError
+from tracking_service.installation import program
 
 _UNDEFINED_TABLE = {"42P01", "42703"}
 _UNDEFINED = ("no such table", "no such column", "has no column")
 
-ADVICE = "run `flask db upgrade`"
+ADVICE = f"run `{program()} db upgrade`"
 
 _REMEDIES = {
     "sqlite": "check DATABASE_URL, and that this user may write the file and its folder",
