@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from tracking_service.instance.database_health import Attempts, DatabaseState
 from tracking_service.allocation.observer import Observer
-from tracking_service.instance.series import Supply
 from tracking_service.errors import (
     ReserveEmptyError,
     SchemaError,
     StoreUnavailableError,
     TrackingServiceError,
 )
+from tracking_service.instance.database_health import Attempts, DatabaseState
+from tracking_service.instance.series import Supply
 
 log = logging.getLogger(__name__)
 
