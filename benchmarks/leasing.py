@@ -14,13 +14,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
-from sqlalchemy import create_engine
-
 from benchmarks.results import percentile
-from tracking_service.settings import Settings
-from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.database.engine import engine_options, lease_engine
-from tracking_service.store.database.urls import database_url
+from tracking_service.store.blocks import BlockStore
+from tracking_service.store.database import Bulkhead, Database, database_url
 
 # Forked: the children need no time to import, of which 64 would keep a small machine for a minute.
 _fork = multiprocessing.get_context("fork")
@@ -92,10 +88,8 @@ def _received(pipe: Connection, seconds: float) -> Sequence[float]:
 def _lease(
     url: str, name: str, blocks: int, seconds: float, barrier: Barrier, sender: Connection
 ) -> None:
-    settings = Settings(database_url=url, database_timeout_seconds=30.0)
-    parsed = database_url(url)
-    engine = lease_engine(create_engine(parsed, **engine_options(parsed, settings)), settings)
-    store = SqlBlockStore(engine, instance=name)
+    database = Database(database_url(url), timeout_seconds=30.0, bulkhead=Bulkhead(threads=4))
+    store = BlockStore(database, instance=name)
     try:
         store.lease(SERIES, blocks)  # connects, and compiles the statements
         barrier.wait(TIMEOUT_SECONDS)
@@ -109,4 +103,4 @@ def _lease(
         store.lease(SERIES, blocks)
         latencies.append(time.perf_counter() - began)
     sender.send(latencies)
-    engine.dispose()
+    database.close()

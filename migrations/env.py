@@ -1,6 +1,7 @@
 """Runs the migrations, one host at a time, in one transaction."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,8 +11,9 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from tracking_service.errors import StoreError, StoreUnavailableError
-from tracking_service.store.database.engine import WRITES
-from tracking_service.store.database.errors import remedy, translated
+from tracking_service.store.database import Database
+from tracking_service.store.database.errors import remedy
+from tracking_service.store.models import Base
 from tracking_service.store.schema import not_ours, revision_of
 
 log = logging.getLogger("migrations")
@@ -21,10 +23,12 @@ logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 # Any number will do, as long as nothing else that uses the database takes it.
 ADVISORY_LOCK = 0x7472_6163_6B69_6E67
 
-# How long to wait for another host's migration, then for a table, then for a statement.
+# How long to wait for another host's migration, then for a table, then for a statement; and, in
+# seconds, for any answer, should the server not end the wait by itself.
 TURN_TIMEOUT = "120s"
 LOCK_TIMEOUT = "10s"
 STATEMENT_TIMEOUT = "60s"
+ANSWER_SECONDS = 130.0
 
 
 def take_turn(connection: Connection) -> None:
@@ -67,13 +71,14 @@ def run() -> None:
             "offline SQL is not offered: it would print the number space's key"
         )
     migrate = current_app.extensions["migrate"]
-    engine = migrate.db.engine.execution_options(**{WRITES: True})
-    with translated(), engine.begin() as connection:
+    database: Database = migrate.db
+    database.create_file(home=Path(current_app.instance_path))
+    with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         take_turn(connection)
         check_known(connection)
         context.configure(
             connection=connection,
-            target_metadata=migrate.db.metadata,
+            target_metadata=Base.metadata,
             # SQLite's DDL is transactional where the transaction was begun by hand, as it is.
             transactional_ddl=True,
             on_version_apply=migrated,  # type: ignore[arg-type]  # is called by keywords
@@ -88,6 +93,6 @@ try:
 except StoreError as error:
     message = str(error)
     if isinstance(error, StoreUnavailableError):
-        message += f"; {remedy(current_app.extensions['migrate'].db.engine.dialect.name)}"
+        message += f"; {remedy(current_app.extensions['migrate'].db.backend)}"
     # Click's own, for Flask-Migrate would log Alembic's.
     raise click.ClickException(message) from error

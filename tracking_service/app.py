@@ -22,14 +22,11 @@ from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
-from tracking_service.store.api_keys import SqlKeys
+from tracking_service.store.api_keys import ApiKeyStore
 from tracking_service.store.batches import BatchStore
-from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.database.bulkhead import TURNS, Turns
-from tracking_service.store.database.engine import db, engine_options, lease_engine, prepare
-from tracking_service.store.database.urls import database_url
-from tracking_service.store.lookup import BlockLookup
-from tracking_service.store.series import Catalogue
+from tracking_service.store.blocks import BlockReader, BlockStore
+from tracking_service.store.database import Bulkhead, Database, Use, database_url
+from tracking_service.store.series import SeriesStore
 from tracking_service.telemetry.logs import configure_logging
 from tracking_service.telemetry.metrics import Metrics
 
@@ -49,56 +46,42 @@ def create_app(settings: Settings | None = None) -> Flask:
         __package__, instance_path=instance_path(settings.instance_path), static_folder=None
     )
 
-    url = database_url(settings.database_url)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MOST
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings)
-    db.init_app(app)
-    Migrate(app, db, directory=str(MIGRATIONS))
-    with app.app_context():
-        engine = db.engine
-    prepare(engine, settings)
-    leases = lease_engine(engine, settings)
-    # Requests take turns, so that a database that hangs cannot hold every thread of the server;
-    # the instance's own threads, which lease and read keys, need none.
-    turns = Turns(settings.threads)
-    of_requests = engine.execution_options(**{TURNS: turns})
-
-    def after_fork() -> None:
-        # The sockets are the parent's: they are left open, and only forgotten.
-        engine.dispose(close=False)
-        leases.dispose(close=False)
-        turns.forget()
-        metrics.forget()
+    database = Database(
+        database_url(settings.database_url, folder=Path(app.instance_path)),
+        timeout_seconds=settings.database_timeout_seconds,
+        bulkhead=Bulkhead(settings.threads),
+    )
+    # It hands the database to migrations/env.py, and asks nothing else of it.
+    Migrate(app, database, directory=str(MIGRATIONS))  # type: ignore[arg-type]
 
     def dispose() -> None:
         if keyring is not None:
             keyring.close()
-        engine.dispose()
-        leases.dispose()
+        database.close()
 
-    def store_for(instance: str) -> SqlBlockStore:
-        return SqlBlockStore(leases, instance=instance)
+    def store_for(instance: str) -> BlockStore:
+        return BlockStore(database, instance=instance)
 
-    state_dir = _state_dir(settings, engine.url.database, app.instance_path)
+    state_dir = _state_dir(settings, database.url.database, app.instance_path)
     metrics = Metrics(state_dir / "metrics")
     witness = Witness(state_dir)
-    catalogue = Catalogue(engine)
-    blocks = BlockLookup(of_requests)
+    series = SeriesStore(database)
+    blocks = BlockReader(database)
     issuer = Issuer(
         store_for,
-        catalogue,
+        series,
         witness,
         reserve_seconds=settings.reserve_seconds,
         wait_seconds=settings.wait_seconds,
         waiting_requests=settings.waiting_requests,
         observer=metrics,
-        after_fork=after_fork,
-        spaces=Spaces(Catalogue(of_requests)),
+        after_fork=metrics.forget,
+        spaces=Spaces(SeriesStore(database, Use.REQUEST)),
     )
     metrics.watch(lambda: instance_state(issuer))
-    batches = Batches(issuer, BatchStore(of_requests), keep_seconds=settings.batch_keep_seconds)
-    keys = SqlKeys(engine)
+    batches = Batches(issuer, BatchStore(database), keep_seconds=settings.batch_keep_seconds)
+    keys = ApiKeyStore(database)
     keyring = Keyring(keys) if settings.auth == "required" else None
     verifier = Verifier(issuer.spaces, blocks, issuer.has_spent)
     app.extensions[EXTENSION] = Tracking(
@@ -106,8 +89,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions[CLI_EXTENSION] = Backstage(
         settings,
-        engine,
-        catalogue,
+        database,
+        series,
         blocks,
         store_for,
         issuer,
@@ -116,7 +99,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         dispose,
         keys,
         keyring,
-        turns,
     )
 
     app.register_blueprint(routes.blueprint)

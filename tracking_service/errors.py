@@ -149,6 +149,14 @@ class StoreUnavailableError(StoreError):
     """The database cannot be reached, or did not answer in time."""
 
 
+class StoreFailedError(StoreError):
+    """The database answers, and cannot do what is asked of it: its disk is full, for example."""
+
+
+class ConflictError(StoreError):
+    """The database refuses a row that contradicts another one."""
+
+
 class SchemaError(StoreError):
     """The database's schema is not the one that this version needs."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from tests.support.commands import migrate
 from tests.support.postgres import PostgresServer
-from tracking_service.store.database.urls import database_url
+from tracking_service.store.database import database_url
 
 # Applications for processes of their own: imported here, some would break the service for all.
 collect_ignore = ["apps", "broken"]

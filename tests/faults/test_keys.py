@@ -15,13 +15,13 @@ from tests.support.stores import Stores
 from tests.support.waiting import wait_until
 from tracking_service.auth import new_token
 from tracking_service.auth.keyring import LOOKUP_SECONDS
-from tracking_service.store.api_keys import SqlKeys
+from tracking_service.store.api_keys import ApiKeyStore
 
 
 @pytest.fixture
-def keys(server: PostgresServer) -> Iterator[SqlKeys]:
+def keys(server: PostgresServer) -> Iterator[ApiKeyStore]:
     with Stores(server.url("tracking")) as stores:
-        yield SqlKeys(stores.engine)
+        yield ApiKeyStore(stores.database)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def status(instance: Instance, token: str) -> int:
 
 
 def test_a_key_works_at_once_and_is_refused_everywhere_within_30_seconds(
-    fleet: Fleet, keys: SqlKeys
+    fleet: Fleet, keys: ApiKeyStore
 ) -> None:
     _, token = keys.create("shop", ["issue"])
 
@@ -55,7 +55,7 @@ def test_a_key_works_at_once_and_is_refused_everywhere_within_30_seconds(
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 def test_while_the_database_is_away_known_keys_are_good_and_unknown_ones_503(
-    server: PostgresServer, fleet: Fleet, keys: SqlKeys, how: str
+    server: PostgresServer, fleet: Fleet, keys: ApiKeyStore, how: str
 ) -> None:
     _, known = keys.create("known", ["issue"])
     instance = fleet[0]

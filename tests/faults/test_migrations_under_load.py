@@ -16,7 +16,7 @@ from tests.support.ledger import judge
 from tests.support.load import Load
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
-from tracking_service.store.database.urls import database_url
+from tracking_service.store.database import database_url
 from tracking_service.store.schema import REVISION
 
 NEXT = f'''

@@ -57,7 +57,7 @@ def numbers(response: TestResponse) -> list[str]:
 
 
 def rows(app: Flask) -> int:
-    with app.extensions["tracking-cli"].engine.connect() as connection:
+    with app.extensions["tracking-cli"].database.transaction() as connection:
         count: int = connection.execute(text("SELECT count(*) FROM batch")).scalar_one()
         return count
 
@@ -117,7 +117,7 @@ def test_a_key_costs_two_transactions_and_a_retry_one(app: Flask) -> None:
     begun: list[object] = []
     # So that the series is open.
     numbers(post(app))
-    event.listen(app.extensions["tracking-cli"].engine, "begin", begun.append)
+    event.listen(app.extensions["tracking-cli"].database.engine(), "begin", begun.append)
 
     def transactions(key: str | None, **changed: Any) -> int:
         begun.clear()
@@ -183,7 +183,7 @@ def test_keys_are_forgotten_a_thousand_at_a_time_and_the_one_asked_for_at_once(
 ) -> None:
     """All at once would take longer than a statement may, after a busy day, and so never end."""
     numbers(post(app, "order-0"))
-    with app.extensions["tracking-cli"].engine.begin() as connection:
+    with app.extensions["tracking-cli"].database.transaction(write=True) as connection:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-02 00:00:00+00'"))
         connection.execute(
             insert(BatchRecord),
@@ -202,7 +202,7 @@ def test_keys_are_forgotten_a_thousand_at_a_time_and_the_one_asked_for_at_once(
 
 def test_a_key_is_forgotten_after_its_time(app: Flask) -> None:
     first = numbers(post(app, "order-1"))
-    with app.extensions["tracking-cli"].engine.begin() as connection:
+    with app.extensions["tracking-cli"].database.transaction(write=True) as connection:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-01 00:00:00+00'"))
 
     assert not set(first) & set(numbers(post(app, "order-1")))

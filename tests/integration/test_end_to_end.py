@@ -260,8 +260,8 @@ def test_what_was_not_spent_goes_back_at_the_end(database_url: str, tmp_path: Pa
 NUMBERS = 100_000
 
 
-LEASE = ["SET LOCAL", "UPDATE series", "SELECT (SELECT", "INSERT INTO"]
-PING = ["SET LOCAL", "SELECT 1"]
+LEASE = ["BEGIN ISOLATION", "UPDATE series", "SELECT (SELECT", "INSERT INTO"]
+PING = ["BEGIN ISOLATION", "SELECT 1"]
 
 
 def test_a_hundred_thousand_numbers_take_a_dozen_leases_and_nothing_else(
@@ -285,7 +285,7 @@ def test_a_hundred_thousand_numbers_take_a_dozen_leases_and_nothing_else(
         issuer = tracking(app).issuer
         event.listen(lease_engine(app), "before_cursor_execute", leasing)
         event.listen(lease_engine(app), "commit", committed)
-        event.listen(backstage(app).engine, "before_cursor_execute", reading)
+        event.listen(backstage(app).database.engine(), "before_cursor_execute", reading)
         given = [issuer.issue(Shipment("MY", "ID")) for _ in range(NUMBERS)]
         finished = [*transactions]
         seen_elsewhere = [*elsewhere]
@@ -300,4 +300,4 @@ def test_a_hundred_thousand_numbers_take_a_dozen_leases_and_nothing_else(
     assert "INSERT INTO" == first[-1]
     assert not [each for each in others if each not in (LEASE, PING)]
     # The series' record, once, when it was opened.
-    assert ["SET", "SELECT"] == seen_elsewhere
+    assert ["BEGIN", "SELECT"] == seen_elsewhere

@@ -19,7 +19,7 @@ from tests.support.commands import flask
 from tests.support.instance import Instance
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import wait_until
-from tracking_service.store.database.urls import database_url as parsed_url
+from tracking_service.store.database import database_url as parsed_url
 
 LOUD = (
     *(sys.executable, "-m", "flask", "--app", "tests.support.loud", "serve"),

@@ -107,7 +107,7 @@ def test_what_goes_back_at_the_end_is_counted(app: Flask) -> None:
 
 def test_a_scrape_leases_nothing_and_connects_to_nothing(app: Flask) -> None:
     told = metrics(app)
-    with backstage(app).engine.connect() as connection:
+    with backstage(app).database.transaction() as connection:
         leases = connection.execute(text("SELECT sum(lease_count) FROM series")).scalar_one()
 
     assert "unknown" == tracking(app).issuer.database

@@ -15,18 +15,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import Engine, create_engine, event, inspect
-from sqlalchemy.exc import DBAPIError
 
 from tests.support.apps import backstage, opened_app
 from tests.support.commands import ROOT, environment, flask
 from tests.support.databases import DatabaseServer
 from tests.support.stores import Stores
-from tracking_service.errors import SchemaError
+from tracking_service.errors import ConflictError, SchemaError
 from tracking_service.store import schema
-from tracking_service.store.database.engine import db
-from tracking_service.store.database.urls import database_url as parsed
+from tracking_service.store.database import Database
+from tracking_service.store.database import database_url as parsed
+from tracking_service.store.models import Base
 
-TABLES = set(db.metadata.tables)
+TABLES = set(Base.metadata.tables)
 HOSTS = 10
 
 
@@ -38,8 +38,14 @@ def app(empty_database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def engine(app: Flask) -> Engine:
-    return backstage(app).engine
+def database(app: Flask) -> Database:
+    return backstage(app).database
+
+
+@pytest.fixture
+def engine(database: Database) -> Engine:
+    """What the database's transactions run on; for events and inspection alone."""
+    return database.engine()
 
 
 def stated(fact: Any) -> str:
@@ -69,38 +75,38 @@ def described(engine: Engine) -> dict[str, Any]:
     return found
 
 
-def test_up_down_and_up_again(engine: Engine) -> None:
+def test_up_down_and_up_again(database: Database, engine: Engine) -> None:
     flask_migrate.upgrade()
     first = described(engine)
-    schema.check_schema(engine)
+    schema.check_schema(database)
     flask_migrate.downgrade(revision="base")
 
     assert {"alembic_version"} == set(inspect(engine).get_table_names())
     with pytest.raises(SchemaError, match="no schema yet: run `flask db upgrade`"):
-        schema.check_schema(engine)
+        schema.check_schema(database)
 
     flask_migrate.upgrade()
 
     assert first == described(engine)
-    schema.check_schema(engine)
+    schema.check_schema(database)
 
 
-def test_up_twice_changes_nothing(engine: Engine) -> None:
+def test_up_twice_changes_nothing(database: Database) -> None:
     flask_migrate.upgrade()
-    with engine.connect() as connection:
+    with database.transaction() as connection:
         before = connection.exec_driver_sql("SELECT key FROM number_space").all()
     flask_migrate.upgrade()
-    with engine.connect() as connection:
+    with database.transaction() as connection:
         assert before == connection.exec_driver_sql("SELECT key FROM number_space").all()
 
 
-def test_autogenerate_finds_no_difference(engine: Engine) -> None:
+def test_autogenerate_finds_no_difference(database: Database) -> None:
     flask_migrate.upgrade()
-    with engine.connect() as connection:
+    with database.transaction() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
 
-        assert [] == compare_metadata(context, db.metadata)
+        assert [] == compare_metadata(context, Base.metadata)
 
 
 def test_the_models_would_build_the_same(
@@ -114,7 +120,7 @@ def test_the_models_would_build_the_same(
         name = postgres_server.create_database()
         url = postgres_server.url(name)
     models = create_engine(parsed(url))
-    db.metadata.create_all(models)
+    Base.metadata.create_all(models)
     expected = described(models)
     models.dispose()
     if name is not None:
@@ -130,11 +136,11 @@ def test_the_newest_migration_is_the_one_that_the_start_asks_for() -> None:
     assert 1 == len(scripts.get_bases())
 
 
-def test_every_database_gets_a_key_of_its_own(engine: Engine) -> None:
+def test_every_database_gets_a_key_of_its_own(database: Database) -> None:
     keys = []
     for _ in range(2):
         flask_migrate.upgrade()
-        with engine.connect() as connection:
+        with database.transaction() as connection:
             keys.append(connection.exec_driver_sql("SELECT key FROM number_space").scalar_one())
         flask_migrate.downgrade(revision="base")
 
@@ -239,5 +245,5 @@ def test_the_database_keeps_no_migration_from_a_lease(database_url: str) -> None
 
 
 def test_the_tables_refuse_a_series_without_a_space(database_url: str) -> None:
-    with Stores(database_url) as stores, pytest.raises(DBAPIError, match="(?i)foreign key"):
+    with Stores(database_url) as stores, pytest.raises(ConflictError, match="(?i)foreign key"):
         stores.change("UPDATE series SET number_space_id = 99")

@@ -18,7 +18,7 @@ from tests.support.instance import SERVE, Instance
 from tests.support.load import Load
 from tests.support.oracle import History
 from tests.support.servers import COMMANDS
-from tracking_service.store.database.urls import database_url as parsed_url
+from tracking_service.store.database import database_url as parsed_url
 
 WAVES = 50
 

@@ -67,8 +67,9 @@ def test_a_schema_of_another_program_is_told_apart(migrated_sqlite_url: str, com
     assert "DATABASE_URL" in line
 
 
-def test_a_half_migrated_database_has_no_schema(sqlite_url: str) -> None:
+def test_a_half_migrated_database_has_no_schema(sqlite_url: str, tmp_path: Path) -> None:
     with Stores(sqlite_url) as stores:
+        stores.database.create_file(home=tmp_path)
         stores.change("CREATE TABLE alembic_version (version_num VARCHAR(32))")
 
     assert "no schema yet" in fails("blocks", "list", env={"DATABASE_URL": sqlite_url}).stderr

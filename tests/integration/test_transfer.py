@@ -40,7 +40,7 @@ def do(url: str, *arguments: str) -> str:
 
 def exported(stores: Stores) -> list[str]:
     lines: list[str] = []
-    transfer.export(stores.engine, lines.append, keep=lambda: None, now=NOW)
+    transfer.export(stores.database, lines.append, keep=lambda: None, now=NOW)
     return lines
 
 
@@ -119,7 +119,7 @@ def test_what_is_handed_back_before_is_the_new_ones_and_after_it_the_old_ones(
     first.lease("default", 1)
     held = second.lease("default", 1).block
     first.hand_back("default", [Block(4000, 10_000)])
-    transfer.import_(new.engine, exported(old))
+    transfer.import_(new.database, exported(old))
     second.hand_back("default", [Block(held.end - 10, held.end)])
 
     assert Block(4000, 10_000) == new.store().lease("default", 1).block
@@ -138,7 +138,7 @@ def test_series_keys_and_batches_come_along(old: Stores, new: Stores) -> None:
         " ('over', 'f', 't', '[[5, 9]]', '2025-01-01', '2025-02-01')"
     )
     before = old.catalogue.all()
-    transfer.import_(new.engine, exported(old))
+    transfer.import_(new.database, exported(old))
 
     assert before == new.catalogue.all()
     assert [("done", [[0, 5]])] == new.rows("SELECT key, ranges FROM batch")
@@ -150,7 +150,7 @@ def test_series_keys_and_batches_come_along(old: Stores, new: Stores) -> None:
 def test_a_new_server_is_no_failover(old: Stores, new: Stores) -> None:
     old.store().lease("default", 1)
     old.change("UPDATE series SET timeline = '1/00000001'")
-    transfer.import_(new.engine, exported(old))
+    transfer.import_(new.database, exported(old))
     new.store().lease("default", 1)
 
     assert [(0, 10_000, "leased"), (10_000, 20_000, "leased")] == new.states("default")
@@ -158,7 +158,7 @@ def test_a_new_server_is_no_failover(old: Stores, new: Stores) -> None:
 
 def test_it_goes_back_to_sqlite_as_well(new: Stores, old: Stores) -> None:
     new.store().lease("default", 3)
-    transfer.import_(old.engine, exported(new))
+    transfer.import_(old.database, exported(new))
 
     assert Block(30_000, 40_000) == old.store().lease("default", 1).block
 
@@ -173,7 +173,7 @@ def test_reopened_it_goes_on_where_it_was(old: Stores, migrated_sqlite_url: str)
     assert Block(10_000, 20_000) == old.store().lease("default", 1).block
     assert "more" == old.create("more", number_space="routed", space_capacity=10**14).name
     with pytest.raises(MovedError, match="no series of this database is sealed"):
-        transfer.reopen(old.engine)
+        transfer.reopen(old.database)
 
 
 def test_a_series_that_ran_out_is_moved_like_any_other(old: Stores, new: Stores) -> None:
@@ -183,7 +183,7 @@ def test_a_series_that_ran_out_is_moved_like_any_other(old: Stores, new: Stores)
         store.lease("few", 1)
     # Its tail is the importing database's, though nothing else of it is left.
     store.hand_back("few", [Block(22, 25)])
-    transfer.import_(new.engine, exported(old))
+    transfer.import_(new.database, exported(old))
 
     with pytest.raises(SeriesExhaustedError, match="was moved to another database"):
         store.lease("few", 1)
@@ -210,7 +210,7 @@ def test_no_series_is_made_while_an_export_is_under_way(new: Stores) -> None:
     refused: list[Exception] = []
 
     def make() -> None:
-        with Stores(str(new.settings.database_url)) as others:
+        with Stores(new.text) as others:
             try:
                 others.create("late", number_space="a space of its own")
             except (MovedError, StoreUnavailableError) as error:
@@ -229,7 +229,7 @@ def test_no_series_is_made_while_an_export_is_under_way(new: Stores) -> None:
                 what="the other to wait, or not to",
             )
 
-    transfer.export(new.engine, write, keep=lambda: None, now=NOW)
+    transfer.export(new.database, write, keep=lambda: None, now=NOW)
     thread.join(20)
 
     assert not made.is_set()
@@ -241,7 +241,7 @@ def test_an_export_that_cannot_be_kept_seals_nothing(old: Stores) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        transfer.export(old.engine, lambda line: None, keep=keep, now=NOW)
+        transfer.export(old.database, lambda line: None, keep=keep, now=NOW)
 
     assert Block(0, 10_000) == old.store().lease("default", 1).block
 
@@ -300,7 +300,7 @@ def test_a_damaged_export_changes_nothing(
     before = new.catalogue.all()
 
     with pytest.raises(ExportError, match=said):
-        transfer.import_(new.engine, lines)
+        transfer.import_(new.database, lines)
     assert before == new.catalogue.all()
 
 
@@ -309,7 +309,7 @@ def test_a_database_that_is_in_use_takes_no_import(old: Stores, new: Stores) -> 
     new.store().lease("default", 1)
 
     with pytest.raises(ExportError, match="have been leased"):
-        transfer.import_(new.engine, lines)
+        transfer.import_(new.database, lines)
 
 
 def test_a_database_with_an_instance_takes_no_import(
@@ -320,8 +320,8 @@ def test_a_database_with_an_instance_takes_no_import(
     with Instance({"DATABASE_URL": migrated_postgres_url}) as instance:
         assert 503 == instance.get("/readyz").status
         with pytest.raises(ExportError, match="an instance is connected"):
-            transfer.import_(new.engine, lines)
+            transfer.import_(new.database, lines)
         assert 0 == instance.terminate()
-    transfer.import_(new.engine, lines)
+    transfer.import_(new.database, lines)
     with Instance({"DATABASE_URL": migrated_postgres_url}) as instance:
         wait_until_ready(instance)

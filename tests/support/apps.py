@@ -14,6 +14,7 @@ from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.app import create_app
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
 from tracking_service.settings import Settings
+from tracking_service.store.database import Use
 
 
 @contextmanager
@@ -26,8 +27,7 @@ def opened_app(url: str, state_dir: Path, **settings: Any) -> Iterator[Flask]:
         tracking(app).issuer.close()
         if (keyring := backstage(app).keyring) is not None:
             keyring.close()
-        backstage(app).engine.dispose()
-        lease_engine(app).dispose()
+        backstage(app).database.close()
 
 
 def tracking(app: Flask) -> Tracking:
@@ -44,4 +44,4 @@ def backstage(app: Flask) -> Backstage:
 
 def lease_engine(app: Flask) -> Engine:
     """The engine that nothing but leases and pings runs on."""
-    return backstage(app).store_for("host:0:tests")._engine
+    return backstage(app).database.engine(Use.LEASE)

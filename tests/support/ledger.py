@@ -16,7 +16,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from tests.support.oracle import History, Verdict
 from tracking_service.numbering import FORMATS, Format, space_of
-from tracking_service.store.database.urls import database_url
+from tracking_service.store.database import database_url
 
 # A number may be in a block that was left out: the lease that gave it was forgotten.
 HANDED_OUT = frozenset({"leased", "spent", "skipped"})

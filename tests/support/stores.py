@@ -6,31 +6,38 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, text
 
-from tracking_service.settings import Settings
-from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.database.engine import engine_options, lease_engine, prepare
-from tracking_service.store.database.urls import database_url
-from tracking_service.store.lookup import BlockLookup
-from tracking_service.store.series import Catalogue, SeriesRecord
+from tracking_service.store.blocks import BlockReader, BlockStore
+from tracking_service.store.database import Bulkhead, Database, Use, database_url
+from tracking_service.store.series import SeriesRecord, SeriesStore
 
 
 class Stores:
-    """The engines, stores and look-ups of one process; ended by `close` or `with`."""
+    """The database and stores of one process; ended by `close` or `with`."""
 
     def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
         """`timeout_seconds` is the setting: until a connection or a statement is given up."""
+        self.text = url
         self.url = database_url(url)
-        self.settings = Settings(database_url=url, database_timeout_seconds=timeout_seconds)
-        self.engine = create_engine(self.url, **engine_options(self.url, self.settings))
-        prepare(self.engine, self.settings)
-        self.leases = lease_engine(self.engine, self.settings)
-        self.catalogue = Catalogue(self.engine)
-        self.blocks = BlockLookup(self.engine)
+        self.database = Database(
+            self.url, timeout_seconds=timeout_seconds, bulkhead=Bulkhead(threads=8)
+        )
+        self.catalogue = SeriesStore(self.database)
+        self.blocks = BlockReader(self.database)
 
-    def store(self, instance: str = "host:1:aaaa") -> SqlBlockStore:
-        return SqlBlockStore(self.leases, instance=instance)
+    @property
+    def engine(self) -> Engine:
+        """What the instance's own transactions run on; for events alone."""
+        return self.database.engine()
+
+    @property
+    def leases(self) -> Engine:
+        """What leases run on; for events alone."""
+        return self.database.engine(Use.LEASE)
+
+    def store(self, instance: str = "host:1:aaaa") -> BlockStore:
+        return BlockStore(self.database, instance=instance)
 
     def create(
         self,
@@ -56,12 +63,12 @@ class Stores:
 
     def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run one reading statement outside the stores, and return its rows."""
-        with self.engine.connect() as connection:
+        with self.database.transaction() as connection:
             return [tuple(row) for row in connection.execute(text(statement), parameters)]
 
     def change(self, statement: str, **parameters: Any) -> None:
         """Run one writing statement outside the stores."""
-        with self.engine.begin() as connection:
+        with self.database.transaction(write=True) as connection:
             connection.execute(text(statement), parameters)
 
     def states(self, series: str) -> list[tuple[int, int, str]]:
@@ -80,8 +87,7 @@ class Stores:
         return self.catalogue.find(series).next_serial
 
     def close(self) -> None:
-        self.leases.dispose()
-        self.engine.dispose()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tracking_service.instance.database_health import DatabaseState
     from tracking_service.instance.series import Supply
     from tracking_service.services.issue import Issuer
-    from tracking_service.store.lookup import LeasedBlock
+    from tracking_service.store.blocks import LeasedBlock
 
 LEASES = 12
 """How many of the fleet's leases are told."""

@@ -19,7 +19,7 @@ from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
-from tracking_service.store.lookup import LeasedBlock
+from tracking_service.store.blocks import LeasedBlock
 
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
 

@@ -11,7 +11,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import Engine
 
 from tracking_service.allocation import NullObserver, Witness, WitnessedLeases
 from tracking_service.auth import Keyring
@@ -20,13 +19,12 @@ from tracking_service.errors import StoreUnavailableError, TrackingServiceError,
 from tracking_service.services.issue import Issuer
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
-from tracking_service.store.api_keys import SqlKeys
-from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.database.bulkhead import Turns
+from tracking_service.store.api_keys import ApiKeyStore
+from tracking_service.store.blocks import BlockReader, BlockStore
+from tracking_service.store.database import Database
 from tracking_service.store.database.errors import remedy
-from tracking_service.store.lookup import BlockLookup
 from tracking_service.store.schema import check_schema
-from tracking_service.store.series import Catalogue
+from tracking_service.store.series import SeriesStore
 
 CLI_EXTENSION = "tracking-cli"
 
@@ -39,20 +37,18 @@ class Backstage:
     """What the commands work with: `app.extensions["tracking-cli"]`."""
 
     settings: Settings
-    engine: Engine
-    catalogue: Catalogue
-    blocks: BlockLookup
-    store_for: Callable[[str], SqlBlockStore]
+    database: Database
+    catalogue: SeriesStore
+    blocks: BlockReader
+    store_for: Callable[[str], BlockStore]
     issuer: Issuer
     verifier: Verifier
     witness: Witness
     dispose: Callable[[], None]
     """Closes every connection to the database."""
-    keys: SqlKeys
+    keys: ApiKeyStore
     keyring: Keyring | None
     """None where no key is asked for."""
-    turns: Turns
-    """What requests take to read the database."""
 
     @property
     def state_folder(self) -> Path:
@@ -62,13 +58,13 @@ class Backstage:
     def told(self, error: TrackingServiceError) -> str:
         """An error with what to do about it, for a terminal or a log: it may name addresses."""
         if isinstance(error, StoreUnavailableError):
-            return f"{error}; {remedy(self.engine.dialect.name)}"
+            return f"{error}; {remedy(self.database.backend)}"
         if isinstance(error, WitnessError):
             return f"{error}; check the folder that TRACKING_STATE_DIR names"
         return str(error)
 
 
-def leases_of(backstage: Backstage, series: str, store: SqlBlockStore) -> WitnessedLeases:
+def leases_of(backstage: Backstage, series: str, store: BlockStore) -> WitnessedLeases:
     """Leases for a command, which the witness guards as it does an instance's.
 
     Raises SettingsError where the witness could not be kept, for then every lease would be lost.
@@ -109,7 +105,7 @@ def with_database(command: Callable[Concatenate[Backstage, P], R]) -> Callable[P
 
     @functools.wraps(command)
     def run(backstage: Backstage, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        check_schema(backstage.engine)
+        check_schema(backstage.database)
         return command(backstage, *args, **kwargs)
 
     return with_backstage(run)

@@ -32,7 +32,7 @@ def export_(backstage: Backstage, output: Path) -> None:
     """
     with _opened(output) as file:
         counts = transfer.export(
-            backstage.engine, file.write, keep=lambda: _keep(file), now=datetime.now(UTC)
+            backstage.database, file.write, keep=lambda: _keep(file), now=datetime.now(UTC)
         )
     click.echo(f"exported: {_told(counts)}", err=True)
     click.echo(
@@ -52,7 +52,7 @@ def import_(backstage: Backstage, file: TextIO) -> None:
     SQLite stop every instance first. Import an export once only, into one database.
     """
     try:
-        counts = transfer.import_(backstage.engine, file)
+        counts = transfer.import_(backstage.database, file)
     except UnicodeDecodeError as error:
         raise click.ClickException("the export is damaged: it is no UTF-8") from error
     click.echo(f"imported: {_told(counts)}", err=True)
@@ -68,7 +68,7 @@ def import_(backstage: Backstage, file: TextIO) -> None:
 @with_database
 def reopen(backstage: Backstage) -> None:
     """Take back the seal that an export set, where it was never imported."""
-    names = transfer.reopen(backstage.engine)
+    names = transfer.reopen(backstage.database)
     click.echo(f"reopened: {', '.join(names) or 'no series had any serials left'}", err=True)
 
 

@@ -28,7 +28,7 @@ from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
 from tracking_service.numbering import Shipment
 from tracking_service.services.issue_batch import Batch, framed
-from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.blocks import BlockStore
 from tracking_service.store.series import SeriesRecord
 
 RUN = 100_000
@@ -117,7 +117,7 @@ def mint(
 
 
 def _leased(
-    leases: WitnessedLeases, store: SqlBlockStore, record: SeriesRecord, count: int
+    leases: WitnessedLeases, store: BlockStore, record: SeriesRecord, count: int
 ) -> Generator[Block, None, None]:
     """Lease until `count` serials are there, and hand back what was not given, however it ends.
 

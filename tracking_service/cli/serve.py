@@ -37,7 +37,7 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
     """
     settings, issuer = backstage.settings, backstage.issuer
     threads = settings.threads if threads is None else threads
-    backstage.turns.fit(threads)
+    backstage.database.bulkhead.resize(threads)
     away = _why_away(backstage)
     # Not before: beside an SQLite file that cannot be opened it would make the missing folder.
     check_state_folder(backstage.state_folder)
@@ -105,9 +105,9 @@ def _listening(backstage: Backstage, host: str, url: str, connections: int) -> N
 def _why_away(backstage: Backstage) -> StoreUnavailableError | None:
     """Stop where the schema is wrong; go on where a server is away, for it may come back."""
     try:
-        check_schema(backstage.engine)
+        check_schema(backstage.database)
     except StoreUnavailableError as error:
-        if backstage.engine.dialect.name == "sqlite":
+        if backstage.database.backend == "sqlite":
             # A file that cannot be opened does not come back by itself.
             raise
         return error

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, insert, select, update
 
 from tracking_service.auth import Key, Scope, digest_of, new_token
 from tracking_service.errors import (
+    ConflictError,
     InvalidKeyError,
     KeyExistsError,
     UnknownKeyError,
     UnknownSeriesError,
 )
-from tracking_service.store.database.deadline import transaction
-from tracking_service.store.database.engine import WRITES
-from tracking_service.store.database.errors import translated
+from tracking_service.store.database import Database
 from tracking_service.store.models import ApiKey, Series
 
 # Letters first, so that a name is never taken for an id.
@@ -42,19 +40,18 @@ _RECORD = select(
 )
 
 
-class SqlKeys:
+class ApiKeyStore:
     """Implements `KeySource`. Every method may raise StoreError."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writing = engine.execution_options(**{WRITES: True})
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def live(self) -> list[Key]:
         """See `KeySource`."""
         query = select(ApiKey.name, ApiKey.scopes, ApiKey.series, ApiKey.digest).where(
             ApiKey.revoked_at.is_(None)
         )
-        with translated(), transaction(self._engine) as connection:
+        with self._database.transaction() as connection:
             return [
                 Key(
                     row.name,
@@ -75,31 +72,30 @@ class SqlKeys:
         """
         _check(name, scopes, series)
         token = new_token()
-        with translated():
-            try:
-                with transaction(self._writing) as connection:
-                    known = set(connection.execute(select(Series.name)).scalars())
-                    for each in series or ():
-                        if each not in known:
-                            raise UnknownSeriesError(each)
-                    made = connection.execute(
-                        insert(ApiKey)
-                        .values(
-                            name=name,
-                            digest=digest_of(token),
-                            scopes=sorted(set(scopes)),
-                            series=None if series is None else sorted(set(series)),
-                            created_at=datetime.now(UTC),
-                        )
-                        .returning(ApiKey.id)
-                    ).scalar_one()
-                    return _by_id(connection, made), token
-            except IntegrityError as error:
-                raise KeyExistsError(f"there is a key named {name} already") from error
+        try:
+            with self._database.transaction(write=True) as connection:
+                known = set(connection.execute(select(Series.name)).scalars())
+                for each in series or ():
+                    if each not in known:
+                        raise UnknownSeriesError(each)
+                made = connection.execute(
+                    insert(ApiKey)
+                    .values(
+                        name=name,
+                        digest=digest_of(token),
+                        scopes=sorted(set(scopes)),
+                        series=None if series is None else sorted(set(series)),
+                        created_at=datetime.now(UTC),
+                    )
+                    .returning(ApiKey.id)
+                ).scalar_one()
+                return _by_id(connection, made), token
+        except ConflictError as error:
+            raise KeyExistsError(f"there is a key named {name} already") from error
 
     def all(self) -> list[KeyRecord]:
         """Every key, the revoked ones too, in the order in which they were made."""
-        with translated(), transaction(self._engine) as connection:
+        with self._database.transaction() as connection:
             return [KeyRecord(*row) for row in connection.execute(_RECORD.order_by(ApiKey.id))]
 
     def revoke(self, name_or_id: str) -> KeyRecord:
@@ -107,7 +103,7 @@ class SqlKeys:
         which = ApiKey.name == name_or_id
         if re.fullmatch(r"[0-9]{1,18}", name_or_id):
             which = ApiKey.id == int(name_or_id)
-        with translated(), transaction(self._writing) as connection:
+        with self._database.transaction(write=True) as connection:
             revoked = connection.execute(
                 update(ApiKey)
                 .where(which, ApiKey.revoked_at.is_(None))

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, bindparam, delete, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracking_service.allocation import Block
 from tracking_service.errors import BatchKeyReusedError
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.database.deadline import transaction
-from tracking_service.store.database.engine import WRITES
-from tracking_service.store.database.errors import translated
+from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BatchRecord
 
 FORGOTTEN_AT_ONCE = 1000
@@ -35,13 +33,12 @@ class BatchStore:
     StoreError, and BatchKeyReusedError if the key is another request's.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writing = engine.execution_options(**{WRITES: True})
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def find(self, key: str, fingerprint: str) -> RecordedBatch | None:
         """Return what was issued for a key, or None if that is nothing, or was too long ago."""
-        with translated(), transaction(self._engine) as connection:
+        with self._database.transaction(Use.REQUEST) as connection:
             row = connection.execute(_OF_KEY.where(~_EXPIRED), {"key": key}).one_or_none()
         return None if row is None else _recorded(row, fingerprint)
 
@@ -54,7 +51,7 @@ class BatchStore:
         of this one are lost.
         """
         first = None
-        with translated(), transaction(self._writing) as connection:
+        with self._database.transaction(Use.REQUEST, write=True) as connection:
             if not _insert(connection, key, fingerprint, batch, keep_seconds):
                 # The row is there, and locked by now.
                 first = connection.execute(_OF_KEY, {"key": key}).one()

@@ -1,19 +1,53 @@
-"""The block store over SQLAlchemy: each call is one transaction of its own on the lease engine."""
+"""Blocks in the database: leased and handed back by one instance, and looked up."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Select, select, text
 
 from tracking_service.allocation import Block, Lease, Mark
 from tracking_service.errors import SeriesExhaustedError
-from tracking_service.store import leasing, release, skips
-from tracking_service.store.database.deadline import transaction
-from tracking_service.store.database.errors import translated
+from tracking_service.store import leasing, release, skipping
+from tracking_service.store.database import Database, Use
+from tracking_service.store.models import BlockRecord, Series
 
 
-class SqlBlockStore:
+@dataclass(frozen=True, slots=True)
+class LeasedBlock:
+    """A row of the block table: serials [start, end) of a series, and who took them."""
+
+    id: int
+    series: str
+    start: int
+    end: int
+    state: str
+    instance: str
+    leased_at: datetime
+    released_at: datetime | None
+
+    @property
+    def spent_end(self) -> int | None:
+        """Where the spent part ends, exclusive; None where that is not known."""
+        if self.state == "spent":
+            return self.end
+        return self.start if self.state == "returned" else None
+
+
+_BLOCK = select(
+    BlockRecord.id,
+    Series.name,
+    BlockRecord.start,
+    BlockRecord.end,
+    BlockRecord.state,
+    BlockRecord.instance,
+    BlockRecord.leased_at,
+    BlockRecord.released_at,
+).join(Series, BlockRecord.series_id == Series.id)
+
+
+class BlockStore:
     """Leases to one instance. Implements the `BlockStore` of the allocation core.
 
     Where a commit's outcome is unknown the driver raises, and so no block is returned: it is
@@ -22,12 +56,12 @@ class SqlBlockStore:
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         *,
         instance: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._instance = instance
         self._now = now
         self._held: set[int] = set()
@@ -39,7 +73,7 @@ class SqlBlockStore:
 
     def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """See `BlockStore`."""
-        with self._transaction() as connection:
+        with self._database.transaction(Use.LEASE, write=True) as connection:
             lease = leasing.lease(
                 connection,
                 series,
@@ -58,21 +92,21 @@ class SqlBlockStore:
 
     def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
         """See `BlockStore`."""
-        with self._transaction() as connection:
-            skips.skip_past(
+        with self._database.transaction(Use.LEASE, write=True) as connection:
+            skipping.skip_past(
                 connection, series, mark, refused, instance=self._instance, now=self._now()
             )
 
     def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block:
         """Skip ahead at an operator's word; return what was left out."""
-        with self._transaction() as connection:
-            return skips.skip_to(
+        with self._database.transaction(Use.LEASE, write=True) as connection:
+            return skipping.skip_to(
                 connection, series, to=to, by=by, instance=self._instance, now=self._now()
             )
 
     def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
         """See `BlockStore`."""
-        with self._transaction() as connection:
+        with self._database.transaction(Use.LEASE, write=True) as connection:
             return release.hand_back(
                 connection,
                 series,
@@ -84,10 +118,44 @@ class SqlBlockStore:
 
     def ping(self) -> None:
         """See `BlockStore`."""
-        with translated(), transaction(self._engine) as connection:
+        with self._database.transaction(Use.LEASE, write=True) as connection:
             connection.execute(text("SELECT 1"))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with translated(), transaction(self._engine) as connection:
-            yield connection
+
+class BlockReader:
+    """Looks blocks up, to answer requests. Every method may raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def holding(self, series: str, serial: int) -> LeasedBlock | None:
+        """The block that `serial` lies in, by one descent of an index; None where none does."""
+        # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
+        # blocks to have the last one.
+        series_id = select(Series.id).where(Series.name == series).scalar_subquery()
+        nearest = self._read(
+            _BLOCK.where(BlockRecord.series_id == series_id, BlockRecord.start <= serial)
+            .order_by(BlockRecord.start.desc())
+            .limit(1)
+        )
+        return nearest[0] if nearest and serial < nearest[0].end else None
+
+    def by_id(self, block_id: int) -> LeasedBlock | None:
+        """The block of this id, or None."""
+        blocks = self._read(_BLOCK.where(BlockRecord.id == block_id))
+        return blocks[0] if blocks else None
+
+    def latest(
+        self, *, series: str | None = None, instance: str | None = None, limit: int
+    ) -> list[LeasedBlock]:
+        """The last `limit` blocks leased, the newest first."""
+        query = _BLOCK.order_by(BlockRecord.id.desc()).limit(limit)
+        if series is not None:
+            query = query.where(Series.name == series)
+        if instance is not None:
+            query = query.where(BlockRecord.instance == instance)
+        return self._read(query)
+
+    def _read(self, query: Select[*tuple[Any, ...]]) -> list[LeasedBlock]:
+        with self._database.transaction(Use.REQUEST) as connection:
+            return [LeasedBlock(*row) for row in connection.execute(query)]

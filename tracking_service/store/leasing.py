@@ -16,7 +16,7 @@ from tracking_service.allocation import Block, Lease
 from tracking_service.errors import KeyChangedError, SeriesExhaustedError, UnknownSeriesError
 from tracking_service.numbering import key_fingerprint
 from tracking_service.store.models import BlockRecord, NumberSpace, Series
-from tracking_service.store.skips import LEASES_AHEAD, margin, skip
+from tracking_service.store.skipping import LEASES_AHEAD, margin, skip
 from tracking_service.store.timeline import is_first, promotions, server_timeline
 
 

@@ -1,28 +1,28 @@
 """Whether the database's schema is the one that this version needs."""
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from tracking_service.errors import SchemaError
-from tracking_service.store.database.deadline import transaction
-from tracking_service.store.database.errors import ADVICE, translated
+from tracking_service.store.database import Database
+from tracking_service.store.database.errors import UPGRADE
 
 REVISION = "0004"
 """The newest migration. Written down here, so that a start need not load Alembic; a test holds it
 to `migrations/`. Revisions are numbers of one width, so that their order is that of their text."""
 
 
-def check_schema(engine: Engine) -> None:
+def check_schema(database: Database) -> None:
     """Raise SchemaError, which says what to do, where the schema is missing or not at head."""
-    with translated(), transaction(engine) as connection:
+    with database.transaction() as connection:
         found = revision_of(connection)
     if found is None:
-        raise SchemaError(f"the database has no schema yet: {ADVICE}")
+        raise SchemaError(f"the database has no schema yet: {UPGRADE}")
     if found == REVISION:
         return
     if not (found.isdecimal() and found < REVISION):
         raise not_ours(found)
     raise SchemaError(
-        f"the database's schema is {found} and this version needs {REVISION}: {ADVICE}"
+        f"the database's schema is {found} and this version needs {REVISION}: {UPGRADE}"
     )
 
 

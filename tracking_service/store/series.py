@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from tracking_service.errors import (
+    ConflictError,
     MovedError,
     NumberSpaceTakenError,
     SeriesExistsError,
@@ -23,14 +23,12 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering import KEY_BYTES
-from tracking_service.store.database.deadline import transaction
-from tracking_service.store.database.engine import WRITES
-from tracking_service.store.database.errors import translated
+from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpace, Series
 from tracking_service.store.timeline import server_timeline
 
 FAILOVER_SKIP_MOST = 1_000_000_000
-"""Serials left out after a failover at the least (see `skips.margin`), or a thousandth of the
+"""Serials left out after a failover at the least (see `skipping.margin`), or a thousandth of the
 series if that is less."""
 
 TRIES = 10
@@ -72,11 +70,13 @@ _RECORD = select(
 ).join(NumberSpace, Series.number_space_id == NumberSpace.id)
 
 
-class Catalogue:
+class SeriesStore:
     """The series of a database. Every method may raise StoreError."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, use: Use = Use.INSTANCE) -> None:
+        """`use` is what series are read for."""
+        self._database = database
+        self._use = use
 
     def find(self, name: str) -> SeriesRecord:
         """The series of this name, or UnknownSeriesError."""
@@ -112,44 +112,40 @@ class Catalogue:
         NumberSpaceTakenError if less is free, MovedError, and StoreError if the database refuses
         the series again and again.
         """
-        writing = self._engine.execution_options(**{WRITES: True})
         for _ in range(TRIES):
-            with translated():
-                try:
-                    with transaction(writing) as connection:
-                        space_id = _lock_space(connection, number_space, format, options)
-                        first = _first_free(connection, space_id)
-                        if first + serials > space_capacity:
-                            raise NumberSpaceTakenError(
-                                f"number space {number_space} has {space_capacity - first}"
-                                f" serials left, and {name} needs {serials}"
-                            )
-                        connection.execute(
-                            insert(Series).values(
-                                name=name,
-                                number_space_id=space_id,
-                                block_size=block_size,
-                                first_serial=first,
-                                next_serial=first,
-                                end_serial=first + serials,
-                                failover_skip=min(FAILOVER_SKIP_MOST, max(1, serials // 1000)),
-                                # From here on a failover that forgets leases shows.
-                                timeline=server_timeline(connection),
-                                created_at=datetime.now(UTC),
-                            )
+            try:
+                with self._database.transaction(write=True) as connection:
+                    space_id = _lock_space(connection, number_space, format, options)
+                    first = _first_free(connection, space_id)
+                    if first + serials > space_capacity:
+                        raise NumberSpaceTakenError(
+                            f"number space {number_space} has {space_capacity - first}"
+                            f" serials left, and {name} needs {serials}"
                         )
-                    return self.find(name)
-                except IntegrityError as error:
-                    # Another made the same series, or the same space, in this moment; with the
-                    # space there now, the next try waits for its lock instead.
-                    if any(record.name == name for record in self.all()):
-                        raise SeriesExistsError(
-                            f"there is a series named {name} already"
-                        ) from error
+                    connection.execute(
+                        insert(Series).values(
+                            name=name,
+                            number_space_id=space_id,
+                            block_size=block_size,
+                            first_serial=first,
+                            next_serial=first,
+                            end_serial=first + serials,
+                            failover_skip=min(FAILOVER_SKIP_MOST, max(1, serials // 1000)),
+                            # From here on a failover that forgets leases shows.
+                            timeline=server_timeline(connection),
+                            created_at=datetime.now(UTC),
+                        )
+                    )
+                return self.find(name)
+            except ConflictError as error:
+                # Another made the same series, or the same space, in this moment; with the space
+                # there now, the next try waits for its lock instead.
+                if any(record.name == name for record in self.all()):
+                    raise SeriesExistsError(f"there is a series named {name} already") from error
         raise StoreError(f"the database refuses a series named {name} again and again")
 
     def _read(self, query: Select[*tuple[Any, ...]]) -> list[SeriesRecord]:
-        with translated(), transaction(self._engine) as connection:
+        with self._database.transaction(self._use) as connection:
             return [SeriesRecord(*row) for row in connection.execute(query)]
 
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Engine,
     Select,
     Table,
     delete,
@@ -34,8 +33,7 @@ from sqlalchemy.exc import IntegrityError
 from tracking_service.allocation import Block
 from tracking_service.errors import ExportError, MovedError
 from tracking_service.installation import program
-from tracking_service.store.database.engine import WRITES
-from tracking_service.store.database.errors import translated
+from tracking_service.store.database import Database
 from tracking_service.store.export_lines import Row, line, parsed, read
 from tracking_service.store.models import (
     Base,
@@ -45,13 +43,16 @@ from tracking_service.store.models import (
     Series,
 )
 from tracking_service.store.schema import REVISION
-from tracking_service.store.skips import LEASES_AHEAD, skip
+from tracking_service.store.skipping import LEASES_AHEAD, skip
 from tracking_service.store.timeline import server_timeline
 
 FORMAT = "tracking-service export 1"
 
 ROWS = 1000
 """Rows read or written by one statement, so that none reaches the time-out."""
+
+ANSWER_SECONDS = 60.0
+"""How long the database may take for one answer; the whole may take longer."""
 
 _SEALED_BY = "export:"
 _NOT_WHOLE = "the export is not whole: its last line does not say that it sealed"
@@ -63,7 +64,7 @@ def tables() -> list[Table]:
 
 
 def export(
-    engine: Engine, write: Callable[[str], object], *, keep: Callable[[], None], now: datetime
+    database: Database, write: Callable[[str], object], *, keep: Callable[[], None], now: datetime
 ) -> dict[str, int]:
     """Write an export, line by line, and seal every series; return the counts of rows.
 
@@ -73,8 +74,8 @@ def export(
     """
     name = _SEALED_BY + secrets.token_hex(8)
     counts: dict[str, int] = {}
-    # Not `transaction()`, here and below: however long it takes, it must not be cut off.
-    with translated(), engine.execution_options(**{WRITES: True}).begin() as connection:
+    # Here and below: however long the whole takes, it must not be cut off.
+    with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         _lock(connection, now)
         write(line({"format": FORMAT, "schema": REVISION, "name": name, "at": now.isoformat()}))
         for table in tables():
@@ -91,13 +92,13 @@ def export(
     return counts
 
 
-def reopen(engine: Engine) -> list[str]:
+def reopen(database: Database) -> list[str]:
     """Take the seal off every series again; return their names.
 
     Only where the export was never imported, or the two databases give the same serials. Tails
     that had been handed back before it stay left out. Raises MovedError where nothing is sealed.
     """
-    with translated(), engine.execution_options(**{WRITES: True}).begin() as connection:
+    with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         moved = connection.execute(
             update(NumberSpace).where(NumberSpace.moved_at.is_not(None)).values(moved_at=None)
         )
@@ -121,7 +122,7 @@ def reopen(engine: Engine) -> list[str]:
         return [name for *_, name in sealed]
 
 
-def import_(engine: Engine, lines: Iterable[str]) -> dict[str, int]:
+def import_(database: Database, lines: Iterable[str]) -> dict[str, int]:
     """Put the rows of an export in the place of a fresh database's own; return their counts.
 
     All or nothing. Raises ExportError if the export is damaged, cut short or of another version,
@@ -139,7 +140,7 @@ def import_(engine: Engine, lines: Iterable[str]) -> dict[str, int]:
         )
     known = {table.name: table for table in tables()}
     counts = dict.fromkeys(known, 0)
-    with translated(), engine.execution_options(**{WRITES: True}).begin() as connection:
+    with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         _empty(connection)
         while facts := [read(text_line) for text_line in islice(reading, ROWS)]:
             ending = next((n for n, fact in enumerate(facts) if "rows" in fact), None)

@@ -3,15 +3,16 @@
 from tracking_service.allocation import Lease
 from tracking_service.errors import StoreError
 from tracking_service.store import leasing
-from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.blocks import BlockStore
+from tracking_service.store.database import Use
 
 
 def _believe(
-    self: SqlBlockStore, series: str, blocks: int, *, fingerprint: str | None = None
+    self: BlockStore, series: str, blocks: int, *, fingerprint: str | None = None
 ) -> Lease:
     made: Lease | None = None
     try:
-        with self._transaction() as connection:
+        with self._database.transaction(Use.LEASE, write=True) as connection:
             made = leasing.lease(
                 connection,
                 series,
@@ -29,7 +30,7 @@ def _believe(
     return made
 
 
-SqlBlockStore.lease = _believe  # type: ignore[method-assign]
+BlockStore.lease = _believe  # type: ignore[method-assign]
 
 from wsgi import app  # noqa: E402
 

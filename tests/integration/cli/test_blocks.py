@@ -13,8 +13,7 @@ from tests.support.answers import Run, assert_one_line, data
 from tests.support.apps import backstage
 from tracking_service.allocation import Block
 from tracking_service.errors import StoreUnavailableError
-from tracking_service.store.blocks import SqlBlockStore
-from tracking_service.store.lookup import BlockLookup, LeasedBlock
+from tracking_service.store.blocks import BlockReader, BlockStore, LeasedBlock
 
 INSTANCE = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{8}")
 
@@ -85,15 +84,15 @@ def test_where_nothing_was_leased_nothing_is_printed(
 
 
 def test_ctrl_c_prints_what_was_leased(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = SqlBlockStore.lease
+    lease = BlockStore.lease
 
-    def interrupted(self: SqlBlockStore, *args: Any, **kwargs: Any) -> Any:
+    def interrupted(self: BlockStore, *args: Any, **kwargs: Any) -> Any:
         found = lease(self, *args, **kwargs)
         if found.block.start:
             raise KeyboardInterrupt
         return found
 
-    monkeypatch.setattr(SqlBlockStore, "lease", interrupted)
+    monkeypatch.setattr(BlockStore, "lease", interrupted)
     result = app.test_cli_runner().invoke(args=["blocks", "lease", "--count", "9", "--json"])
 
     assert 1 == result.exit_code
@@ -104,13 +103,13 @@ def test_ctrl_c_prints_what_was_leased(app: Flask, monkeypatch: pytest.MonkeyPat
 def test_a_lease_that_cannot_be_looked_up_again_is_printed(
     run: Run, app: Flask, monkeypatch: pytest.MonkeyPatch, away: bool
 ) -> None:
-    def by_id(_self: BlockLookup, _block_id: int) -> LeasedBlock | None:
+    def by_id(_self: BlockReader, _block_id: int) -> LeasedBlock | None:
         if away:
             raise StoreUnavailableError
         return None
 
     with monkeypatch.context() as patch:
-        patch.setattr(BlockLookup, "by_id", by_id)
+        patch.setattr(BlockReader, "by_id", by_id)
         rows = data(run("blocks", "lease", "--count", "2", "--json"))
     known = [data(run("blocks", "show", str(row["id"]), "--json")) for row in rows]
 

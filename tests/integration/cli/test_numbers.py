@@ -14,7 +14,7 @@ from tests.support.answers import Run, data
 from tests.support.apps import backstage
 from tests.support.stores import Stores
 from tracking_service.errors import StoreUnavailableError
-from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.blocks import BlockStore
 
 NUMBER = re.compile(r"MYID[0-9A-Z]{12}")
 WORDS = ("numbers", "mint", "--origin", "MY", "--destination", "ID", "--count")
@@ -92,7 +92,7 @@ def test_numbers_are_written_though_what_is_left_cannot_be_handed_back(
     def fail(*_: object) -> int:
         raise StoreUnavailableError("the database does not answer")
 
-    monkeypatch.setattr(SqlBlockStore, "hand_back", fail)
+    monkeypatch.setattr(BlockStore, "hand_back", fail)
     output = tmp_path / "numbers.txt"
     result = run(*WORDS, "25", "--output", str(output))
 

@@ -14,7 +14,7 @@ from tracking_service.errors import (
     UnknownKeyError,
     UnknownSeriesError,
 )
-from tracking_service.store.api_keys import SqlKeys
+from tracking_service.store.api_keys import ApiKeyStore
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def stores(database_url: str) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def keys(stores: Stores) -> SqlKeys:
-    return SqlKeys(stores.engine)
+def keys(stores: Stores) -> ApiKeyStore:
+    return ApiKeyStore(stores.database)
 
 
-def test_a_key_is_kept_without_its_token(stores: Stores, keys: SqlKeys) -> None:
+def test_a_key_is_kept_without_its_token(stores: Stores, keys: ApiKeyStore) -> None:
     record, token = keys.create("shop", ["verify", "issue", "issue"], ["default"])
     (key,) = keys.live()
 
@@ -40,7 +40,7 @@ def test_a_key_is_kept_without_its_token(stores: Stores, keys: SqlKeys) -> None:
     assert token[3:] not in repr(stores.rows("SELECT * FROM api_key"))
 
 
-def test_a_key_without_series_is_for_all_of_them(keys: SqlKeys) -> None:
+def test_a_key_without_series_is_for_all_of_them(keys: ApiKeyStore) -> None:
     record, _ = keys.create("shop", ["issue"])
 
     assert record.series is None
@@ -48,7 +48,7 @@ def test_a_key_without_series_is_for_all_of_them(keys: SqlKeys) -> None:
 
 
 @pytest.mark.parametrize("by_id", [True, False])
-def test_a_revoked_key_is_listed_and_lives_no_more(keys: SqlKeys, by_id: bool) -> None:
+def test_a_revoked_key_is_listed_and_lives_no_more(keys: ApiKeyStore, by_id: bool) -> None:
     record, _ = keys.create("shop", ["issue"])
     revoked = keys.revoke(str(record.id) if by_id else "shop")
 
@@ -58,7 +58,7 @@ def test_a_revoked_key_is_listed_and_lives_no_more(keys: SqlKeys, by_id: bool) -
     assert [revoked] == keys.all()
 
 
-def test_a_key_is_revoked_once(keys: SqlKeys) -> None:
+def test_a_key_is_revoked_once(keys: ApiKeyStore) -> None:
     record, _ = keys.create("shop", ["issue"])
     keys.revoke("shop")
     for what in ("shop", str(record.id), "nobody", "999", "9" * 18):
@@ -66,7 +66,7 @@ def test_a_key_is_revoked_once(keys: SqlKeys) -> None:
             keys.revoke(what)
 
 
-def test_a_name_is_free_again_once_its_key_is_revoked(keys: SqlKeys) -> None:
+def test_a_name_is_free_again_once_its_key_is_revoked(keys: ApiKeyStore) -> None:
     _, first = keys.create("shop", ["issue"])
     with pytest.raises(KeyExistsError, match="shop"):
         keys.create("shop", ["issue"])
@@ -79,7 +79,7 @@ def test_a_name_is_free_again_once_its_key_is_revoked(keys: SqlKeys) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Shop", "1", "-a", "a b", "a" * 65, "é", "a\n"])
-def test_a_name_that_is_none_is_refused(keys: SqlKeys, name: str) -> None:
+def test_a_name_that_is_none_is_refused(keys: ApiKeyStore, name: str) -> None:
     with pytest.raises(InvalidKeyError):
         keys.create(name, ["issue"])
 
@@ -88,13 +88,13 @@ def test_a_name_that_is_none_is_refused(keys: SqlKeys, name: str) -> None:
     "scopes, series", [([], None), (["admin"], None), (["issue"], []), (["operate"], ["default"])]
 )
 def test_a_key_for_what_there_is_not_is_refused(
-    keys: SqlKeys, scopes: list[str], series: list[str] | None
+    keys: ApiKeyStore, scopes: list[str], series: list[str] | None
 ) -> None:
     with pytest.raises(InvalidKeyError):
         keys.create("shop", scopes, series)
 
 
-def test_a_series_that_there_is_not_is_refused(keys: SqlKeys) -> None:
+def test_a_series_that_there_is_not_is_refused(keys: ApiKeyStore) -> None:
     with pytest.raises(UnknownSeriesError):
         keys.create("shop", ["issue"], ["default", "gifts"])
 

@@ -25,7 +25,7 @@ SAME = "f"
 
 @pytest.fixture
 def batches(stores: Stores) -> BatchStore:
-    return BatchStore(stores.engine)
+    return BatchStore(stores.database)
 
 
 def record(
@@ -41,7 +41,7 @@ def expire(stores: Stores) -> None:
 @contextmanager
 def another(stores: Stores) -> Iterator[Connection]:
     """A transaction of another instance, committed at the end."""
-    with stores.engine.begin() as connection:
+    with stores.database.transaction(write=True) as connection:
         yield connection
 
 
@@ -109,7 +109,7 @@ def test_the_claim_of_an_earlier_version_holds_nobody_up(
 
 def test_what_another_records_at_this_moment_is_not_swept_away(postgres: Stores) -> None:
     """The sweep meets a row that had expired, and is recorded afresh before it gets its lock."""
-    batches = BatchStore(postgres.engine)
+    batches = BatchStore(postgres.database)
     record(batches, "a", SECOND)
     expire(postgres)
     with ThreadPoolExecutor() as pool:
@@ -130,7 +130,7 @@ def test_what_another_records_at_this_moment_is_not_swept_away(postgres: Stores)
 
 @pytest.mark.parametrize("expired", [True, False], ids=["an expired key", "a new key"])
 def test_of_two_who_record_one_key_both_get_what_was_first(postgres: Stores, expired: bool) -> None:
-    batches = BatchStore(postgres.engine)
+    batches = BatchStore(postgres.database)
     if expired:
         record(batches, "a", SECOND)
     expire(postgres)
@@ -154,7 +154,7 @@ def test_of_two_who_record_one_key_both_get_what_was_first(postgres: Stores, exp
 
 def test_those_who_record_and_sweep_at_once_never_wait_for_one_another(postgres: Stores) -> None:
     """Each holds the row of its key and sweeps those of the others: not one deadlock."""
-    batches = BatchStore(postgres.engine)
+    batches = BatchStore(postgres.database)
 
     def again_and_again(first: int) -> int:
         for number in range(40):

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 
 from tests.support.stores import Stores, waiting_for_a_lock
 from tests.support.waiting import wait_until
 from tracking_service.allocation import Block
 from tracking_service.errors import (
+    ConflictError,
     KeyChangedError,
     SeriesExhaustedError,
-    StoreUnavailableError,
     UnknownSeriesError,
 )
 from tracking_service.numbering import key_fingerprint
 from tracking_service.store import leasing
-from tracking_service.store.blocks import SqlBlockStore
+from tracking_service.store.blocks import BlockStore
+from tracking_service.store.database import Use
 
 SERIES = "small"
 
@@ -38,7 +39,7 @@ def test_leases_are_disjoint_ascending_and_numbered(stores: Stores) -> None:
 
 def test_a_lease_records_who_took_what_and_when(stores: Stores) -> None:
     moment = datetime(2026, 11, 24, 21, 5, 7, tzinfo=timezone(timedelta(hours=8)))
-    store = SqlBlockStore(stores.leases, instance="host:7:cccc", now=lambda: moment)
+    store = BlockStore(stores.database, instance="host:7:cccc", now=lambda: moment)
     lease = store.lease(SERIES, 1)
     block = stores.blocks.by_id(lease.block_id)
 
@@ -137,11 +138,14 @@ def test_one_series_does_not_move_another(stores: Stores) -> None:
     assert [0, 0, 10, 10] == given
 
 
+class Undone(Exception):
+    """Rolls a transaction back."""
+
+
 def test_a_lease_that_is_rolled_back_was_never_handed_out(stores: Stores) -> None:
     store = stores.store()
     store.lease(SERIES, 1)
-    with stores.leases.connect() as connection:
-        transaction = connection.begin()
+    with suppress(Undone), stores.database.transaction(Use.LEASE, write=True) as connection:
         undone = leasing.lease(
             connection,
             SERIES,
@@ -150,7 +154,7 @@ def test_a_lease_that_is_rolled_back_was_never_handed_out(stores: Stores) -> Non
             instance="host:2:bbbb",
             now=datetime.now(UTC),
         )
-        transaction.rollback()
+        raise Undone
 
     assert undone is not None
     assert Block(10, 20) == undone.block
@@ -160,11 +164,10 @@ def test_a_lease_that_is_rolled_back_was_never_handed_out(stores: Stores) -> Non
 
 
 def test_a_callers_rollback_does_not_un_lease(stores: Stores) -> None:
-    with stores.engine.connect() as caller:
-        transaction = caller.begin()
+    with suppress(Undone), stores.database.transaction() as caller:
         caller.execute(text("SELECT count(*) FROM block"))
         given = stores.store().lease(SERIES, 1).block
-        transaction.rollback()
+        raise Undone
 
     assert [(given.start, given.end, "leased")] == stores.states(SERIES)
 
@@ -176,7 +179,7 @@ def test_the_database_refuses_a_second_block_with_the_same_start(stores: Stores)
         ' SELECT series_id, start, "end", state, instance, leased_at FROM block'
     )
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ConflictError):
         stores.change(repeat)
     assert [(0, 10, "leased")] == stores.states(SERIES)
 
@@ -186,7 +189,7 @@ def test_a_counter_that_was_turned_back_leases_nothing_twice(stores: Stores) -> 
     store.lease(SERIES, 1)
     stores.change("UPDATE series SET next_serial = 0 WHERE name = 'small'")
 
-    with pytest.raises(StoreUnavailableError, match="(?i)unique"):
+    with pytest.raises(ConflictError, match="(?i)unique"):
         store.lease(SERIES, 1)
     assert [(0, 10, "leased")] == stores.states(SERIES)
 
@@ -204,7 +207,7 @@ def test_a_counter_that_was_turned_back_leases_nothing_twice(stores: Stores) -> 
 def test_the_database_refuses_what_makes_no_sense(stores: Stores, change: str) -> None:
     stores.store().lease(SERIES, 1)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ConflictError):
         stores.change(change)
 
 
@@ -233,7 +236,7 @@ def test_a_lease_that_waited_for_the_row_takes_no_more_than_it_wants(postgres: S
     stores, store = postgres, postgres.store()
     stores.change("UPDATE series SET next_serial = end_serial WHERE name = :name", name=SERIES)
     leased: list[Block] = []
-    with stores.engine.connect() as reopening, reopening.begin():
+    with stores.database.transaction(write=True) as reopening:
         reopening.execute(
             text("UPDATE series SET next_serial = 100 WHERE name = :name"), {"name": SERIES}
         )

@@ -27,7 +27,7 @@ def crowded(stores: Stores) -> Stores:
         for name in ("one", "two")
     ]
     moment = datetime.now(UTC)
-    with stores.engine.begin() as connection:
+    with stores.database.transaction(write=True) as connection:
         connection.execute(
             insert(BlockRecord),
             [
@@ -60,7 +60,7 @@ def plan_of_holding(stores: Stores) -> list[Any]:
     assert found is not None
     ((statement, parameters),) = (one for one in seen if one[0].startswith("SELECT"))
     explain = "EXPLAIN QUERY PLAN " if stores.url.get_backend_name() == "sqlite" else ANALYZE
-    with stores.engine.connect() as connection:
+    with stores.database.transaction() as connection:
         return [list(row) for row in connection.exec_driver_sql(explain + statement, parameters)]
 
 

@@ -24,7 +24,7 @@ SERIES = "small"
 
 def end_sessions(stores: Stores) -> int:
     """End every session on this database but the one that asks; return how many there were."""
-    with psycopg.connect(str(stores.settings.database_url), autocommit=True) as connection:
+    with psycopg.connect(stores.text, autocommit=True) as connection:
         row = connection.execute(
             "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -65,7 +65,7 @@ def test_a_connection_that_is_lost_in_a_lease_leases_nothing(postgres: Stores) -
 
 @pytest.mark.parametrize("lost", ["request", "answer"])
 def test_a_lease_whose_commit_is_not_answered_gives_no_block(postgres: Stores, lost: Loss) -> None:
-    parts = urlsplit(str(postgres.settings.database_url))
+    parts = urlsplit(postgres.text)
     with Proxy(parts.port or 5432) as proxy:
         here = f"{parts.username}@127.0.0.1:{proxy.port}"
         with Stores(urlunsplit(parts._replace(netloc=here))) as through:

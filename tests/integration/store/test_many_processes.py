@@ -13,7 +13,7 @@ EACH = 25
 
 def test_processes_that_lease_at_once_get_distinct_blocks(stores: Stores) -> None:
     stores.create("busy", serials=100_000, number_space="busy")
-    given = all_at_once(str(stores.settings.database_url), "busy", EACH, processes=PROCESSES)
+    given = all_at_once(stores.text, "busy", EACH, processes=PROCESSES)
 
     # Nothing twice, and nothing left out either: every lease that was begun was answered.
     assert [(start, start + 10) for start in range(0, PROCESSES * EACH * 10, 10)] == sorted(given)

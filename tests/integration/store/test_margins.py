@@ -10,7 +10,7 @@ from tests.support.stores import Stores
 from tracking_service.errors import SeriesExhaustedError
 from tracking_service.store import leasing
 from tracking_service.store import series as catalogue
-from tracking_service.store.skips import margin
+from tracking_service.store.skipping import margin
 
 SERIES = "small"
 

@@ -182,7 +182,7 @@ def test_a_tail_that_goes_back_twice_is_never_spent_twice(stores: Stores) -> Non
 
 
 def test_a_process_killed_at_any_step_repeats_nothing_and_stops_nobody(stores: Stores) -> None:
-    url = str(stores.settings.database_url)
+    url = stores.text
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.hand_back_worker", url],
         cwd=ROOT,

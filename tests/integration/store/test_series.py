@@ -6,10 +6,10 @@ import base64
 import logging
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from tests.support.stores import Stores
 from tracking_service.errors import (
+    ConflictError,
     NumberSpaceTakenError,
     SeriesExistsError,
     StoreError,
@@ -18,7 +18,7 @@ from tracking_service.errors import (
 from tracking_service.instance.number_spaces import Spaces
 from tracking_service.numbering import FORMATS, Shipment
 from tracking_service.services.verify import Verifier
-from tracking_service.store.series import Catalogue, SeriesRecord
+from tracking_service.store.series import SeriesRecord, SeriesStore
 
 ROUTED = FORMATS["routed"]
 S10 = FORMATS["s10"]
@@ -26,7 +26,7 @@ MALAYSIA = {"service": "RA", "country": "MY"}
 
 
 def create_routed(
-    catalogue: Catalogue, name: str, *, room: int = ROUTED.capacity, serials: int | None = None
+    catalogue: SeriesStore, name: str, *, room: int = ROUTED.capacity, serials: int | None = None
 ) -> SeriesRecord:
     return catalogue.create(
         name,
@@ -39,7 +39,7 @@ def create_routed(
     )
 
 
-def create_s10(catalogue: Catalogue, name: str, options: dict[str, str]) -> SeriesRecord:
+def create_s10(catalogue: SeriesStore, name: str, options: dict[str, str]) -> SeriesRecord:
     return catalogue.create(
         name,
         number_space=S10.space(options),
@@ -52,11 +52,11 @@ def create_s10(catalogue: Catalogue, name: str, options: dict[str, str]) -> Seri
 
 
 @pytest.fixture
-def catalogue(stores: Stores) -> Catalogue:
+def catalogue(stores: Stores) -> SeriesStore:
     return stores.catalogue
 
 
-def test_the_default_series_is_there(catalogue: Catalogue) -> None:
+def test_the_default_series_is_there(catalogue: SeriesStore) -> None:
     default = catalogue.find("default")
 
     assert ("routed", "routed", {}) == (default.number_space, default.format, default.options)
@@ -66,7 +66,7 @@ def test_the_default_series_is_there(catalogue: Catalogue) -> None:
     assert 32 == len(default.key)
 
 
-def test_routed_series_get_disjoint_ranges_of_one_space(catalogue: Catalogue) -> None:
+def test_routed_series_get_disjoint_ranges_of_one_space(catalogue: SeriesStore) -> None:
     made = [create_routed(catalogue, name) for name in ("air", "sea")]
 
     assert [(10**13, 2 * 10**13), (2 * 10**13, 3 * 10**13)] == [
@@ -79,7 +79,7 @@ def test_routed_series_get_disjoint_ranges_of_one_space(catalogue: Catalogue) ->
     assert made[0] == catalogue.find("air")
 
 
-def test_an_s10_space_takes_one_series(catalogue: Catalogue) -> None:
+def test_an_s10_space_takes_one_series(catalogue: SeriesStore) -> None:
     made = create_s10(catalogue, "post", MALAYSIA)
 
     assert ("s10:RA:MY", MALAYSIA) == (made.number_space, made.options)
@@ -91,7 +91,7 @@ def test_an_s10_space_takes_one_series(catalogue: Catalogue) -> None:
         catalogue.find("post-2")
 
 
-def test_a_space_that_is_full_takes_no_more(catalogue: Catalogue) -> None:
+def test_a_space_that_is_full_takes_no_more(catalogue: SeriesStore) -> None:
     room = 10**13 + 250
     create_routed(catalogue, "one", room=room, serials=100)
     create_routed(catalogue, "two", room=room, serials=100)
@@ -121,7 +121,7 @@ def test_a_series_that_the_database_refuses_is_not_tried_for_ever(stores: Stores
         stores.create("late", block_size=10_000)
 
 
-def test_keys_differ_from_space_to_space(catalogue: Catalogue) -> None:
+def test_keys_differ_from_space_to_space(catalogue: SeriesStore) -> None:
     made = [
         create_s10(catalogue, f"post-{service.lower()}", {"service": service, "country": "MY"})
         for service in ("RA", "RB", "RC")
@@ -140,9 +140,9 @@ def shown(key: bytes) -> list[str]:
 def test_a_key_shows_nowhere(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
     # As one does who looks for a fault in the database's traffic.
     with caplog.at_level(logging.INFO, logger="sqlalchemy"):
-        with Stores(str(stores.settings.database_url)) as loud:
+        with Stores(stores.text) as loud:
             made = create_s10(loud.catalogue, "post", MALAYSIA)
-        with pytest.raises(IntegrityError) as failure:
+        with pytest.raises(ConflictError) as failure:
             stores.change(
                 "INSERT INTO number_space (name, format, options, key)"
                 " VALUES ('s10:RA:MY', 's10', '{}', :key)",

@@ -20,7 +20,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.store import leasing
-from tracking_service.store.skips import LEASES_AHEAD
+from tracking_service.store.database import Use
+from tracking_service.store.skipping import LEASES_AHEAD
 from tracking_service.store.timeline import server_timeline
 
 SERIES = "small"
@@ -180,9 +181,9 @@ def test_without_chance_both_would_lease_the_same(
 def test_each_connection_to_one_server_sees_one_timeline(postgres: Stores) -> None:
     seen = set()
     for _ in range(2):
-        with postgres.leases.connect() as connection:
+        with postgres.database.transaction(Use.LEASE) as connection:
             seen.add(server_timeline(connection))
-        postgres.leases.dispose()
+        postgres.database.close()
 
     (timeline,) = seen
     assert timeline is not None
@@ -197,7 +198,7 @@ def test_a_first_lease_skips_nothing(postgres: Stores) -> None:
 
 
 def test_sqlite_has_no_timeline(sqlite: Stores) -> None:
-    with sqlite.leases.connect() as connection:
+    with sqlite.database.transaction(Use.LEASE) as connection:
         assert server_timeline(connection) is None
     sqlite.store().lease(SERIES, 1)
 

@@ -10,7 +10,7 @@ from tests.support.ports import free_port
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.errors import SettingsError
-from tracking_service.store.database.urls import database_url
+from tracking_service.store.database import database_url
 
 
 @pytest.mark.parametrize(

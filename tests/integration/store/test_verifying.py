@@ -22,7 +22,7 @@ from tracking_service.numbering import FORMATS, Shipment, iso7064
 from tracking_service.numbering.base36 import ALPHABET
 from tracking_service.numbering.s10 import check_digit
 from tracking_service.services.verify import VerifiedNumber, Verifier
-from tracking_service.store.lookup import LeasedBlock
+from tracking_service.store.blocks import LeasedBlock
 
 SHIPMENT = Shipment("MY", "ID")
 INSTANCE = "host:1:aaaa"

@@ -10,7 +10,7 @@ import pytest
 from tracking_service.api import status
 from tracking_service.api.status import LatestLeases
 from tracking_service.errors import StoreUnavailableError
-from tracking_service.store.lookup import LeasedBlock
+from tracking_service.store.blocks import LeasedBlock
 
 
 def lease(number: int) -> LeasedBlock:

@@ -1,52 +1,85 @@
-"""Turns what a database driver raises into this service's errors, without secrets."""
+"""Turns the errors of a database driver into this service's, without secrets."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from tracking_service.errors import SchemaError, StoreUnavailableError
+from tracking_service.errors import (
+    ConflictError,
+    SchemaError,
+    StoreError,
+    StoreFailedError,
+    StoreUnavailableError,
+)
 from tracking_service.installation import program
 
-_UNDEFINED_TABLE = {"42P01", "42703"}
-_UNDEFINED = ("no such table", "no such column", "has no column")
-
-ADVICE = f"run `{program()} db upgrade`"
+UPGRADE = f"run `{program()} db upgrade`"
 
 _REMEDIES = {
     "sqlite": "check DATABASE_URL, and that this user may write the file and its folder",
     "postgresql": "check DATABASE_URL, and that the database runs and lets this user in",
 }
 
+# undefined_table, undefined_column
+_UNDEFINED = {"42P01", "42703"}
+_SQLITE_UNDEFINED = ("no such table", "no such column", "has no column")
+
+# SQLSTATE codes and classes (https://www.postgresql.org/docs/current/errcodes-appendix.html) of a
+# server that works and yet does not do what it is asked: disk_full, out_of_memory, a column too
+# small, insufficient_privilege, an I/O error, damaged data.
+_FAILED = ("53100", "53200", "22", "42", "58", "XX")
+
+# The file cannot be opened, or another process has it locked for too long; the low byte of
+# SQLite's extended result codes (https://www.sqlite.org/rescode.html).
+_SQLITE_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
 
 def remedy(backend: str) -> str:
-    """What an operator is to do where the database of this kind fails: not for callers over HTTP,
-    for whom it would follow an address.
+    """What an operator is to do when a database of this kind is unavailable.
+
+    For the terminal and the log: an answer over HTTP does not speak of settings.
     """
     return _REMEDIES[backend]
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise StoreUnavailableError or SchemaError for whatever the database raises within.
+    """Raise a StoreError for whatever SQLAlchemy raises within.
 
-    The message is the driver's first line. It names hosts, and never the URL or its password.
+    A message is the driver's first line. It names hosts, and never the URL or its password.
     """
     try:
         yield
+    except IntegrityError as error:
+        raise ConflictError(f"the database refuses a row: {_first_line(error)}") from error
     except DBAPIError as error:
-        cause = str(error.orig).strip().partition("\n")[0]
-        if getattr(error.orig, "sqlstate", None) in _UNDEFINED_TABLE or any(
-            text in cause for text in _UNDEFINED
-        ):
-            raise SchemaError(f"the schema is not the right one ({cause}): {ADVICE}") from error
-        # A server that answers gives a code, and a file has nobody who would not answer.
-        answered = getattr(error.orig, "sqlstate", None) or isinstance(error.orig, sqlite3.Error)
-        what = "the database fails" if answered else "the database does not answer"
-        raise StoreUnavailableError(f"{what}: {cause}") from error
+        raise _translate(error) from error
     except PoolTimeoutError as error:
         raise StoreUnavailableError("every connection to the database is in use") from error
     except SQLAlchemyError as error:
-        raise StoreUnavailableError(f"the database failed: {type(error).__name__}") from error
+        raise StoreFailedError(f"the database failed: {type(error).__name__}") from error
+
+
+def _translate(error: DBAPIError) -> StoreError:
+    cause = _first_line(error)
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _UNDEFINED or (
+        isinstance(error.orig, sqlite3.Error) and any(text in cause for text in _SQLITE_UNDEFINED)
+    ):
+        return SchemaError(f"the schema is not the right one ({cause}): {UPGRADE}")
+    if isinstance(error.orig, sqlite3.Error):
+        # An error of the module itself has no code.
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        unavailable = code is None or code & 0xFF in _SQLITE_UNAVAILABLE
+    else:
+        unavailable = state is None or not state.startswith(_FAILED)
+    what = "the database fails" if state or isinstance(error.orig, sqlite3.Error) else ""
+    message = f"{what or 'the database does not answer'}: {cause}"
+    return StoreUnavailableError(message) if unavailable else StoreFailedError(message)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,10 +1,9 @@
-"""Keeps a fork and SQLite's transactions apart.
+"""Keeps forks and SQLite transactions apart, and gives the child of a fork connections of its own.
 
-SQLite notes for the whole process which locks its connections hold. A child that is forked in the
-midst of a transaction inherits the note and not the lock: it finds the database locked for ever,
-by nobody (https://www.sqlite.org/howtocorrupt.html, section 2.6). So a fork waits for the
-transactions that are under way, and new ones wait for the fork; and connections at rest are closed
-before, so that no child has one.
+SQLite records for the whole process which locks its connections hold. A child that is forked in the
+middle of a transaction inherits the record and not the lock, and finds the database locked for
+ever (https://www.sqlite.org/howtocorrupt.html, section 2.6). So a fork waits for the transactions
+that are under way, new ones wait for the fork, and idle connections are closed before it.
 """
 
 import os
@@ -12,38 +11,37 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from sqlalchemy import Engine
+from typing import Protocol
 
 PATIENCE_SECONDS = 10.0
-"""How long a fork waits for transactions, and these for it, before each takes its chance; a thread
-that forks in the midst of its own transaction would wait for ever."""
-
-GATE = "gate"
-"""Names, among an engine's execution options, the gate that its transactions pass."""
+"""How long a fork waits for transactions, and these for it, before either goes on regardless; a
+thread that forks in its own transaction would wait for ever."""
 
 
-class Gate:
-    """Lets either transactions or a fork through. One for all SQLite files of a process."""
+class Guarded(Protocol):
+    """What is told of a fork."""
+
+    def prepare_fork(self) -> None:
+        """Close what the child must not inherit."""
+
+    def reset_after_fork(self) -> None:
+        """Start afresh in the child."""
+
+
+class ForkGuard:
+    """Lets either transactions or a fork pass. One for all SQLite files of a process."""
 
     def __init__(self) -> None:
-        self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-        self.forget()
+        self._guarded: weakref.WeakSet[Guarded] = weakref.WeakSet()
+        self._reset()
 
-    def forget(self) -> None:
-        """Begin anew: for the child of a fork, in which no transaction is under way."""
-        self._changed = threading.Condition()
-        self._inside = 0
-        self._forking = False
-
-    def keep(self, engine: Engine) -> None:
-        """Let the transactions of an SQLite engine pass here from now on."""
-        self._engines.add(engine)
-        engine.update_execution_options(**{GATE: self})
+    def add(self, guarded: Guarded) -> None:
+        """Tell `guarded` of every fork from now on, for as long as it lives."""
+        self._guarded.add(guarded)
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
-        """The time of one transaction, from before its connection is opened."""
+    def transaction(self) -> Iterator[None]:
+        """Hold forks off for one transaction; entered before its connection is opened."""
         with self._changed:
             self._changed.wait_for(lambda: not self._forking, PATIENCE_SECONDS)
             self._inside += 1
@@ -55,22 +53,32 @@ class Gate:
                 self._changed.notify_all()
 
     def before_fork(self) -> None:
-        """Wait until nothing is under way, and close what is at rest."""
         with self._changed:
             self._forking = True
             self._changed.wait_for(lambda: not self._inside, PATIENCE_SECONDS)
-        for engine in self._engines:
-            engine.dispose()
+        for guarded in self._guarded:
+            guarded.prepare_fork()
 
-    def after_fork(self) -> None:
-        """Let transactions go on in the parent."""
+    def after_fork_in_parent(self) -> None:
         with self._changed:
             self._forking = False
             self._changed.notify_all()
 
+    def after_fork_in_child(self) -> None:
+        self._reset()
+        for guarded in self._guarded:
+            guarded.reset_after_fork()
 
-gate = Gate()
+    def _reset(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._forking = False
+
+
+fork_guard = ForkGuard()
 
 os.register_at_fork(
-    before=gate.before_fork, after_in_parent=gate.after_fork, after_in_child=gate.forget
+    before=fork_guard.before_fork,
+    after_in_parent=fork_guard.after_fork_in_parent,
+    after_in_child=fork_guard.after_fork_in_child,
 )

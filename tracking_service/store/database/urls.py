@@ -10,6 +10,7 @@ password be read as a host.
 """
 
 import re
+from pathlib import Path
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -28,8 +29,11 @@ _HOST = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>
 _DEFAULT_PORT = 5432
 
 
-def database_url(text: str) -> URL:
-    """Parse a database URL. Raises SettingsError, which never holds the URL itself."""
+def database_url(text: str, *, folder: Path | None = None) -> URL:
+    """Parse a database URL; a relative SQLite path lies under `folder`.
+
+    Raises SettingsError, which never holds the URL itself.
+    """
     text = _SCHEME.sub("postgresql+psycopg://", text)
     hosts: list[str] = []
     if text.startswith("postgresql"):
@@ -48,7 +52,7 @@ def database_url(text: str) -> URL:
         )
     if backend == "sqlite":
         _check_file(url)
-        return url
+        return url if folder is None else url.set(database=str(folder / (url.database or "")))
     url = _with_hosts(url, hosts)
     _check_options(url)
     return url

@@ -1,0 +1,146 @@
+"""One database as one process uses it: its connections, and every transaction on them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, Connection, Engine, RootTransaction
+from sqlalchemy.exc import DBAPIError
+
+from tracking_service.store.database.bulkhead import Bulkhead
+from tracking_service.store.database.errors import translated
+from tracking_service.store.database.fork_guard import fork_guard
+from tracking_service.store.database.sqlite import Sqlite
+from tracking_service.store.database.sqlite_file import create_file
+
+if TYPE_CHECKING:
+    from tracking_service.store.database.postgresql import Postgresql
+
+_USED = "used"
+"""Marks, among a pooled connection's facts, one that has begun a transaction before."""
+
+
+class Use(Enum):
+    """What a transaction is for, and so which connection it takes."""
+
+    INSTANCE = auto()
+    """The work of the instance itself and of commands: what requests do never stops it."""
+    REQUEST = auto()
+    """Answering a request: it passes the bulkhead."""
+    LEASE = auto()
+    """Leasing, on a connection of its own: requests may use up theirs and stop no lease, and the
+    rollback of a request cannot un-lease what was handed out."""
+
+
+class Database:
+    """Begins every transaction of a process. For any number of threads.
+
+    It connects when the first transaction begins. In the child of a fork it starts afresh.
+    """
+
+    def __init__(self, url: URL, *, timeout_seconds: float, bulkhead: Bulkhead) -> None:
+        """`timeout_seconds`: how long a connection attempt, a lock or a statement may take."""
+        self.url = url
+        self.backend = url.get_backend_name()
+        self.bulkhead = bulkhead
+        self._dialect = _dialect(url, timeout_seconds)
+        self._make_engines()
+        fork_guard.add(self)
+
+    @contextmanager
+    def transaction(
+        self,
+        use: Use = Use.INSTANCE,
+        *,
+        write: bool = False,
+        answer_seconds: float | None = None,
+    ) -> Iterator[Connection]:
+        """A transaction, committed at the end of the block, rolled back after an error.
+
+        `write`: it writes, and its commit is on disk. On PostgreSQL it ends within twice the
+        time-out, whatever becomes of the server; with `answer_seconds` it may last, and only each
+        answer must come within these.
+
+        Raises StoreUnavailableError when the database cannot be reached, does not answer in time,
+        or the bulkhead refuses; SchemaError; ConflictError; and StoreFailedError for any other
+        error of the database. After an error in the commit its outcome is unknown.
+        """
+        with (
+            # Outermost, for it tells errors apart by this service's own classes.
+            self.bulkhead.acquire() if use is Use.REQUEST else nullcontext(),
+            translated(),
+            fork_guard.transaction() if self.backend == "sqlite" else nullcontext(),
+        ):
+            begun = self._begin(self.engine(use), write=write)
+            with (
+                begun.connection as connection,
+                self._dialect.limited(connection, answer_seconds),
+                begun,
+            ):
+                yield connection
+
+    def engine(self, use: Use = Use.INSTANCE) -> Engine:
+        """The engine that transactions for `use` run on."""
+        return self._leasing if use is Use.LEASE else self._engine
+
+    def create_file(self, *, home: Path) -> None:
+        """Make the SQLite file where there is none; without effect on PostgreSQL.
+
+        Its folder must be there, unless that is `home`, which is made too.
+        """
+        if self.backend == "sqlite":
+            create_file(Path(self.url.database or ""), home=home)
+
+    def close(self) -> None:
+        """Close every connection that is not in use; later transactions open new ones."""
+        self._engine.dispose()
+        self._leasing.dispose()
+
+    def prepare_fork(self) -> None:
+        """Close SQLite's idle connections, so that the child of a fork has none."""
+        if self.backend == "sqlite":
+            self.close()
+
+    def reset_after_fork(self) -> None:
+        """Drop the parent's connections unclosed, and every lock that another thread held."""
+        # New engines, not only new pools: an engine's first connection is made under a lock, which
+        # the parent may have held.
+        self._make_engines()
+        self.bulkhead.reset_after_fork()
+
+    def _make_engines(self) -> None:
+        self._engine = self._dialect.make_engine()
+        self._leasing = self._dialect.make_engine(pool_size=1, max_overflow=0)
+
+    def _begin(self, engine: Engine, *, write: bool) -> RootTransaction:
+        """Begin a transaction; once more if the connection was lost while it lay in the pool."""
+        connection = engine.connect()
+        pooled = _USED in connection.info
+        try:
+            return self._begin_on(connection, write=write)
+        except DBAPIError as error:
+            if not (pooled and error.connection_invalidated):
+                raise
+        # The pool has dropped every connection as old as that one, so this one is new.
+        return self._begin_on(engine.connect(), write=write)
+
+    def _begin_on(self, connection: Connection, *, write: bool) -> RootTransaction:
+        try:
+            begun = connection.begin()
+            self._dialect.begin(connection, write=write)
+        except BaseException:
+            connection.close()
+            raise
+        connection.info[_USED] = True
+        return begun
+
+
+def _dialect(url: URL, timeout_seconds: float) -> "Sqlite | Postgresql":
+    if url.get_backend_name() == "sqlite":
+        return Sqlite(url, timeout_seconds)
+    # Not imported above: with SQLite nobody waits for the driver.
+    from tracking_service.store.database.postgresql import Postgresql
+
+    return Postgresql(url, timeout_seconds)
