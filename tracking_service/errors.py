@@ -59,6 +59,15 @@ class InvalidSeriesError(TrackingServiceError):
     """A series cannot be made, or skipped, in this way."""
 
 
+class InvalidPatternError(InvalidSeriesError):
+    """The pattern of a series is wrong."""
+
+    def __init__(self, message: str | None = None, *, position: int = 0) -> None:
+        """`position` is that of the fault in the pattern, from 0."""
+        super().__init__(message)
+        self.position = position
+
+
 class ShipmentRefusedError(TrackingServiceError):
     """The series' format cannot write a number for this shipment."""
 

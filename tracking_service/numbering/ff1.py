@@ -13,11 +13,9 @@ The tweak is public. Each tweak gives another permutation under the same key.
 """
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-from tracking_service.numbering.base36 import ALPHABET
 
 if TYPE_CHECKING:
     # At run time it is loaded by the first batch: a start should not wait for it.
@@ -27,6 +25,9 @@ if TYPE_CHECKING:
 LEAST_DOMAIN = 1_000_000
 _BLOCK = 16
 _WORD = 8
+_WORD_MASK = 2 ** (8 * _WORD) - 1
+_HALF_MOST = 2**96
+"""Beyond it the standard makes S of several blocks; no number here is as long."""
 
 
 class _Aes(threading.local):
@@ -44,34 +45,33 @@ class _Aes(threading.local):
 
 
 class FF1:
-    """The permutations of [0, radix**length) that one key gives, one for each tweak.
+    """FF1 under one key, for one length of numerals and of tweaks: a `Permutation` for each tweak.
 
-    It keeps nothing of a call, so any number of threads may share it. All that a round needs beside
-    the halves is one integer made of the tweak and one of the round, and each round of a narrow
-    domain (halves below 2**96) is one AES block: a batch can run the same rounds over arrays.
+    It keeps nothing of a call, so any number of threads may share it. Halves are below 2**96: then
+    each round is one AES block, and all that it needs beside a half is one integer made of the
+    tweak and the round.
     """
 
     __slots__ = (
         "_aes",
-        "_b",
-        "_d",
         "_p",
         "_rest",
         "_rounds",
-        "_shift",
-        "_u_size",
-        "_v_size",
         "domain",
         "length",
         "radix",
+        "shift",
         "tweak_length",
+        "u_size",
+        "v_size",
     )
 
     def __init__(self, key: bytes, *, radix: int, length: int, tweak_length: int) -> None:
         """`key` is 16, 24 or 32 bytes, `length` is in numerals, `tweak_length` in bytes.
 
         ValueError: a key of another length, a radix outside [2, 65536], fewer than two numerals,
-        fewer than a million values (a permutation of few values can be learnt from its use).
+        fewer than a million values (a permutation of few values can be learnt from its use), a
+        half of 2**96 values or more.
         """
         # Said here without the key; the library's own words are not ours to vouch for.
         if len(key) not in (16, 24, 32):
@@ -86,17 +86,16 @@ class FF1:
         self.radix, self.length, self.tweak_length = radix, length, tweak_length
 
         u = length // 2
-        self._u_size: int = radix**u
-        self._v_size: int = radix ** (length - u)
-        self._b = ((self._v_size - 1).bit_length() + 7) // 8
-        self._d = 4 * ((self._b + 3) // 4) + 4
-        self._shift = 8 * (_BLOCK - self._d)
+        self.u_size: int = radix**u
+        self.v_size: int = radix ** (length - u)
+        if self.v_size > _HALF_MOST:
+            raise ValueError(f"{radix}**{length} is more than a round of one AES block can permute")
+        b = ((self.v_size - 1).bit_length() + 7) // 8
+        self.shift = 8 * (_BLOCK - 4 * ((b + 3) // 4) - 4)
         # What follows the tweak in Q: its padding, the round's number and B, all still zero.
-        self._rest = bytes((-tweak_length - self._b - 1) % _BLOCK + 1 + self._b)
+        self._rest = bytes((-tweak_length - b - 1) % _BLOCK + 1 + b)
         # The number stands just above the b bytes of the half. Left rounds are even, right odd.
-        self._rounds = tuple(
-            (left << (8 * self._b), (left + 1) << (8 * self._b)) for left in range(0, 10, 2)
-        )
+        self._rounds = tuple((left << (8 * b), (left + 1) << (8 * b)) for left in range(0, 10, 2))
         # ECB of single blocks is bare AES, which the standard builds on; no text goes through it.
         self._aes = _Aes(Cipher(algorithms.AES(key), modes.ECB()))  # noqa: S305
         # P is the same for every value and tweak, so its block is encrypted once.
@@ -107,66 +106,83 @@ class FF1:
     def __repr__(self) -> str:
         return f"FF1(radix={self.radix}, length={self.length}, tweak_length={self.tweak_length})"
 
-    def encrypt(self, value: int, tweak: bytes) -> int:
-        """Permute `value`, in [0, domain); ValueError outside, or at a tweak of another length."""
-        left, right = self._halves(value)
-        if self._shift < 0:
-            for even, odd in self._rounds:
-                left = (left + self._wide(even, right, tweak)) % self._u_size
-                right = (right + self._wide(odd, left, tweak)) % self._v_size
-            return left * self._v_size + right
+    def permutation(self, tweak: bytes) -> "Permutation":
+        """The permutation for this tweak; ValueError where it is of another length."""
+        if len(tweak) != self.tweak_length:
+            raise ValueError(f"the tweak must be {self.tweak_length} bytes, not {len(tweak)}")
+        # What the last block of Q is added to: the CBC-MAC of P and all of Q before it.
+        q = tweak + self._rest
+        chain = self._p
+        for at in range(0, len(q) - _BLOCK, _BLOCK):
+            chain ^= int.from_bytes(q[at : at + _BLOCK], "big")
+            chain = int.from_bytes(self._aes.update(chain.to_bytes(_BLOCK, "big")), "big")
+        start = chain ^ int.from_bytes(q[-_BLOCK:], "big")
+        rounds = tuple((start ^ even, start ^ odd) for even, odd in self._rounds)
+        return Permutation(self, self._aes, rounds)
 
+
+class Permutation:
+    """A permutation of [0, radix**length). Immutable; any number of threads may share it."""
+
+    __slots__ = ("_aes", "_ff1", "_rounds")
+
+    def __init__(self, ff1: FF1, aes: _Aes, rounds: tuple[tuple[int, int], ...]) -> None:
+        self._ff1 = ff1
+        self._aes = aes
+        self._rounds = rounds
+
+    def encrypt(self, value: int) -> int:
+        """Permute `value`, in [0, domain); ValueError outside."""
         # The whole cost of a number is in this loop, so it calls nothing that it can spell out.
-        start, aes, number = self._start(tweak), self._aes.update, int.from_bytes
-        shift, u_size, v_size = self._shift, self._u_size, self._v_size
+        ff1, aes, number = self._ff1, self._aes.update, int.from_bytes
+        shift, u_size, v_size = ff1.shift, ff1.u_size, ff1.v_size
+        left, right = divmod(value, v_size)
+        if not 0 <= left < u_size:
+            self._refuse()
         for even, odd in self._rounds:
-            y = number(aes((start ^ even ^ right).to_bytes(16, "big")), "big") >> shift
+            y = number(aes((even ^ right).to_bytes(16, "big")), "big") >> shift
             left = (left + y) % u_size
-            y = number(aes((start ^ odd ^ left).to_bytes(16, "big")), "big") >> shift
+            y = number(aes((odd ^ left).to_bytes(16, "big")), "big") >> shift
             right = (right + y) % v_size
         return left * v_size + right
 
-    def decrypt(self, value: int, tweak: bytes) -> int:
+    def decrypt(self, value: int) -> int:
         """Undo `encrypt`: the same rounds backwards, with the same errors."""
-        left, right = self._halves(value)
-        if self._shift < 0:
-            for even, odd in reversed(self._rounds):
-                right = (right - self._wide(odd, left, tweak)) % self._v_size
-                left = (left - self._wide(even, right, tweak)) % self._u_size
-            return left * self._v_size + right
-
-        start, aes, number = self._start(tweak), self._aes.update, int.from_bytes
-        shift, u_size, v_size = self._shift, self._u_size, self._v_size
+        ff1, aes, number = self._ff1, self._aes.update, int.from_bytes
+        shift, u_size, v_size = ff1.shift, ff1.u_size, ff1.v_size
+        left, right = divmod(value, v_size)
+        if not 0 <= left < u_size:
+            self._refuse()
         for even, odd in reversed(self._rounds):
-            y = number(aes((start ^ odd ^ left).to_bytes(16, "big")), "big") >> shift
+            y = number(aes((odd ^ left).to_bytes(16, "big")), "big") >> shift
             right = (right - y) % v_size
-            y = number(aes((start ^ even ^ right).to_bytes(16, "big")), "big") >> shift
+            y = number(aes((even ^ right).to_bytes(16, "big")), "big") >> shift
             left = (left - y) % u_size
         return left * v_size + right
 
     def encrypt_many(
-        self, start: int, end: int, tweak: bytes
+        self, start: int, end: int
     ) -> tuple["NDArray[np.uint64]", "NDArray[np.uint64]"]:
         """Permute [start, end) at once; return the left and the right halves of the results.
 
         The rounds of `encrypt` over arrays, with one call of AES for each round: it lets the
-        interpreter's lock go meanwhile. ValueError where the range or the tweak is not the
-        domain's, or where a half takes more than four bytes.
+        interpreter's lock go meanwhile. ValueError where the range is not the domain's, or where a
+        half takes more than four bytes.
         """
         import numpy as np
 
-        if not 0 <= start <= end <= self.domain:
-            raise ValueError(f"[{start}, {end}) is outside [0, {self.radix}**{self.length})")
-        if self._d != _WORD:
+        ff1 = self._ff1
+        if not 0 <= start <= end <= ff1.domain:
+            raise ValueError(f"[{start}, {end}) is outside [0, {ff1.radix}**{ff1.length})")
+        if ff1.shift != 8 * _WORD:
             raise ValueError("only halves of up to four bytes can be permuted as an array")
         values = np.arange(start, end, dtype=np.uint64)
-        u_size, v_size = np.uint64(self._u_size), np.uint64(self._v_size)
+        u_size, v_size = np.uint64(ff1.u_size), np.uint64(ff1.v_size)
         left = values // v_size
         right = values - left * v_size
-        high, low = divmod(self._start(tweak), 1 << 8 * _WORD)
         # Row by row the block that AES is fed, as two numbers: only the second one varies.
         fed = np.empty((len(values), 2), dtype=">u8")
-        fed[:, 0] = high
+        fed[:, 0] = self._rounds[0][0] >> 8 * _WORD
         # The library wants room for one block more than it writes.
         room = np.empty(fed.nbytes + _BLOCK, dtype=np.uint8)
         y = room[: fed.nbytes].view(">u8")[::2]
@@ -177,7 +193,7 @@ class FF1:
                 (even, left, right, u_size),
                 (odd, right, left, v_size),
             ):
-                fed[:, 1] = other ^ np.uint64(low ^ mine)
+                fed[:, 1] = other ^ np.uint64(mine & _WORD_MASK)
                 update_into(flat, room)
                 # Reduced first, for the sum of a word and a half would not fit a word.
                 number = y.astype(np.uint64)
@@ -186,55 +202,6 @@ class FF1:
                 np.subtract(half, size, out=half, where=half >= size)
         return left, right
 
-    def encrypt_text(self, text: str, tweak: bytes) -> str:
-        """As `encrypt`, on `length` numerals 0-9A-Z, most significant first; radix up to 36."""
-        return self._write(self.encrypt(self._read(text), tweak))
-
-    def decrypt_text(self, text: str, tweak: bytes) -> str:
-        """Undo `encrypt_text`."""
-        return self._write(self.decrypt(self._read(text), tweak))
-
-    def _halves(self, value: int) -> tuple[int, int]:
-        if not 0 <= value < self.domain:
-            raise ValueError(f"the value is outside [0, {self.radix}**{self.length})")
-        return divmod(value, self._v_size)
-
-    def _start(self, tweak: bytes) -> int:
-        """What the last block of Q is added to: the CBC-MAC of P and all of Q before it."""
-        if len(tweak) != self.tweak_length:
-            raise ValueError(f"the tweak must be {self.tweak_length} bytes, not {len(tweak)}")
-        q = tweak + self._rest
-        chain = self._p
-        for at in range(0, len(q) - _BLOCK, _BLOCK):
-            chain ^= int.from_bytes(q[at : at + _BLOCK], "big")
-            chain = int.from_bytes(self._aes.update(chain.to_bytes(_BLOCK, "big")), "big")
-        return chain ^ int.from_bytes(q[-_BLOCK:], "big")
-
-    def _wide(self, round_number: int, half: int, tweak: bytes) -> int:
-        """The round's y where S or the half is longer than a block: the standard as it stands."""
-        if len(tweak) != self.tweak_length:
-            raise ValueError(f"the tweak must be {self.tweak_length} bytes, not {len(tweak)}")
-        aes = self._aes.update
-        q = tweak + self._rest[: -1 - self._b] + (round_number | half).to_bytes(1 + self._b, "big")
-        chain = self._p
-        for at in range(0, len(q), _BLOCK):
-            chain ^= int.from_bytes(q[at : at + _BLOCK], "big")
-            chain = int.from_bytes(aes(chain.to_bytes(_BLOCK, "big")), "big")
-        s = chain.to_bytes(_BLOCK, "big")
-        for counter in range(1, (self._d + _BLOCK - 1) // _BLOCK):
-            s += aes((chain ^ counter).to_bytes(_BLOCK, "big"))
-        return int.from_bytes(s[: self._d], "big")
-
-    def _read(self, text: str) -> int:
-        if self.radix > len(ALPHABET):
-            raise ValueError(f"text is for a radix up to 36, not {self.radix}")
-        if len(text) != self.length or not set(text) <= set(ALPHABET[: self.radix]):
-            raise ValueError(f"expected {self.length} numerals of radix {self.radix}")
-        return int(text, self.radix)
-
-    def _write(self, value: int) -> str:
-        numerals = []
-        for _ in range(self.length):
-            value, digit = divmod(value, self.radix)
-            numerals.append(ALPHABET[digit])
-        return "".join(reversed(numerals))
+    def _refuse(self) -> NoReturn:
+        ff1 = self._ff1
+        raise ValueError(f"the value is outside [0, {ff1.radix}**{ff1.length})")

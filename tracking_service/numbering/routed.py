@@ -48,7 +48,7 @@ class Routed:
     def encode(self, serial: int, shipment: Shipment) -> str:
         """Write the number of a serial in [0, capacity); ValueError outside."""
         prefix = shipment.origin + shipment.destination
-        body = self._ff1.encrypt(serial, prefix.encode("ascii"))
+        body = self._ff1.permutation(prefix.encode("ascii")).encrypt(serial)
         text = prefix + base36(body, _BODY)
         return text + iso7064.check_character(text)
 
@@ -57,7 +57,7 @@ class Routed:
         import numpy as np
 
         prefix = shipment.origin + shipment.destination
-        left, right = self._ff1.encrypt_many(start, end, prefix.encode("ascii"))
+        left, right = self._ff1.permutation(prefix.encode("ascii")).encrypt_many(start, end)
         table = np.empty((len(left), self.width), dtype=np.uint8)
         body = table[:, _PREFIX:-1]
         numerals(left, 36, _BODY // 2, body[:, : _BODY // 2])
@@ -74,7 +74,7 @@ class Routed:
             raise MalformedNumberError("a routed number is 16 letters and digits")
         _check_number(number)
         prefix = number[:_PREFIX]
-        serial = self._ff1.decrypt(int(number[_PREFIX:-1], 36), prefix.encode("ascii"))
+        serial = self._ff1.permutation(prefix.encode("ascii")).decrypt(int(number[_PREFIX:-1], 36))
         return Decoded(serial, origin=prefix[:2], destination=prefix[2:])
 
 

@@ -50,16 +50,16 @@ def check_digit(digits: str) -> str:
 class S10:
     """The space of one service indicator and country under its key (32 bytes); thread-safe."""
 
-    __slots__ = ("_country", "_ff1", "_service", "_tweak")
+    __slots__ = ("_country", "_permutation", "_service")
 
     capacity: Final = 10 ** len(_WEIGHTS)
     width: Final = 13
 
     def __init__(self, key: bytes, *, service: str, country: str) -> None:
-        self._ff1 = FF1(checked_key(key), radix=10, length=len(_WEIGHTS), tweak_length=4)
+        ff1 = FF1(checked_key(key), radix=10, length=len(_WEIGHTS), tweak_length=4)
+        self._permutation = ff1.permutation((service + country).encode("ascii"))
         self._service = service
         self._country = country
-        self._tweak = (service + country).encode("ascii")
 
     def check(self, shipment: Shipment) -> None:
         """Refuse a shipment that does not begin in this space's country."""
@@ -74,7 +74,7 @@ class S10:
         A shipment that `check` refuses is refused here as well: its number would tell a lie.
         """
         self.check(shipment)
-        digits = f"{self._ff1.encrypt(serial, self._tweak):08d}"
+        digits = f"{self._permutation.encrypt(serial):08d}"
         return f"{self._service}{digits}{check_digit(digits)}{self._country}"
 
     def encode_many(self, start: int, end: int, shipment: Shipment) -> bytes:
@@ -83,7 +83,7 @@ class S10:
 
         self.check(shipment)
         half = len(_WEIGHTS) // 2
-        left, right = self._ff1.encrypt_many(start, end, self._tweak)
+        left, right = self._permutation.encrypt_many(start, end)
         table = np.empty((len(left), self.width), dtype=np.uint8)
         digits = table[:, 2:10]
         numerals(left, 10, half, digits[:, :half])
@@ -104,7 +104,7 @@ class S10:
         if (service, country) != (self._service, self._country):
             raise MalformedNumberError("this S10 number is of another service or country")
         _check_number(number)
-        return Decoded(self._ff1.decrypt(int(digits), self._tweak), country, None)
+        return Decoded(self._permutation.decrypt(int(digits)), country, None)
 
 
 def _validate(options: Mapping[str, str], countries: Container[str]) -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_an_s10_batch_from_another_country_is_refused() -> None:
 
 def test_halves_too_wide_for_an_array_are_refused() -> None:
     with pytest.raises(ValueError, match="four bytes"):
-        FF1(KEY, radix=36, length=14, tweak_length=4).encrypt_many(0, 1, b"MYID")
+        FF1(KEY, radix=36, length=14, tweak_length=4).permutation(b"MYID").encrypt_many(0, 1)
 
 
 def test_threads_that_make_batches_at_once_do_not_disturb_one_another() -> None:

@@ -46,21 +46,21 @@ def test_threads_that_share_a_format_write_what_one_thread_writes() -> None:
 
 def test_a_thread_deep_in_aes_stops_no_other() -> None:
     """A context shared by the two would fail with 'Already borrowed'."""
-    ff1 = FF1(KEY, radix=36, length=11, tweak_length=4)
-    expected = ff1.encrypt(1, b"MYID")
+    permutation = FF1(KEY, radix=36, length=11, tweak_length=4).permutation(b"MYID")
+    expected = permutation.encrypt(1)
     begun, enough = threading.Event(), threading.Event()
 
     def work_long() -> None:
-        # From 2048 bytes on the library gives up the GIL for as long as the call takes.
+        # From 2048 bytes on the library gives up the GIL for as long as a round's call takes.
         while not enough.is_set():
-            ff1._aes.update(bytes(2**24))
+            permutation.encrypt_many(0, 2**20)
             begun.set()
 
     busy = threading.Thread(target=work_long)
     busy.start()
     try:
         assert begun.wait(timeout=30)
-        results = {ff1.encrypt(1, b"MYID") for _ in range(20_000)}
+        results = {permutation.encrypt(1) for _ in range(20_000)}
     finally:
         enough.set()
         busy.join()
