@@ -11,12 +11,14 @@ logged with their message. Of all others the class and the place are.
 import json
 import logging
 import re
+import sys
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from tracking_service.errors import TrackingServiceError
 from tracking_service.telemetry import request_ids
+from tracking_service.telemetry.background_log import BackgroundHandler
 
 # What every record has; anything else came with `extra` and is a field of the event.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -61,11 +63,12 @@ FORMATS: Mapping[str, type[logging.Formatter]] = {"text": TextFormatter, "json":
 
 
 def configure_logging(log_format: str = "text") -> None:
-    """Send logs to standard error, unless whoever runs this has set logging up already."""
+    """Send logs to standard error, unless logging is set up already. No reader delays a request."""
     root = logging.getLogger()
     if root.handlers:
         return
-    handler = logging.StreamHandler()
+    # Where there is no standard error, its number may be that of another file.
+    handler = logging.NullHandler() if sys.stderr is None else BackgroundHandler(2)
     handler.setFormatter(FORMATS[log_format]())
     root.addHandler(handler)
     root.setLevel(logging.INFO)

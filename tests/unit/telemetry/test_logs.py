@@ -12,6 +12,7 @@ import pytest
 
 from tracking_service.errors import SchemaError
 from tracking_service.telemetry import request_ids
+from tracking_service.telemetry.background_log import BackgroundHandler
 from tracking_service.telemetry.logs import FORMATS, configure_logging
 
 SECRET = "hunter2"
@@ -154,7 +155,7 @@ def test_logs_go_to_standard_error_once(log_format: str) -> None:
         configure_logging(log_format)
     (handler,) = root.handlers
 
-    assert isinstance(handler, logging.StreamHandler)
+    assert isinstance(handler, BackgroundHandler)
     assert FORMATS[log_format] is type(handler.formatter)
     assert logging.INFO == root.level
 
