@@ -7,15 +7,17 @@ import click
 from tracking_service.allocation import Lease
 from tracking_service.cli.context import (
     Backstage,
-    json_option,
     leases_of,
+    with_database,
+)
+from tracking_service.cli.options import HELP_NAMES, SERIES
+from tracking_service.cli.output import (
+    format_time,
+    json_option,
     print_facts,
     print_json,
     print_table,
-    with_database,
-    written,
 )
-from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
@@ -135,8 +137,8 @@ def _row(block: LeasedBlock) -> dict[str, Any]:
         "end": block.end,
         "state": block.state,
         "instance": block.instance,
-        "leased_at": written(block.leased_at),
-        "released_at": written(block.released_at),
+        "leased_at": format_time(block.leased_at),
+        "released_at": format_time(block.released_at),
         "spent_end": block.spent_end,
     }
 

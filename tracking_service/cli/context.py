@@ -1,12 +1,10 @@
-"""What every command shares: the parts it works with, its errors, and how it prints data."""
+"""What every command shares: the parts it works with, and its errors."""
 
 import functools
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import click
 from flask import current_app
@@ -109,36 +107,3 @@ def with_database(command: Callable[Concatenate[Backstage, P], R]) -> Callable[P
         return command(backstage, *args, **kwargs)
 
     return with_backstage(run)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-
-
-def written(moment: datetime | None) -> str | None:
-    """A moment as RFC 3339 in UTC, to the second."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def print_json(data: Any) -> None:
-    """Print data as JSON."""
-    click.echo(json.dumps(data, indent=2))
-
-
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> None:
-    """Print rows in aligned columns, headed by their names."""
-    lines = [tuple(columns)]
-    lines += [
-        tuple("-" if row[name] is None else str(row[name]) for name in lines[0]) for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
-
-
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print one thing's facts, a line each."""
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        click.echo(f"{name.ljust(width)}  {'-' if value is None else value}")

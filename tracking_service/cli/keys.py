@@ -7,14 +7,17 @@ import click
 from tracking_service.auth import Scope
 from tracking_service.cli.context import (
     Backstage,
+    with_database,
+)
+from tracking_service.cli.options import HELP_NAMES, SERIES
+from tracking_service.cli.output import (
+    format_time,
     json_option,
     print_facts,
     print_json,
     print_table,
-    with_database,
-    written,
+    print_text,
 )
-from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.store.api_keys import KeyRecord
 
 _COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
@@ -22,7 +25,7 @@ _COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
 
 @click.group(context_settings=HELP_NAMES)
 def keys() -> None:
-    """Make keys to the service, list them, revoke them."""
+    """Make API keys, list them, revoke them."""
 
 
 @keys.command()
@@ -50,16 +53,26 @@ def create(
     series: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Make a key NAME: 1 to 64 of a-z, 0-9 and hyphens, a letter first.
+    """Make a key and show its token, this once: no copy is kept.
 
-    Its token is printed this once, and kept nowhere. It works at once, at every instance.
+    NAME is 1 to 64 of a-z, 0-9 and hyphens, a letter first. The key works at once, at every
+    instance.
     """
     record, token = backstage.keys.create(name, scopes, series or None)
     facts = {**_row(record), "token": token}
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(_as_text(facts))
+    try:
+        if as_json:
+            print_json(facts)
+        else:
+            print_facts(_as_text(facts))
+    except BaseException as error:
+        # Nobody has its token, nor ever will.
+        backstage.keys.revoke(str(record.id))
+        if isinstance(error, click.ClickException):
+            raise click.ClickException(
+                f"{error.message}; nobody has seen its token, so the key {name} is revoked"
+            ) from error
+        raise
 
 
 @keys.command("list")
@@ -87,7 +100,7 @@ def revoke(backstage: Backstage, name_or_id: str, as_json: bool) -> None:
     if as_json:
         print_json(_row(record))
     else:
-        click.echo(f"{record.name}: revoked")
+        print_text(f"{record.name}: revoked")
 
 
 def _row(record: KeyRecord) -> dict[str, Any]:
@@ -96,8 +109,8 @@ def _row(record: KeyRecord) -> dict[str, Any]:
         "name": record.name,
         "scopes": list(record.scopes),
         "series": None if record.series is None else list(record.series),
-        "created_at": written(record.created_at),
-        "revoked_at": written(record.revoked_at),
+        "created_at": format_time(record.created_at),
+        "revoked_at": format_time(record.revoked_at),
     }
 
 

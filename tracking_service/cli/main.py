@@ -3,6 +3,7 @@
 `flask`, run in a checkout, has the same commands, below a help text and options of its own.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,13 @@ from flask.cli import ScriptInfo
 from tracking_service import __version__
 from tracking_service.cli.blocks import blocks
 from tracking_service.cli.keys import keys
-from tracking_service.cli.moving import export_, import_, reopen
 from tracking_service.cli.numbers import numbers
 from tracking_service.cli.options import HELP_NAMES
+from tracking_service.cli.output import discard_output, unwritable_output
 from tracking_service.cli.schema import db
 from tracking_service.cli.series import series
 from tracking_service.cli.serve import serve
+from tracking_service.cli.transfer import export_, import_, reopen
 from tracking_service.errors import SettingsError
 
 for verb in (export_, import_, reopen):
@@ -44,6 +46,17 @@ class Program(click.Group):
         click.version_option(__version__)(self)
         for command in COMMANDS:
             self.add_command(command)
+
+    def main(self, *arguments: Any, **extra: Any) -> Any:
+        """Run; report in one line that help could not be written, as commands do of their data."""
+        try:
+            return super().main(*arguments, **extra)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            discard_output()
+            unwritable_output(error).show()
+            sys.exit(1)
 
     def make_context(
         self,

@@ -1,27 +1,29 @@
 """`flask numbers`: mint numbers in advance, and trace one back to its lease."""
 
-import os
-import secrets
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from tracking_service.allocation import Block, WitnessedLeases, largest_lease
 from tracking_service.cli.context import (
     Backstage,
-    json_option,
     leases_of,
+    with_database,
+)
+from tracking_service.cli.files import whole_file
+from tracking_service.cli.options import HELP_NAMES, SERIES
+from tracking_service.cli.output import (
+    format_time,
+    json_option,
     print_facts,
     print_json,
-    with_database,
-    written,
+    standard_output,
 )
-from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
@@ -54,8 +56,8 @@ def inspect(backstage: Backstage, number: str, as_json: bool) -> None:
         "block_id": traced.block.id,
         "state": traced.block.state,
         "instance": traced.block.instance,
-        "leased_at": written(traced.block.leased_at),
-        "released_at": written(traced.block.released_at),
+        "leased_at": format_time(traced.block.leased_at),
+        "released_at": format_time(traced.block.released_at),
     }
     if as_json:
         print_json(facts)
@@ -85,6 +87,7 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write, whole or not at all.  [default: standard output]",
 )
+@click.option("--force", is_flag=True, help="Replace the file of --output, if there is one.")
 @with_database
 def mint(
     backstage: Backstage,
@@ -93,8 +96,12 @@ def mint(
     count: int,
     series: str,
     output: Path | None,
+    force: bool,
 ) -> None:
-    """Issue COUNT numbers, one a line, for labels printed in advance or a site without network."""
+    """Issue COUNT numbers, one a line, for labels printed in advance or a site without network.
+
+    If it fails on the way, those that standard output has by then are issued.
+    """
     shipment = Shipment(origin, destination)
     record = backstage.catalogue.find(series)
     number_format = backstage.issuer.spaces.of(record).format
@@ -104,7 +111,7 @@ def mint(
     # A bar is for people: in a pipe it would be noise, and among the numbers a hindrance.
     hidden = not sys.stderr.isatty() or (output is None and sys.stdout.isatty())
     with (
-        _opened(output) as file,
+        standard_output() if output is None else whole_file(output, force=force) as file,
         closing(_leased(leases, store, record, count)) as runs,
         click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
     ):
@@ -142,27 +149,3 @@ def _leased(
         except StoreError as error:
             # The numbers that were written are good all the same.
             click.echo(f"Warning: unspent serials are lost: {error}", err=True)
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when all is written; or standard output."""
-    if output is None:
-        yield sys.stdout.buffer
-        return
-    if output.exists() and not output.is_file():
-        # A device would be replaced by a file of its name.
-        raise click.ClickException(f"{output} is not a regular file")
-    partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
-    try:
-        partial.touch(exist_ok=False)
-        try:
-            with partial.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error

@@ -6,14 +6,19 @@ import click
 
 from tracking_service.cli.context import (
     Backstage,
+    with_database,
+)
+from tracking_service.cli.options import HELP_NAMES, SERIES
+from tracking_service.cli.output import (
+    confirm,
+    format_time,
     json_option,
     print_facts,
     print_json,
     print_table,
-    with_database,
-    written,
+    print_text,
+    yes_option,
 )
-from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
 from tracking_service.instance.number_spaces import SERIES_NAME
@@ -119,20 +124,38 @@ def show(backstage: Backstage, name: str, as_json: bool) -> None:
 @click.argument("name", type=SERIES)
 @click.option("--to", type=click.IntRange(0, 2**63 - 1), help="The next serial to lease.")
 @click.option("--by", type=click.IntRange(1, 2**63 - 1), help="How many serials to leave out.")
+@yes_option
 @json_option
 @with_database
-def skip(backstage: Backstage, name: str, to: int | None, by: int | None, as_json: bool) -> None:
+def skip(
+    backstage: Backstage, name: str, to: int | None, by: int | None, yes: bool, as_json: bool
+) -> None:
     """Leave serials of NAME out, for ever: after a restore from a backup, for instance.
 
-    Tails that were handed back are left out as well.
+    Tails that were handed back are left out as well. It says how much that is, and asks.
     """
     if (to is None) == (by is None):
         raise click.UsageError("give one of --to and --by")
+    record = backstage.catalogue.find(name)
+    end = record.next_serial + by if by is not None else to or 0
+    # What is out of range the store refuses.
+    if record.next_serial < end <= record.end_serial:
+        confirm(_describe_skip(record, end), yes=yes)
     skipped = backstage.store_for(instance_name()).skip_to(name, to=to, by=by)
     if as_json:
         print_json({"series": name, "start": skipped.start, "end": skipped.end})
     else:
-        click.echo(f"{name}: serials {skipped.start} to {skipped.end - 1} are left out")
+        print_text(f"{name}: serials {skipped.start} to {skipped.end - 1} are left out")
+
+
+def _describe_skip(record: SeriesRecord, end: int) -> str:
+    count = end - record.next_serial
+    percent = 100 * count / record.remaining
+    return (
+        f"This leaves out, for ever, serials {record.next_serial} to {end - 1} of {record.name}"
+        f" ({count:,}, {'less than 0.1' if percent < 0.1 else f'{percent:.1f}'}% of what is left)"
+        " and all tails that were handed back."
+    )
 
 
 def _row(record: SeriesRecord) -> dict[str, Any]:
@@ -156,7 +179,7 @@ def _row(record: SeriesRecord) -> dict[str, Any]:
         "remaining": record.remaining,
         "used": f"{100 * leased / total:.1f}%",
         "warning": warning,
-        "created_at": written(record.created_at),
+        "created_at": format_time(record.created_at),
     }
 
 

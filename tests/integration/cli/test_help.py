@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import pytest
 from flask import Flask
@@ -93,25 +91,6 @@ def test_an_import_says_which_instances_it_does_not_notice() -> None:
     assert "stop every instance" in said
 
 
-def test_reopening_asks_whether_to_and_does_not_by_default(
-    sqlite_app: Flask, tmp_path: Path
-) -> None:
-    runner = sqlite_app.test_cli_runner()
-    exported = runner.invoke(args=["series", "export", "--output", str(tmp_path / "export")])
-    assert 0 == exported.exit_code
-    refused = runner.invoke(args=["series", "reopen"], input="\n")
-
-    assert 1 == refused.exit_code
-    assert (
-        "Reopening is safe only if the export was never imported; otherwise numbers will repeat."
-        " Reopen? [y/N]:"
-    ) in refused.stdout
-    assert 1 == runner.invoke(args=["blocks", "lease"]).exit_code
-
-    assert 0 == runner.invoke(args=["series", "reopen"], input="y\n").exit_code
-    assert 0 == runner.invoke(args=["blocks", "lease"]).exit_code
-
-
 @pytest.mark.parametrize("typed", PRINT_DATA)
 def test_what_prints_data_prints_json_too(typed: str) -> None:
     assert "--json" in {opt for each in COMMANDS[typed].params for opt in each.opts}
@@ -158,6 +137,7 @@ def test_wrong_usage_exits_2_and_says_how_it_is_used(sqlite_app: Flask, typed: s
         ("series show nothing", "there is no series named 'nothing'"),
         ("series skip nothing --by 1", "there is no series named 'nothing'"),
         ("series skip default --to 0", "cannot skip to 0"),
+        ("series skip default --to 0 --yes", "cannot skip to 0"),
         ("series create default --format routed", "there is a series named default already"),
         ("series create UPPER --format routed", "1 to 32 of a-z, 0-9 and hyphens"),
         ("series create x --format s10", "takes a service and a country"),

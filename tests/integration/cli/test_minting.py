@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.commands import ROOT, environment
 from tests.support.stores import Stores
+from tests.support.terminal import on_a_terminal
 from tests.support.waiting import wait_until
 
 NUMBER = re.compile(r"MYID[0-9A-Z]{12}")
@@ -100,7 +101,8 @@ def partial(folder: Path) -> Path | None:
 def minting(database_url: str, tmp_path: Path) -> Any:
     """A process in the middle of a large file, where another of that name is already."""
     (tmp_path / "numbers.txt").write_text("what was there before\n")
-    process = start(database_url, str(MANY), "--output", str(tmp_path / "numbers.txt"))
+    words = (str(MANY), "--force", "--output", str(tmp_path / "numbers.txt"))
+    process = start(database_url, *words)
     try:
         wait_until(lambda: partial(tmp_path), seconds=30, what="the first numbers")
         yield process
@@ -139,30 +141,22 @@ def test_a_kill_leaves_the_old_file(
         assert MANY == stores.store().lease("default", 1).block.start
 
 
-def written_to(terminal: int) -> bytes:
-    """All that is written to a terminal until its last process ends and it hangs up."""
-    shown = b""
-    while True:
-        try:
-            shown += os.read(terminal, 4096)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return shown
+def test_a_file_that_was_made_in_the_meantime_is_left_alone(
+    migrated_sqlite_url: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "numbers.txt"
+    process = start(migrated_sqlite_url, "2000000", "--output", str(output))
+    wait_until(lambda: partial(tmp_path), seconds=30, what="the first numbers")
+    output.write_text("what another wrote\n")
+    _, err = process.communicate(timeout=60)
+    written = partial(tmp_path)
 
-
-def shown_on_a_terminal(url: str, *arguments: str, stdout: IO[bytes] | None = None) -> bytes:
-    """What somebody sees who mints on a terminal; without `stdout` the numbers go there as well."""
-    terminal, end = os.openpty()
-    with os.fdopen(end, "wb", buffering=0) as stderr:
-        process = start(url, *arguments, stdout=stdout or stderr, stderr=stderr)
-    try:
-        shown = written_to(terminal)
-    finally:
-        os.close(terminal)
-        process.communicate(timeout=30)
-    assert 0 == process.returncode
-    return shown
+    assert 1 == process.returncode
+    assert "what another wrote\n" == output.read_text()
+    # They are issued, so they are not thrown away.
+    assert written is not None
+    assert f"left as it is; see {written}\n" in err.decode()
+    assert 2_000_000 == len(set(written.read_text().splitlines()))
 
 
 @pytest.mark.parametrize("redirected", [True, False], ids=["> numbers.txt", "--output numbers.txt"])
@@ -172,11 +166,12 @@ def test_a_terminal_shows_how_far_it_has_come(
     path = tmp_path / "numbers.txt"
     if redirected:
         with path.open("wb") as file:
-            shown = shown_on_a_terminal(migrated_sqlite_url, "300000", stdout=file)
+            shown = on_a_terminal(migrated_sqlite_url, *WORDS, "300000", stdout=file)
     else:
-        shown = shown_on_a_terminal(migrated_sqlite_url, "300000", "--output", str(path))
-    percents = {int(percent) for percent in re.findall(rb"([0-9]+)%", shown)}
+        shown = on_a_terminal(migrated_sqlite_url, *WORDS, "300000", "--output", str(path))
+    percents = {int(percent) for percent in re.findall("([0-9]+)%", shown.screen)}
 
+    assert 0 == shown.code
     assert {0, 100} <= percents
     assert len(percents) > 2
     # And the numbers have nothing of it among them.
@@ -186,8 +181,10 @@ def test_a_terminal_shows_how_far_it_has_come(
 
 
 def test_numbers_on_a_terminal_have_no_bar_among_them(migrated_sqlite_url: str) -> None:
-    numbers = shown_on_a_terminal(migrated_sqlite_url, "1000").decode().split("\r\n")
+    shown = on_a_terminal(migrated_sqlite_url, *WORDS, "1000")
+    numbers = shown.screen.split("\n")
 
+    assert 0 == shown.code
     assert "" == numbers.pop()
     assert 1000 == len(numbers)
     assert all(NUMBER.fullmatch(number) for number in numbers)

@@ -111,7 +111,6 @@ def test_a_series_is_minted_from_in_leases_of_a_small_part(run: Run, database_ur
 
 def test_a_file_is_written_whole(run: Run, tmp_path: Path) -> None:
     output = tmp_path / "numbers.txt"
-    output.write_text("what was there before\n")
     result = run(*WORDS, "25000", "--output", str(output))
     numbers = output.read_text().splitlines()
 
@@ -120,12 +119,46 @@ def test_a_file_is_written_whole(run: Run, tmp_path: Path) -> None:
     assert [output] == list(tmp_path.glob("*numbers.txt*"))
 
 
+def test_numbers_that_were_issued_are_not_replaced_without_force(
+    run: Run, refuse: Run, tmp_path: Path, database_url: str
+) -> None:
+    output = tmp_path / "numbers.txt"
+    run(*WORDS, "3", "--output", str(output))
+    first = output.read_text()
+    blocks = states(database_url)
+    refused = refuse(*WORDS, "3", "--output", str(output))
+
+    assert "exists already, and is left as it is; --force replaces it" in refused.stderr
+    assert first == output.read_text()
+    # And costs nothing.
+    assert blocks == states(database_url)
+
+    run(*WORDS, "3", "--output", str(output), "--force")
+
+    assert not set(first.split()) & set(output.read_text().split())
+    assert [output] == list(tmp_path.glob("*numbers.txt*"))
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["--force", "new"])
+def test_a_link_stays_one(run: Run, tmp_path: Path, there: bool) -> None:
+    """The file that it names is written."""
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    if there:
+        target.write_text("what was there before\n")
+    run(*WORDS, "3", "--output", str(link), *(["--force"] if there else []))
+
+    assert link.is_symlink()
+    assert 3 == len(target.read_text().splitlines())
+
+
 @pytest.mark.parametrize(
     "place, message",
     [
         ("missing/numbers.txt", "No such file or directory"),
         ("a-file/numbers.txt", "Not a directory"),
         ("n" * 250, "File name too long"),
+        ("n" * 300, "File name too long"),
     ],
 )
 def test_a_file_that_cannot_be_made_is_told_in_one_line(

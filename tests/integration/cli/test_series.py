@@ -89,8 +89,8 @@ def test_a_series_that_is_exhausted_leases_no_more(run: Run, refuse: Run) -> Non
 
 
 def test_a_series_is_skipped_ahead(run: Run) -> None:
-    by = data(run("series", "skip", "default", "--by", "500", "--json"))
-    to = run("series", "skip", "default", "--to", "2000").stdout
+    by = data(run("series", "skip", "default", "--by", "500", "--yes", "--json"))
+    to = run("series", "skip", "default", "--to", "2000", "--yes").stdout
     (block, *_) = data(run("blocks", "lease", "--json"))
 
     assert {"series": "default", "start": 0, "end": 500} == by

@@ -2,15 +2,16 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 import click
 
 from tracking_service.cli.context import Backstage, with_database
+from tracking_service.cli.files import secret_file
+from tracking_service.cli.output import confirm, standard_output, yes_option
 from tracking_service.store import transfer
 
 STANDARD = Path("-")
@@ -30,11 +31,16 @@ def export_(backstage: Backstage, output: Path) -> None:
 
     This database leases nothing new from then on. Instances go on with what they hold.
     """
-    with _opened(output) as file:
+    if output == STANDARD and sys.stdout is not None and sys.stdout.isatty():
+        raise click.ClickException("the export holds secret keys, and this is a terminal")
+    with standard_output() if output == STANDARD else secret_file(output) as file:
         counts = transfer.export(
-            backstage.database, file.write, keep=lambda: _keep(file), now=datetime.now(UTC)
+            backstage.database,
+            lambda line: file.write(line.encode()),
+            keep=lambda: _keep(file, on_disk=output != STANDARD),
+            now=datetime.now(UTC),
         )
-    click.echo(f"exported: {_told(counts)}", err=True)
+    click.echo(f"exported: {_format_counts(counts)}", err=True)
     click.echo(
         "The export holds the keys of your numbers: keep it secret, and delete it when it is"
         " imported. Every series is sealed here; `flask series reopen` takes that back.",
@@ -55,54 +61,28 @@ def import_(backstage: Backstage, file: TextIO) -> None:
         counts = transfer.import_(backstage.database, file)
     except UnicodeDecodeError as error:
         raise click.ClickException("the export is damaged: it is no UTF-8") from error
-    click.echo(f"imported: {_told(counts)}", err=True)
+    click.echo(f"imported: {_format_counts(counts)}", err=True)
 
 
 @click.command()
-@click.confirmation_option(
-    prompt=(
-        "Reopening is safe only if the export was never imported; otherwise numbers will repeat."
-        " Reopen?"
-    )
-)
+@yes_option
 @with_database
-def reopen(backstage: Backstage) -> None:
+def reopen(backstage: Backstage, yes: bool) -> None:
     """Take back the seal that an export set, where it was never imported."""
+    confirm(
+        "Reopening is safe only if the export was never imported; otherwise numbers will repeat.",
+        yes=yes,
+    )
     names = transfer.reopen(backstage.database)
     click.echo(f"reopened: {', '.join(names) or 'no series had any serials left'}", err=True)
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
-@contextmanager
-def _opened(output: Path) -> Iterator[TextIO]:
-    """A new file of mode 0600, removed where it is not finished; or standard output."""
-    if output == STANDARD:
-        if sys.stdout.isatty():
-            raise click.ClickException("the export holds secret keys, and this is a terminal")
-        yield sys.stdout
-        return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise click.ClickException(f"{output} exists already, and is left as it is") from None
-    except OSError as error:
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            yield file
-    except BaseException as error:
-        output.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            message = f"{output} cannot be written: {error.strerror}"
-            raise click.ClickException(message) from error
-        raise
-
-
-def _keep(file: TextIO) -> None:
+def _keep(file: IO[bytes], *, on_disk: bool) -> None:
     """Return when what was written to a file is on the disk, or with the reader of a pipe."""
     file.flush()
-    if file is not sys.stdout:
+    if on_disk:
         os.fsync(file.fileno())

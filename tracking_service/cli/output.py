@@ -1,0 +1,111 @@
+"""What commands print, and what they ask."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+yes_option = click.option("--yes", is_flag=True, help="Do it without asking; for scripts.")
+
+
+@contextmanager
+def standard_output() -> Iterator[BinaryIO]:
+    """Standard output, flushed at the end of the block.
+
+    Raises ClickException if it is closed or a write fails. Click itself ends a command whose
+    reader has gone (`| head`), with exit code 1 and without a word.
+    """
+    if sys.stdout is None:
+        raise click.ClickException("standard output is closed")
+    raw = sys.stdout.buffer
+    # Under PYTHONUNBUFFERED it is raw: a write may be short, as on a disk that is nearly full.
+    buffer = io.BufferedWriter(raw) if isinstance(raw, io.RawIOBase) else None
+    file = buffer or raw
+    try:
+        sys.stdout.flush()
+        yield file
+        file.flush()
+    except OSError as error:
+        discard_output()
+        if error.errno == errno.EPIPE:
+            raise
+        raise unwritable_output(error) from error
+    finally:
+        if buffer is not None:
+            # Flushes; what was written before an error of another kind is not lost.
+            buffer.detach()
+
+
+def discard_output() -> None:
+    """Drop what could not be written: it would fail once more when the interpreter ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def unwritable_output(error: OSError) -> click.ClickException:
+    """The error that ends a command whose output cannot be written."""
+    return click.ClickException(f"standard output cannot be written: {error.strerror}")
+
+
+def print_text(text: str) -> None:
+    """Print text and a line's end."""
+    with standard_output() as file:
+        file.write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON."""
+    print_text(json.dumps(data, indent=2))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> None:
+    """Print rows in aligned columns, headed by their names."""
+    lines = [tuple(columns)]
+    lines += [
+        tuple("-" if row[name] is None else str(row[name]) for name in lines[0]) for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print_text(
+        "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+    )
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print one thing's facts, a line each."""
+    width = max(map(len, facts))
+    print_text(
+        "\n".join(
+            f"{name.ljust(width)}  {'-' if value is None else value}"
+            for name, value in facts.items()
+        )
+    )
+
+
+def format_time(moment: datetime | None) -> str | None:
+    """A moment as RFC 3339 in UTC, to the second."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def confirm(consequence: str, *, yes: bool) -> None:
+    """Say what a command will do, and go on only after a yes on the terminal, or with `yes`.
+
+    Raises ClickException where there is no terminal to ask on, and Abort after a no.
+    """
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.ClickException(f"{consequence} Nothing is done without --yes.")
+    # Not on standard output, which is for data.
+    click.confirm(f"{consequence} Go on?", abort=True, err=True)
