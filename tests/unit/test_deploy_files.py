@@ -27,17 +27,19 @@ DOCS = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
 
 # What Prometheus itself adds to every sample of a target.
 FROM_PROMETHEUS = {"instance", "job"}
+# What it says itself of a target.
+OF_A_TARGET = {"up"}
 SEVERITIES = {"critical", "warning"}
 
 
 def told() -> set[str]:
-    """Every name that /metrics has."""
-    return names(read(Metrics().render()[0]))
+    """Every name that /metrics has, and those that Prometheus adds."""
+    return names(read(Metrics().render()[0])) | OF_A_TARGET
 
 
 def labels() -> dict[str, set[str]]:
     """The labels of each name."""
-    found = {}
+    found: dict[str, set[str]] = {name: set() for name in OF_A_TARGET}
     for family in families(Totals()):
         own = set(getattr(family, "_labelnames", ()))
         for name in names({family.name: family}):
@@ -106,6 +108,13 @@ def test_the_alerts_are_rules_as_prometheus_loads_them() -> None:
             assert promql_parser.parse_duration(rule["for"])
 
 
+def test_the_alerts_are_about_the_job_that_prometheus_is_told_of() -> None:
+    (scraped,) = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())["scrape_configs"]
+    jobs = set(re.findall(r'job="([^"]+)"', ALERTS.read_text()))
+
+    assert {scraped["job_name"]} == jobs
+
+
 def test_no_alert_has_two_rules() -> None:
     listed = [rule["alert"] for rule in rules()]
 
@@ -119,6 +128,15 @@ def test_a_text_uses_only_labels_that_its_query_leaves(rule: dict[str, Any]) -> 
     used = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
 
     assert used <= kept | (FROM_PROMETHEUS if not found.grouped_by else set())
+
+
+@pytest.mark.parametrize("panel", ["Least reserve"])
+def test_what_is_exhausted_does_not_count_as_a_reserve(panel: str) -> None:
+    (query,) = [
+        target["expr"] for one in panels() if one["title"] == panel for target in one["targets"]
+    ]
+
+    assert "tracking_series_remaining_serials" in named(query).metrics
 
 
 def test_every_danger_has_its_alert() -> None:
