@@ -141,7 +141,7 @@ class Settings:
         known = {setting.metadata["env"]: setting for setting in fields(cls)}
         for name in sorted(environment):
             if name.startswith(PREFIX) and name not in known:
-                raise SettingsError(f"{name} is not a setting of this service")
+                raise SettingsError(f"{name} is not a setting of this service{_hint(name)}")
         return cls(
             **{
                 setting.name: parse(setting, environment[name])
@@ -149,6 +149,22 @@ class Settings:
                 if environment.get(name)
             }
         )
+
+
+# https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+_SERVICE_LINK = re.compile(
+    r"_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)$"
+)
+
+
+def _hint(name: str) -> str:
+    """What to do about a variable that Kubernetes sets for each Service; nothing for others."""
+    if _SERVICE_LINK.search(name) is None:
+        return ""
+    return (
+        "; Kubernetes sets it for a Service whose name begins with `tracking`, unless the pod's"
+        " spec says `enableServiceLinks: false`"
+    )
 
 
 def parse(setting: Field[Any], text: str) -> Any:

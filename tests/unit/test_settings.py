@@ -194,7 +194,7 @@ def test_an_empty_variable_counts_as_not_set(env: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "env", ["TRACKING_THREAD", "TRACKING_PORT", "TRACKING_", "TRACKING_threads"]
+    "env", ["TRACKING_THREAD", "TRACKING_HOST", "TRACKING_", "TRACKING_threads"]
 )
 def test_an_unknown_variable_of_ours_is_refused_and_named(env: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -223,3 +223,28 @@ def test_settings_do_not_change() -> None:
 def test_every_setting_says_what_it_is() -> None:
     for each in dataclasses.fields(Settings):
         assert each.metadata["help"]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        "TRACKING_PORT",
+        "TRACKING_PORT_80_TCP",
+        "TRACKING_PORT_80_TCP_ADDR",
+        "TRACKING_SERVICE_HOST",
+        "TRACKING_SERVICE_PORT_HTTP",
+        "TRACKING_API_SERVICE_PORT",
+    ],
+)
+def test_a_variable_that_kubernetes_sets_is_refused_with_what_stops_it(env: str) -> None:
+    with pytest.raises(SettingsError, match="enableServiceLinks: false") as caught:
+        Settings.from_environment({env: "tcp://10.0.0.1:80"})
+
+    assert str(caught.value).startswith(f"{env} is not a setting of this service; ")
+
+
+def test_another_unknown_variable_is_not_blamed_on_kubernetes() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"TRACKING_PORTS": "8000"})
+
+    assert str(caught.value) == "TRACKING_PORTS is not a setting of this service"

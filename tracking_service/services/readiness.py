@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-from tracking_service.errors import (
-    ConflictError,
-    StoreFailedError,
-    TrackingServiceError,
-    WitnessError,
-)
+from tracking_service.errors import TrackingServiceError, WitnessError
 from tracking_service.instance.database_health import DatabaseState
 from tracking_service.instance.leaser import Refiller
 from tracking_service.instance.series import Supply
@@ -57,8 +52,8 @@ def _failure(supply: Supply | None, refiller: Refiller) -> str | None:
     match error:
         case None:
             return None
-        case WitnessError() | StoreFailedError() | ConflictError():
-            return str(type(error)())
+        case WitnessError():
+            return str(WitnessError())
         case TrackingServiceError():
             return str(error)
     return "leasing fails, as the log says"

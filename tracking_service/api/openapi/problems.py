@@ -34,7 +34,7 @@ NO_NUMBER: list[Exception] = [
     errors.SeriesExhaustedError("series exhausted: my-post has no serials left"),
     errors.ClosedError(),
 ]
-DATABASE_AWAY: list[Exception] = [errors.StoreUnavailableError(), errors.StoreFailedError()]
+DATABASE_AWAY: list[Exception] = [errors.StoreUnavailableError()]
 BATCH: list[Exception] = [
     ValidationError(
         {
