@@ -17,12 +17,13 @@ MOST = 1.5
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The instance on port 8001, with a Python that exists here."""
+    """The instance on port 8001, with a program that exists here."""
     text = (ROOT / "deploy" / "systemd" / "tracking@.service").read_text()
-    installed = "/opt/tracking-service/.venv/bin/python"
+    installed = "/opt/tracking-service/.venv/bin/tracking-service"
     assert installed in text
     path = tmp_path / "tracking@8001.service"
-    path.write_text(text.replace(installed, sys.executable))
+    here = Path(sys.executable).with_name("tracking-service")
+    path.write_text(text.replace(installed, str(here)))
     return path
 
 
