@@ -5,13 +5,12 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import psutil
 
 from tests.support.at_once import at_once
-from tests.support.fleet import Fleet, readiness, wait_for_reserve
+from tests.support.fleet import Fleet, readiness, wait_for_reserve, wait_until_database_is
 from tests.support.instance import Instance
 from tests.support.ledger import Ledger, judge
 from tests.support.load import Load
@@ -64,12 +63,6 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def full(instance: Instance) -> bool:
-    """Whether /readyz says that leasing fails, and why, other than by the database's being away."""
-    _, body = readiness(instance)
-    return body["database"] == "up" and "its disk may be full" in body.get("reason", "")
-
-
 def leased(url: str) -> int:
     return len(Ledger.read(url).rows)
 
@@ -86,9 +79,11 @@ def test_a_full_disk_under_sqlite_stops_no_request_while_a_reserve_is_left(
             before = leased(url)
             with no_file_grows(fleet):
                 for instance in fleet:
-                    wait_until(partial(full, instance), seconds=20, what="a full disk")
+                    wait_until_database_is("away", instance)
                 load.wait_for(400)
                 status, body = readiness(fleet[0])
+            for instance in fleet:
+                wait_until_database_is("up", instance)
             wait_until(lambda: leased(url) > before, seconds=20, what="leases to go on")
         judgement = judge(load.history, url)
 

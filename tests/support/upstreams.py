@@ -13,6 +13,7 @@ from tests.support.load import Address
 from tests.support.ports import HOST, free_port
 
 Manner = Literal["reset", "silence", "answer"]
+"""What comes of a request: the connection is reset, nothing, or `ok`."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
@@ -65,3 +66,28 @@ class Upstream:
         self._ended.set()
         self._thread.join(10)
         self._listener.close()
+
+
+class Vanished:
+    """An address that neither takes nor refuses a connection, as a machine that is gone."""
+
+    def __init__(self) -> None:
+        self.address: Address = (HOST, free_port())
+        self._listener = socket.create_server(self.address, backlog=0)
+        # Nobody accepts. Linux drops whatever comes to a queue that is full, and says nothing.
+        self._queued = [socket.socket() for _ in range(2)]
+        for each in self._queued:
+            each.setblocking(False)
+            each.connect_ex(self.address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for each in [*self._queued, self._listener]:
+            each.close()

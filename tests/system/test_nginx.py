@@ -7,6 +7,7 @@ import json
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any, Self
@@ -22,7 +23,7 @@ from tests.support.nginx import Nginx
 from tests.support.oracle import duplicates
 from tests.support.ports import HOST, free_port
 from tests.support.postgres import PostgresServer
-from tests.support.upstreams import Manner, Upstream
+from tests.support.upstreams import Manner, Upstream, Vanished
 from tests.support.waiting import wait_until
 
 BATCHES = "/api/tracking-numbers/"
@@ -191,13 +192,15 @@ def test_what_is_too_large_is_refused_as_a_problem(nginx: Nginx) -> None:
 
 def test_the_log_holds_no_query(nginx: Nginx) -> None:
     with closing(Client(*nginx.address)) as client:
+        client.get("/healthz")
         client.get(number_path(customer_name="Someone Private"))
-    log = nginx.folder / "tracking.log"
+    log = nginx.folder / "access.log"
     wait_until(log.read_text, seconds=10, what="a line in the log")
     logged = log.read_text()
 
     assert "GET /api/next-tracking-number/" in logged
     assert "Private" not in logged
+    assert "healthz" not in logged
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,11 @@ def test_the_log_holds_no_query(nginx: Nginx) -> None:
 def test_how_often_a_request_is_sent(method: str, manner: Manner, times: int, status: int) -> None:
     with ExitStack() as ending:
         bad = [ending.enter_context(Upstream(manner)) for _ in range(3)]
-        changes = {"proxy_read_timeout 10s;": "proxy_read_timeout 500ms;"}
+        # Both a twentieth, so that the one stays longer than the other.
+        changes = {
+            "proxy_read_timeout 10s;": "proxy_read_timeout 500ms;",
+            "proxy_next_upstream_timeout 5s;": "proxy_next_upstream_timeout 250ms;",
+        }
         nginx = ending.enter_context(Nginx([one.address for one in bad], changes=changes))
         answer = ending.enter_context(closing(Client(*nginx.address))).request(
             method, number_path()
@@ -236,6 +243,23 @@ def test_a_post_goes_to_another_where_one_cannot_be_reached() -> None:
 
     assert [200] * 4 == statuses
     assert 4 == len(alive.requests)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_machine_that_vanished_costs_a_second_and_no_request(method: str) -> None:
+    with ExitStack() as ending:
+        gone = ending.enter_context(Vanished())
+        alive = ending.enter_context(Upstream("answer"))
+        nginx = ending.enter_context(Nginx([gone.address, alive.address]))
+        client = ending.enter_context(closing(Client(*nginx.address)))
+        began = time.monotonic()
+        statuses = [client.request(method, BATCHES).status for _ in range(4)]
+        took = time.monotonic() - began
+
+    assert [200] * 4 == statuses
+    assert 4 == len(alive.requests)
+    # Some came upon the one that is gone, and waited for it as long as nginx does.
+    assert 0.9 < took < 5
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

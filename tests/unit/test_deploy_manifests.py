@@ -65,7 +65,13 @@ def test_the_image_is_built_of_what_the_ignore_file_lets_in() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
 
-    assert {"requirements/run.txt", "wsgi.py", "migrations", "tracking_service"} == set(copied)
+    assert {
+        "requirements/run.txt",
+        "deploy/container-serve",
+        "wsgi.py",
+        "migrations",
+        "tracking_service",
+    } == set(copied)
     assert set(copied) == {line[1:] for line in ignore if line.startswith("!")}
     assert "*" in ignore
     assert all((ROOT / name).exists() for name in copied)
@@ -76,8 +82,14 @@ def test_the_image_runs_as_a_user_and_not_in_a_shell() -> None:
     last = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines}
 
     assert "10001:10001" == last["USER"]
-    assert '["flask", "serve"]' == last["CMD"]
+    assert '["container-serve"]' == last["CMD"]
     assert "SIGTERM" == last["STOPSIGNAL"]
+
+
+def test_the_image_starts_a_server_that_takes_the_place_of_its_script() -> None:
+    script = (ROOT / "deploy" / "container-serve").read_text().splitlines()
+
+    assert ("#!/bin/sh", 'exec flask serve "$@"') == (script[0], script[-1])
 
 
 def test_no_image_goes_by_a_name_that_changes() -> None:
@@ -179,10 +191,25 @@ def test_all_manifests_mean_the_same_pods() -> None:
 def test_a_pod_has_time_to_drain_and_to_hand_back() -> None:
     container = pod("deployment")["containers"][0]
     waits = float(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    drain = {one["name"]: one["value"] for one in container["env"]}["TRACKING_DRAIN_SECONDS"]
+    drain = {one["name"]: one.get("value") for one in container["env"]}["TRACKING_DRAIN_SECONDS"]
 
     assert waits >= 5
     assert pod("deployment")["terminationGracePeriodSeconds"] > waits + 2 * float(drain)
+
+
+@pytest.mark.parametrize("name", ["deployment", "migrate"])
+def test_no_pod_starts_without_the_url_of_the_database(name: str) -> None:
+    env = {one["name"]: one for one in pod(name)["containers"][0]["env"]}
+    reference = env["DATABASE_URL"]["valueFrom"]["secretKeyRef"]
+
+    # Not optional, as it is by default.
+    assert {"name": "tracking", "key": "DATABASE_URL"} == reference
+
+
+@pytest.mark.parametrize("name", ["deployment", "migrate"])
+def test_a_service_of_a_pods_namespace_sets_no_variable(name: str) -> None:
+    # That of a Service named `tracking` would be TRACKING_PORT, which stops the start.
+    assert pod(name)["enableServiceLinks"] is False
 
 
 def test_readiness_and_liveness_ask_different_questions() -> None:
@@ -272,8 +299,23 @@ def test_the_parser_finds_a_planted_fault(tmp_path: Path) -> None:
         parsed(text, tmp_path)
 
 
-def test_nginx_asks_another_after_nothing_but_errors(tmp_path: Path) -> None:
-    assert [["error"]] == every(parsed(nginx_conf(), tmp_path), "proxy_next_upstream")
+def seconds(text: str) -> float:
+    return float(text.removesuffix("s"))
+
+
+def test_nginx_asks_another_where_one_cannot_be_reached_and_not_where_one_is_slow(
+    tmp_path: Path,
+) -> None:
+    block = parsed(nginx_conf(), tmp_path)
+    ((connect,),) = every(block, "proxy_connect_timeout")
+    ((read,),) = every(block, "proxy_read_timeout")
+    ((send,),) = every(block, "proxy_send_timeout")
+    ((tries,),) = every(block, "proxy_next_upstream_tries")
+    ((until,),) = every(block, "proxy_next_upstream_timeout")
+
+    assert [["error", "timeout"]] == every(block, "proxy_next_upstream")
+    assert seconds(connect) * (int(tries) - 1) < seconds(until)
+    assert seconds(until) <= min(seconds(read), seconds(send))
 
 
 def test_nginx_gives_a_kept_connection_up_before_an_instance_does(tmp_path: Path) -> None:
