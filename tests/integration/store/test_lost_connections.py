@@ -18,6 +18,7 @@ from tests.support.proxy import Loss, Proxy
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.errors import StoreError, StoreUnavailableError
+from tracking_service.store.database import Use
 
 SERIES = "small"
 
@@ -189,3 +190,19 @@ def test_a_server_that_freezes_before_the_commit_leaves_the_outcome_unknown(
     others = [(start, end) for start, end, _ in own.states(SERIES)]
     assert 1 == others.count((after.start, after.end))
     assert Block(0, 10) != after
+
+
+def test_a_connection_in_use_as_the_database_is_closed_is_closed_after_its_transaction(
+    stores: Stores,
+) -> None:
+    stores.close()
+    closed: list[object] = []
+    event.listen(stores.leases, "close", lambda connection, _: closed.append(connection))
+    with stores.database.transaction(Use.LEASE) as connection:
+        used = connection.connection.dbapi_connection
+        stores.close()
+        before = list(closed)
+
+    assert ([], [used]) == (before, closed)
+    # And is missed by nobody.
+    assert Block(0, 10) == stores.store().lease(SERIES, 1).block

@@ -6,8 +6,9 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Connection, Engine, RootTransaction
+from sqlalchemy import URL, Connection, Engine, RootTransaction, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tracking_service.store.database.bulkhead import Bulkhead
 from tracking_service.store.database.errors import translated
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _USED = "used"
 """Marks, among a pooled connection's facts, one that has begun a transaction before."""
+
+_CLOSINGS = "closings"
+"""Names, among these, how often the database had been closed when the connection was made."""
 
 
 class Use(Enum):
@@ -46,6 +50,7 @@ class Database:
         self.backend = url.get_backend_name()
         self.bulkhead = bulkhead
         self._dialect = _dialect(url, timeout_seconds)
+        self._closings = 0
         self._make_engines()
         fork_guard.add(self)
 
@@ -94,7 +99,10 @@ class Database:
             create_file(Path(self.url.database or ""), home=home)
 
     def close(self) -> None:
-        """Close every connection that is not in use; later transactions open new ones."""
+        """Close every connection, one in use as soon as its transaction ends; later transactions
+        open new ones.
+        """
+        self._closings += 1
         self._engine.dispose()
         self._leasing.dispose()
 
@@ -113,6 +121,17 @@ class Database:
     def _make_engines(self) -> None:
         self._engine = self._dialect.make_engine()
         self._leasing = self._dialect.make_engine(pool_size=1, max_overflow=0)
+        for engine in (self._engine, self._leasing):
+            event.listen(engine, "connect", self._connected)
+            event.listen(engine, "checkin", self._returned)
+
+    def _connected(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_CLOSINGS] = self._closings
+
+    def _returned(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        # A pool that was closed meanwhile is nobody's, and would leave the connection open.
+        if record.info.get(_CLOSINGS) != self._closings:
+            record.invalidate()
 
     def _begin(self, engine: Engine, *, write: bool) -> RootTransaction:
         """Begin a transaction; once more if the connection was lost while it lay in the pool."""
