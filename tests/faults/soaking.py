@@ -10,14 +10,13 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 import psycopg
 
 from tests.support.commands import migrate
 from tests.support.fleet import Fleet
 from tests.support.instance import Instance
+from tests.support.lifetime import Lifetime
 from tests.support.load import Load
 from tests.support.oracle import History
 from tests.support.postgres import PostgresServer
@@ -30,7 +29,7 @@ RATE = 300.0
 LEAST_SECONDS, MOST_SECONDS = 0.5, 4.0
 
 
-class Service:
+class Service(Lifetime):
     """The instances reach whichever server is the primary through a proxy."""
 
     def __init__(self, application: str) -> None:
@@ -80,21 +79,13 @@ class Service:
         standby.promote()
         self.server, former = standby, self.server
         self.proxy.upstream = standby.port
-        former.destroy()
+        former.close()
 
     def _leases(self) -> int:
         [(count,)] = self.server.execute("SELECT lease_count FROM series", database="tracking")
         return int(count)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._ending.close()
 
 

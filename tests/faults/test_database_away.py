@@ -161,7 +161,7 @@ def cut_leases_are_thrown_away(server: PostgresServer) -> None:
         Load(fleet.addresses, clients=4, rate=RATE) as load,
     ):
         cut = cut_leases_off(server, load, times=4)
-        load.stop()
+        load.close()
         judgement = judge(load.history, server.url("tracking"))
 
     assert cut >= 4

@@ -9,8 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -20,6 +18,7 @@ from tests.support.client import PARAMETERS
 from tests.support.fleet import wait_for_reserve
 from tests.support.instance import Instance
 from tests.support.ledger import judge
+from tests.support.lifetime import Lifetime
 from tests.support.load import Load
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
@@ -41,7 +40,7 @@ Asked = tuple[str, str, bytes | None, dict[str, str]]
 Kind = Callable[[], Asked]
 
 
-class Callers:
+class Callers(Lifetime):
     """Clients that ask for what needs the database, again and again, until they are stopped."""
 
     def __init__(self, instance: Instance, ask: Kind) -> None:
@@ -68,17 +67,11 @@ class Callers:
             lambda: self.statuses[status] >= goal, seconds=40, what=f"{times} answers of {status}"
         )
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
         for thread in self._threads:
             thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._stopped.set()
         for thread in self._threads:
             thread.join(45)

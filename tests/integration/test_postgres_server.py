@@ -118,7 +118,7 @@ def test_a_server_that_cannot_start_says_why() -> None:
 def test_a_destroyed_server_leaves_nothing() -> None:
     server = PostgresServer.create()
     server.pause()
-    server.destroy()
+    server.close()
 
     assert not server.running
     assert not server.folder.exists()

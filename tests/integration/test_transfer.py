@@ -75,7 +75,7 @@ def test_no_number_repeats_in_a_move_under_load(
                 with Load(new.addresses, clients=4, rate=200, history=history) as more:
                     more.wait_for(200)
                     load.wait_for(100)
-                    load.stop()
+                    load.close()
                     # One stops, and hands back; the other leases that tail, from the old one.
                     assert 0 == old[0].terminate()
                     late = [old[1].number() for _ in range(50)]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.support.instance import SERVE, Instance
+from tests.support.lifetime import Lifetime
 from tests.support.load import Address
 from tests.support.waiting import wait_until
 
 
-class Fleet:
+class Fleet(Lifetime):
     """`count` instances with the same settings, each with a state folder of its own unless
     `settings` name one.
     """
@@ -53,26 +52,13 @@ class Fleet:
     def __iter__(self) -> Iterator[Instance]:
         return iter(self.instances)
 
-    def __enter__(self) -> Self:
-        try:
-            with ThreadPoolExecutor(len(self.instances)) as pool:
-                list(pool.map(Instance.start, self.instances))
-            for instance in self.instances:
-                wait_until_ready(instance)
-        except BaseException:
-            self._ending.close()
-            raise
-        return self
+    def begin(self) -> None:
+        with ThreadPoolExecutor(len(self.instances)) as pool:
+            list(pool.map(Instance.start, self.instances))
+        for instance in self.instances:
+            wait_until_ready(instance)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            # pytest shows what was printed by a test that failed.
-            sys.stdout.write(f"--- log of the instances\n{self.log()}")
+    def close(self) -> None:
         self._ending.close()
 
 

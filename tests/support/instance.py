@@ -9,19 +9,19 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.support import processes
 from tests.support.client import Client, Response, number_path
 from tests.support.commands import ROOT, environment
+from tests.support.lifetime import Lifetime
 from tests.support.ports import HOST, free_port, listens
 from tests.support.waiting import wait_until
 
 SERVE = (sys.executable, "-m", "flask", "serve", "--host", HOST, "--port", "{port}")
 
 
-class Instance:
+class Instance(Lifetime):
     """Started by `start` or `with`, and always ended with the block.
 
     `env` holds settings of the service, DATABASE_URL first of all. `command` is another server's
@@ -98,6 +98,10 @@ class Instance:
             raise
         return self
 
+    def begin(self) -> None:
+        if not self.running:
+            self.start()
+
     def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Response:
         """GET `path` over this thread's connection, which is kept for the next request."""
         return self.request("GET", path, headers=headers)
@@ -170,23 +174,3 @@ class Instance:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError("the instance does not run")
         return self._process
-
-    def __enter__(self) -> Self:
-        if self.running:
-            return self
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            # pytest shows what was printed by a test that failed.
-            sys.stdout.write(f"--- log of {self.url}\n{self.log()}")
-        self.close()

@@ -14,10 +14,9 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from tests.support.client import Client, number_path
+from tests.support.lifetime import Lifetime
 from tests.support.oracle import History
 from tests.support.waiting import wait_until
 
@@ -32,7 +31,7 @@ def name(address: Address) -> str:
     return f"{address[0]}:{address[1]}"
 
 
-class Load:
+class Load(Lifetime):
     """Threads that share the servers evenly, each with one connection that it keeps.
 
     `rate` is in requests a second over all clients; None asks flat out. `timeout` is in seconds;
@@ -70,12 +69,12 @@ class Load:
             for index in range(clients)
         ]
 
-    def start(self) -> None:
+    def begin(self) -> None:
         self._end = time.monotonic() + self._at_most
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Let each client finish its request and look for late answers; may be called twice.
 
         Raises what a client raised, where that is none of the ways in which a server is away.
@@ -160,15 +159,3 @@ class Load:
         self.history.acknowledge(response.json()["tracking_number"], target=target)
         # Appending is one step to other threads; a lock here would slow what is measured.
         self._latencies.append((due, time.monotonic() - due))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()

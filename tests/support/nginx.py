@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from tests.support import postgres_programs, processes
 from tests.support.commands import ROOT
 from tests.support.debian import program
+from tests.support.lifetime import Lifetime
 from tests.support.load import Address
 from tests.support.ports import HOST, free_port, listens
 from tests.support.waiting import wait_until
@@ -34,7 +32,7 @@ http {{
 """
 
 
-class Nginx:
+class Nginx(Lifetime):
     """nginx in front of the servers at `upstreams`; ended with the block.
 
     `changes` are further texts of the configuration that a test has replaced; each must be there.
@@ -93,23 +91,18 @@ class Nginx:
         user = "" if postgres_programs.account().uid is None else "user nobody nogroup;"
         (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, start_new_session=True
         )
-        try:
-            wait_until(self._listens, seconds=20, what=f"nginx to listen on {self.port}")
-        except BaseException:
-            self._end()
-            raise
-        return self
+        wait_until(self._listens, seconds=20, what=f"nginx to listen on {self.port}")
 
     def _listens(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"nginx ended instead of listening:\n{self.log()}")
         return listens(self.port)
 
-    def _end(self) -> None:
+    def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             # Asked first: one that is killed while it starts may leave a worker behind.
             self._process.terminate()
@@ -118,13 +111,3 @@ class Nginx:
             except subprocess.TimeoutExpired:
                 processes.end(self._process)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            sys.stdout.write(f"--- nginx\n{self.log()[-4000:]}")
-        self._end()

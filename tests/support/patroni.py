@@ -16,19 +16,18 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from tests.support import postgres_programs, processes
 from tests.support.debian import postgres_folder, program
+from tests.support.lifetime import Lifetime
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import wait_until
 
@@ -175,7 +174,7 @@ class Machine:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
-class Cluster:
+class Cluster(Lifetime):
     """The three machines; ended with the block."""
 
     def __init__(self) -> None:
@@ -220,11 +219,7 @@ class Cluster:
         self._wait_until(streaming, f"{count} standbys")
 
     def _wait_until(self, condition: Callable[[], T], what: str) -> T:
-        try:
-            return wait_until(condition, seconds=START_SECONDS, what=what, pause=0.1)
-        except TimeoutError:
-            self._show()
-            raise
+        return wait_until(condition, seconds=START_SECONDS, what=what, pause=0.1)
 
     def url(self, database: str, *, user: str = "tracking") -> str:
         """Of whichever machine is the primary."""
@@ -237,33 +232,17 @@ class Cluster:
         with psycopg.connect(self.url(database, user="postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
-    def __enter__(self) -> Self:
-        try:
-            for machine in self.machines:
-                machine.start()
-            self.wait_for_leader()
-            self.wait_for_standbys(2)
-        except BaseException:
-            self._show()
-            self._end()
-            raise
-        return self
-
-    def _show(self) -> None:
+    def begin(self) -> None:
         for machine in self.machines:
-            sys.stdout.write(f"--- {machine.name}\n{machine.log()[-3000:]}")
+            machine.start()
+        self.wait_for_leader()
+        self.wait_for_standbys(2)
 
-    def _end(self) -> None:
+    def log(self) -> str:
+        """What the machines have written, the last of each."""
+        return "\n".join(f"{one.name}:\n{one.log()[-3000:]}" for one in self.machines)
+
+    def close(self) -> None:
         for machine in self.machines:
             machine.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._show()
-        self._end()

@@ -13,20 +13,18 @@ an end, and only processes that the server itself started are signalled, by thei
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.support import postgres_programs, processes
+from tests.support.lifetime import Lifetime
 from tests.support.ports import HOST
 from tests.support.postgres_process import SUPERUSER, PostgresProcess
 from tests.support.waiting import wait_until
 
 
-class PostgresServer(PostgresProcess):
-    """One server of our own; made by `create` or `base_backup`, ended by `destroy`."""
+class PostgresServer(PostgresProcess, Lifetime):
+    """One server of our own; made by `create` or `base_backup`, ended by `close`."""
 
     @classmethod
     def create(
@@ -43,7 +41,7 @@ class PostgresServer(PostgresProcess):
             if start:
                 server.start()
         except BaseException:
-            server.destroy()
+            server.close()
             raise
         return server
 
@@ -60,7 +58,7 @@ class PostgresServer(PostgresProcess):
             postgres_programs.account().own_all(server.data)
             server.start()
         except BaseException:
-            server.destroy()
+            server.close()
             raise
         return server
 
@@ -91,7 +89,7 @@ class PostgresServer(PostgresProcess):
             postgres_programs.run([*command.split(), *options, *target], folder=standby.folder)
             standby.start()
         except BaseException:
-            standby.destroy()
+            standby.close()
             raise
         return standby
 
@@ -140,7 +138,7 @@ class PostgresServer(PostgresProcess):
         [(name,)] = self.execute("SELECT pg_walfile_name(pg_current_wal_lsn())")
         return int(name[:8], 16)
 
-    def destroy(self) -> None:
+    def close(self) -> None:
         """End the server whatever its state, and remove its folder; may be called twice."""
         if self.running:
             try:
@@ -148,17 +146,3 @@ class PostgresServer(PostgresProcess):
             except TimeoutError:
                 self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            # pytest shows what was printed by a test that failed.
-            sys.stdout.write(f"--- end of the log of PostgreSQL {self.port}\n{self.log()[-4000:]}")
-        self.destroy()

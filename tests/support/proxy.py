@@ -11,9 +11,9 @@ import selectors
 import socket
 import threading
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
+from tests.support.lifetime import Lifetime
 from tests.support.ports import HOST, free_port
 
 Loss = Literal["request", "answer", "line"]
@@ -22,7 +22,7 @@ CHUNK = 65_536
 TICK = 0.1
 
 
-class Proxy:
+class Proxy(Lifetime):
     r"""Forwards every connection to `upstream`, a port on the loopback address, until it is told
     otherwise. `upstream` may be changed: new connections go to the new one.
 
@@ -88,17 +88,6 @@ class Proxy:
                 client, _ = self._listener.accept()
                 self._lines = [line for line in self._lines if line.thread.is_alive()]
                 self._lines.append(_Line(self, client))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @dataclass

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import Engine, text
 
+from tests.support.lifetime import Lifetime
 from tracking_service.store.blocks import BlockReader, BlockStore
 from tracking_service.store.database import Bulkhead, Database, Use, database_url
 from tracking_service.store.series import SeriesRecord, SeriesStore
 
 
-class Stores:
+class Stores(Lifetime):
     """The database and stores of one process; ended by `close` or `with`."""
 
     def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
@@ -88,17 +88,6 @@ class Stores:
 
     def close(self) -> None:
         self.database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def waiting_for_a_lock(stores: Stores) -> bool:

@@ -6,9 +6,9 @@ import contextlib
 import socket
 import struct
 import threading
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
+from tests.support.lifetime import Lifetime
 from tests.support.load import Address
 from tests.support.ports import HOST, free_port
 
@@ -17,7 +17,7 @@ Manner = Literal["reset", "silence", "answer"]
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
-class Upstream:
+class Upstream(Lifetime):
     """Reads each request and then resets the connection, says nothing, or answers `ok`."""
 
     def __init__(self, manner: Manner, *, port: int | None = None) -> None:
@@ -54,15 +54,7 @@ class Upstream:
         if self._manner != "silence":
             connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._ended.set()
         self._thread.join(10)
         self._listener.close()

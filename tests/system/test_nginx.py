@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.support.client import PARAMETERS, Client, number_path
 from tests.support.commands import migrate
 from tests.support.fleet import Fleet, wait_until_ready
 from tests.support.ledger import judge
+from tests.support.lifetime import Lifetime
 from tests.support.load import Address, Load
 from tests.support.nginx import Nginx
 from tests.support.oracle import duplicates
@@ -50,7 +51,7 @@ def nginx(fleet: Fleet) -> Iterator[Nginx]:
         yield nginx
 
 
-class BatchCaller:
+class BatchCaller(Lifetime):
     """Asks for batches until it is stopped; after a failure it asks again with the same key."""
 
     def __init__(self, address: Address) -> None:
@@ -76,11 +77,10 @@ class BatchCaller:
             return None
         return answer["tracking_numbers"] if status == http.client.CREATED else None
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
         self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._stopped.set()
         self._thread.join(20)
 

@@ -172,13 +172,13 @@ def test_a_percentile_is_one_of_the_latencies() -> None:
 def test_a_load_ends_by_itself() -> None:
     with served(Script) as address:
         load = Load([address], clients=1, at_most=0.2)
-        load.start()
+        load.begin()
         wait_until(
             lambda: not any(thread.name == "load-0" for thread in threading.enumerate()),
             seconds=10,
             what="the client's end",
         )
-        load.stop()
+        load.close()
 
 
 def test_a_fault_of_the_client_is_not_swallowed() -> None:
@@ -195,14 +195,14 @@ def test_a_fault_of_the_client_is_not_swallowed() -> None:
     raised: list[BaseException] = []
     with served(Babbles) as address:
         load = Load([address], clients=1)
-        load.start()
+        load.begin()
         try:
             load.wait_for(1, seconds=10)
         except TypeError as error:
             raised.append(error)
         finally:
             try:
-                load.stop()
+                load.close()
             except TypeError as error:
                 raised.append(error)
 
