@@ -22,7 +22,7 @@ DEBIAN := aardvark-dns:/usr/lib/podman/aardvark-dns catatonit:catatonit chromium
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test soak outage test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
+.PHONY: help setup run test check test-pythons soak outage test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,18 @@ run: $(VENV)/.installed-run ## Serve on http://127.0.0.1:8000 from an SQLite fil
 
 test: $(VENV)/.installed-dev ## Run all tests but those that need Debian packages, on SQLite and on PostgreSQL
 	@exec $(BIN)/python -m pytest
+
+check: lint ## Lint, and run unit tests and the SQLite half of integration
+	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 -m 'not postgresql and not slow' \
+		tests/unit tests/integration tracking_service
+
+# A shim of pyenv runs only a version that is named.
+test-pythons: $(VENV)/.installed-dev ## Run unit and integration tests on every other Python of the machine
+	@if command -v pyenv >/dev/null; then \
+		export PYENV_ROOT="$$(pyenv root)" PYENV_VERSION="$$(pyenv versions --bare | paste -s -d : -)"; \
+	fi; \
+	export TOX_SKIP_ENV="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	exec $(BIN)/tox run
 
 test-system: $(VENV)/.installed-dev ## Run the tests that need Debian packages: Chromium, nginx and others
 	@$(MAKE) --no-print-directory --silent have-packages
@@ -98,7 +110,7 @@ lock: $(VENV)/.made ## Pin the newest versions that setup.cfg allows
 		--output-file requirements/dist.txt setup.cfg requirements/build.in
 
 clean: ## Remove what make and the tools have made; databases stay
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .schemathesis *.egg-info
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .schemathesis .tox *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A candidate is tried by running it: one that is only a name (a shim whose version is not

@@ -24,6 +24,9 @@ from tests.support.postgres import PostgresServer
 
 DATABASES = ["sqlite", "postgresql"]
 
+SERVERS = frozenset({"postgres_server", "own_server", "guarded", "server"})
+"""The fixtures that start a PostgreSQL server, or point to one."""
+
 # A slow example says something of the machine, not of the code. Under CI the examples are the
 # same each time, so that a red run is about the change that it judges.
 hypothesis.settings.register_profile(
@@ -45,6 +48,19 @@ def pytest_configure() -> None:
         os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, end)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs PostgreSQL, so that `make check` can leave it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _needs_postgresql(item):
+            item.add_marker("postgresql")
+
+
+def _needs_postgresql(item: pytest.Function) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    # By a fixture that has a server, or by a parameter for one that asks for it when it runs.
+    return not SERVERS.isdisjoint(item.fixturenames) or "postgresql" in parameters
 
 
 @pytest.fixture(scope="session")

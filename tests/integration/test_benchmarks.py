@@ -23,6 +23,8 @@ from benchmarks.results import Figures
 from tests.support.commands import ROOT
 from tests.support.databases import DatabaseServer
 
+pytestmark = pytest.mark.slow
+
 TINY = Plan(rounds=1, seconds=0.2, connections=4, rate=100, count=200)
 
 

@@ -18,7 +18,7 @@ from tests.support.instance import Instance
 from tests.support.package import Environment, Packages, build, install
 
 # A slow machine with a slow index installs for longer than a test usually takes.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 PAGES = {".css", ".html", ".js", ".svg"}
 
