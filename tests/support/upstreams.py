@@ -60,7 +60,7 @@ class Upstream(Lifetime):
         self._listener.close()
 
 
-class Vanished:
+class Vanished(Lifetime):
     """An address that neither takes nor refuses a connection, as a machine that is gone."""
 
     def __init__(self) -> None:
@@ -72,14 +72,6 @@ class Vanished:
             each.setblocking(False)
             each.connect_ex(self.address)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         for each in [*self._queued, self._listener]:
             each.close()
