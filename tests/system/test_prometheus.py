@@ -77,7 +77,7 @@ def token(url: str) -> str:
     """Of a key that was made as docs/observability.md has it."""
     assert 0 == flask("db", "upgrade", env={"DATABASE_URL": url}).returncode
     made = flask("keys", "create", "prometheus", "--scope", "operate", env={"DATABASE_URL": url})
-    (found,) = re.findall(r"\btn_\w+", made.stdout)
+    (found,) = re.findall(r"\btn_[0-9A-Za-z_-]+", made.stdout)
     return str(found)
 
 
