@@ -10,9 +10,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
-from tracking_service.app import create_app
-from tracking_service.settings import Settings
 
 PATH = "/api/tracking-numbers/"
 BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
@@ -21,13 +20,11 @@ BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
 @pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """An instance that has opened no series; there are `default` and `my-post`, an S10 series."""
-    app = create_app(Settings(database_url=database_url, state_dir=str(tmp_path)))
-    s10 = ["--format", "s10", "--service", "RA", "--country", "MY"]
-    made = app.test_cli_runner().invoke(args=["series", "create", "my-post", *s10])
-    assert 0 == made.exit_code, made.output
-    yield app
-    app.extensions["tracking"].issuer.close()
-    app.extensions["tracking-cli"].dispose()
+    with opened_app(database_url, tmp_path) as app:
+        s10 = ["--format", "s10", "--service", "RA", "--country", "MY"]
+        made = app.test_cli_runner().invoke(args=["series", "create", "my-post", *s10])
+        assert 0 == made.exit_code, made.output
+        yield app
 
 
 def post(app: Flask, headers: dict[str, str] | None = None, **changed: Any) -> TestResponse:

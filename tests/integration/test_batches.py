@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,8 @@ from flask import Flask
 from sqlalchemy import event, insert, text
 from werkzeug.test import TestResponse
 
+from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
-from tracking_service.app import create_app
-from tracking_service.settings import Settings
 from tracking_service.store.models import BatchRecord
 
 PATH = "/api/tracking-numbers/"
@@ -27,17 +27,8 @@ MakeApp = Callable[[], Flask]
 @pytest.fixture
 def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
     """Makes instances that share a database."""
-    made: list[Flask] = []
-
-    def make() -> Flask:
-        app = create_app(Settings(database_url=database_url, state_dir=str(tmp_path)))
-        made.append(app)
-        return app
-
-    yield make
-    for app in made:
-        app.extensions["tracking"].issuer.close()
-        app.extensions["tracking-cli"].dispose()
+    with ExitStack() as made:
+        yield lambda: made.enter_context(opened_app(database_url, tmp_path))
 
 
 @pytest.fixture

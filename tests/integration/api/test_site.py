@@ -5,27 +5,28 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.apps import opened_app
 from tests.support.commands import environment, migrate
 from tests.support.instance import Instance
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 from tracking_service.api import assets
-from tracking_service.app import create_app
-from tracking_service.settings import Settings
 
 PAGES = ["/", "/docs", "/docs/"]
 
 
 @pytest.fixture
-def whole_app(migrated_sqlite_url: str, tmp_path: Path) -> Flask:
+def whole_app(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The whole app, which has not leased yet."""
-    return create_app(Settings(database_url=migrated_sqlite_url, state_dir=str(tmp_path)))
+    with opened_app(migrated_sqlite_url, tmp_path) as app:
+        yield app
 
 
 @pytest.fixture
