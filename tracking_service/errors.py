@@ -200,3 +200,7 @@ class MovedError(StoreError):
 
 class ExportError(StoreError):
     """This is not an export that can be imported here."""
+
+
+class StandbyError(StoreError):
+    """A standby has not received what was committed."""

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -38,7 +37,6 @@ def export_(backstage: Backstage, output: Path) -> None:
             backstage.database,
             lambda line: file.write(line.encode()),
             keep=lambda: _keep(file, on_disk=output != STANDARD),
-            now=datetime.now(UTC),
         )
     click.echo(f"exported: {_format_counts(counts)}", err=True)
     click.echo(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
@@ -16,6 +16,7 @@ from tracking_service.errors import (
     UnknownKeyError,
     UnknownSeriesError,
 )
+from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database
 from tracking_service.store.models import ApiKey, Series
 
@@ -70,7 +71,7 @@ class ApiKeyStore:
         `series` None: for every one. Raises InvalidKeyError, UnknownSeriesError, and
         KeyExistsError where a key of this name has not been revoked.
         """
-        _check(name, scopes, series)
+        check_key(name, scopes, series)
         token = new_token()
         try:
             with self._database.transaction(write=True) as connection:
@@ -85,7 +86,7 @@ class ApiKeyStore:
                         digest=digest_of(token),
                         scopes=sorted(set(scopes)),
                         series=None if series is None else sorted(set(series)),
-                        created_at=datetime.now(UTC),
+                        created_at=DatabaseTime(),
                     )
                     .returning(ApiKey.id)
                 ).scalar_one()
@@ -107,7 +108,7 @@ class ApiKeyStore:
             revoked = connection.execute(
                 update(ApiKey)
                 .where(which, ApiKey.revoked_at.is_(None))
-                .values(revoked_at=datetime.now(UTC))
+                .values(revoked_at=DatabaseTime())
                 .returning(ApiKey.id)
             ).scalar_one_or_none()
             if revoked is None:
@@ -121,7 +122,7 @@ def _by_id(connection: Connection, key_id: int) -> KeyRecord:
     return KeyRecord(*connection.execute(_RECORD.where(ApiKey.id == key_id)).one())
 
 
-def _check(name: str, scopes: Collection[str], series: Collection[str] | None) -> None:
+def check_key(name: str, scopes: Collection[str], series: Collection[str] | None) -> None:
     if NAME.fullmatch(name) is None:
         raise InvalidKeyError("a key's name is 1 to 64 of a-z, 0-9 and hyphens, a letter first")
     if not scopes or not set(scopes) <= set(Scope):

@@ -1,8 +1,8 @@
 """Blocks in the database: leased and handed back by one instance, and looked up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select, text
@@ -51,19 +51,12 @@ class BlockStore:
     """Leases to one instance. Implements the `BlockStore` of the allocation core.
 
     Where a commit's outcome is unknown the driver raises, and so no block is returned: it is
-    thrown away. `now` gives the moment to record; nothing depends on it.
+    thrown away.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        instance: str,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, database: Database, *, instance: str) -> None:
         self._database = database
         self._instance = instance
-        self._now = now
         self._held: set[int] = set()
 
     @property
@@ -80,7 +73,6 @@ class BlockStore:
                 blocks,
                 fingerprint=fingerprint,
                 instance=self._instance,
-                now=self._now(),
             )
         # Only here is the commit known.
         if lease is None:
@@ -93,16 +85,12 @@ class BlockStore:
     def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
         """See `BlockStore`."""
         with self._database.transaction(Use.LEASE, write=True) as connection:
-            skipping.skip_past(
-                connection, series, mark, refused, instance=self._instance, now=self._now()
-            )
+            skipping.skip_past(connection, series, mark, refused, instance=self._instance)
 
     def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block:
         """Skip ahead at an operator's word; return what was left out."""
         with self._database.transaction(Use.LEASE, write=True) as connection:
-            return skipping.skip_to(
-                connection, series, to=to, by=by, instance=self._instance, now=self._now()
-            )
+            return skipping.skip_to(connection, series, to=to, by=by, instance=self._instance)
 
     def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
         """See `BlockStore`."""
@@ -113,7 +101,6 @@ class BlockStore:
                 unspent,
                 self._held,
                 instance=self._instance,
-                now=self._now(),
             )
 
     def ping(self) -> None:

@@ -8,16 +8,15 @@ Each function works in a transaction that its caller began and commits.
 """
 
 from dataclasses import dataclass, field, fields
-from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, case, cast, insert, or_, select, update
 
 from tracking_service.allocation import Block, Lease
 from tracking_service.errors import KeyChangedError, SeriesExhaustedError, UnknownSeriesError
 from tracking_service.numbering import key_fingerprint
+from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, NumberSpace, Series
-from tracking_service.store.skipping import LEASES_AHEAD, margin, skip
-from tracking_service.store.timeline import is_first, promotions, server_timeline
+from tracking_service.store.skipping import skip_if_forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,6 @@ def lease(
     *,
     fingerprint: str | None,
     instance: str,
-    now: datetime,
 ) -> Lease | None:
     """Lease a block to `instance`; return None if a skip took all that was left, which is to be
     committed.
@@ -67,39 +65,18 @@ def lease(
     if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
         # Others would write these serials under the one key, and the caller under the other.
         raise KeyChangedError.of(row.space)
-    timeline = server_timeline(connection)
-    skips = False
-    if timeline is not None and timeline != row.timeline:
-        # A series that was never leased may be one whose every lease was forgotten.
-        skips = row.timeline is not None or not is_first(timeline)
-        connection.execute(
-            update(Series)
-            .where(Series.id == row.id)
-            .values(
-                timeline=timeline,
-                lease_count=Series.lease_count + (LEASES_AHEAD if skips else 0),
-            )
-        )
-        if skips:
-            left_out = margin(
-                remaining=row.end_serial - row.next_serial,
-                block_size=row.block_size,
-                failover_skip=row.failover_skip,
-                promotions=promotions(row.timeline, timeline),
-            )
-            # What was taken just now becomes part of what is left out.
-            skipped = Block(row.next_serial - taken, row.next_serial + left_out)
-            skip(connection, row.id, skipped, instance=instance, now=now)
-            try:
-                row, taken = _take(connection, series, blocks)
-            except SeriesExhaustedError:
-                return None
+    skips = skip_if_forgotten(connection, row.id, row.timeline, taken=taken, instance=instance)
+    if skips:
+        try:
+            row, taken = _take(connection, series, blocks)
+        except SeriesExhaustedError:
+            return None
     if taken:
         block = Block(row.next_serial - taken, row.next_serial)
-        block_id = _record(connection, row.id, block, instance=instance, now=now)
+        block_id = _record(connection, row.id, block, instance=instance)
     else:
         block, block_id = _take_returned(
-            connection, row.id, row.block_size * blocks, instance=instance, now=now
+            connection, row.id, row.block_size * blocks, instance=instance
         )
     remaining = row.end_serial - row.next_serial
     return Lease(
@@ -173,7 +150,7 @@ def _why_none_left(connection: Connection, series: str) -> str:
 
 
 def _take_returned(
-    connection: Connection, series_id: int, most: int, *, instance: str, now: datetime
+    connection: Connection, series_id: int, most: int, *, instance: str
 ) -> tuple[Block, int]:
     """Lease up to `most` serials of the lowest tail that was handed back.
 
@@ -191,9 +168,9 @@ def _take_returned(
         block = Block(tail.start, tail.start + most)
         # First, for a block's start is unique within its series.
         connection.execute(this.values(start=block.end))
-        return block, _record(connection, series_id, block, instance=instance, now=now)
+        return block, _record(connection, series_id, block, instance=instance)
     connection.execute(
-        this.values(state="leased", instance=instance, leased_at=now, released_at=None)
+        this.values(state="leased", instance=instance, leased_at=DatabaseTime(), released_at=None)
     )
     connection.execute(
         update(Series)
@@ -203,9 +180,7 @@ def _take_returned(
     return Block(tail.start, tail.end), tail.id
 
 
-def _record(
-    connection: Connection, series_id: int, block: Block, *, instance: str, now: datetime
-) -> int:
+def _record(connection: Connection, series_id: int, block: Block, *, instance: str) -> int:
     return connection.execute(
         insert(BlockRecord)
         .values(
@@ -214,7 +189,7 @@ def _record(
             end=block.end,
             state="leased",
             instance=instance,
-            leased_at=now,
+            leased_at=DatabaseTime(),
         )
         .returning(BlockRecord.id)
     ).scalar_one()

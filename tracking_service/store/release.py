@@ -7,11 +7,11 @@ any more that goes back here.
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
 from tracking_service.allocation import Block
+from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, Series
 
 ROWS = 1000
@@ -25,7 +25,6 @@ def hand_back(
     held: AbstractSet[int],
     *,
     instance: str,
-    now: datetime,
 ) -> int:
     """Release the blocks of `instance` in `series` whose id is in `held`; return how many serials
     went back.
@@ -64,9 +63,9 @@ def hand_back(
         this = update(BlockRecord).where(BlockRecord.id == row.id)
         returned.append(tail)
         if tail.start == row.start:
-            connection.execute(this.values(state="returned", released_at=now))
+            connection.execute(this.values(state="returned", released_at=DatabaseTime()))
             continue
-        connection.execute(this.values(end=tail.start, state="spent", released_at=now))
+        connection.execute(this.values(end=tail.start, state="spent", released_at=DatabaseTime()))
         connection.execute(
             insert(BlockRecord).values(
                 series_id=series_id,
@@ -75,7 +74,7 @@ def hand_back(
                 state="returned",
                 instance=instance,
                 leased_at=row.leased_at,
-                released_at=now,
+                released_at=DatabaseTime(),
             )
         )
     # All that a long life has leased: one by one would take longer than a shutdown has.
@@ -84,7 +83,7 @@ def hand_back(
         connection.execute(
             update(BlockRecord)
             .where(BlockRecord.id.in_(ids))
-            .values(state="spent", released_at=now)
+            .values(state="spent", released_at=DatabaseTime())
         )
     if returned:
         connection.execute(

@@ -9,7 +9,7 @@ takes one series.
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, update
@@ -23,6 +23,7 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering import KEY_BYTES
+from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpace, Series
 from tracking_service.store.timeline import server_timeline
@@ -133,7 +134,7 @@ class SeriesStore:
                             failover_skip=min(FAILOVER_SKIP_MOST, max(1, serials // 1000)),
                             # From here on a failover that forgets leases shows.
                             timeline=server_timeline(connection),
-                            created_at=datetime.now(UTC),
+                            created_at=DatabaseTime(),
                         )
                     )
                 return self.find(name)

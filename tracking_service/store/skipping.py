@@ -5,13 +5,14 @@ have been leased again by a lease that the database has forgotten.
 """
 
 import secrets
-from datetime import datetime
 
 from sqlalchemy import Connection, case, insert, select, update
 
 from tracking_service.allocation import Block, Mark
 from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
+from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.timeline import is_first, promotions, server_timeline
 
 LEASES_AHEAD = 1_000_000
 """By how much the count of leases is raised where leases may have been forgotten that a witness
@@ -34,9 +35,7 @@ def margin(*, remaining: int, block_size: int, failover_skip: int, promotions: i
     return (2 * promotions - 1) * least + secrets.randbelow(least)
 
 
-def skip(
-    connection: Connection, series_id: int, skipped: Block, *, instance: str, now: datetime
-) -> Block | None:
+def skip(connection: Connection, series_id: int, skipped: Block, *, instance: str) -> Block | None:
     """Leave `skipped` out of a series whose row is locked, up to the series' end.
 
     `skipped` begins at or below the counter: what lies between is left out by being leased.
@@ -67,10 +66,50 @@ def skip(
             end=end,
             state="skipped",
             instance=instance,
-            leased_at=now,
+            leased_at=DatabaseTime(),
         )
     )
     return Block(skipped.start, end)
+
+
+def skip_if_forgotten(
+    connection: Connection,
+    series_id: int,
+    recorded: str | None,
+    *,
+    taken: int = 0,
+    instance: str,
+) -> bool:
+    """Skip a series ahead, whose row is locked, if the server may have forgotten leases of it.
+
+    It may if it writes another history than the `recorded` one, that of the last lease, and at a
+    series' first lease if it is not in its first. `taken` serials below the counter were taken in
+    this transaction, and become part of what is left out. Return whether it was skipped.
+    """
+    timeline = server_timeline(connection)
+    if timeline is None or timeline == recorded:
+        return False
+    # A series that was never leased may be one whose every lease was forgotten.
+    forgotten = recorded is not None or not is_first(timeline)
+    row = connection.execute(
+        update(Series)
+        .where(Series.id == series_id)
+        .values(
+            timeline=timeline,
+            lease_count=Series.lease_count + (LEASES_AHEAD if forgotten else 0),
+        )
+        .returning(Series.next_serial, Series.end_serial, Series.block_size, Series.failover_skip)
+    ).one()
+    if forgotten:
+        left_out = margin(
+            remaining=row.end_serial - row.next_serial,
+            block_size=row.block_size,
+            failover_skip=row.failover_skip,
+            promotions=promotions(recorded, timeline),
+        )
+        skipped = Block(row.next_serial - taken, row.next_serial + left_out)
+        skip(connection, series_id, skipped, instance=instance)
+    return forgotten
 
 
 def skip_past(
@@ -80,7 +119,6 @@ def skip_past(
     refused: Block,
     *,
     instance: str,
-    now: datetime,
 ) -> Block | None:
     """Move a series that went backwards beyond `mark`, and by a `margin` further.
 
@@ -120,7 +158,7 @@ def skip_past(
         block_size=row.block_size,
         failover_skip=row.failover_skip,
     )
-    return skip(connection, row.id, Block(row.next_serial, beyond), instance=instance, now=now)
+    return skip(connection, row.id, Block(row.next_serial, beyond), instance=instance)
 
 
 def skip_to(
@@ -130,7 +168,6 @@ def skip_to(
     to: int | None = None,
     by: int | None = None,
     instance: str,
-    now: datetime,
 ) -> Block:
     """Skip ahead at an operator's word: to the serial `to`, or `by` so many.
 
@@ -152,5 +189,5 @@ def skip_to(
             f" it cannot skip to {end}"
         )
     block = Block(row.next_serial, end)
-    skip(connection, row.id, block, instance=instance, now=now)
+    skip(connection, row.id, block, instance=instance)
     return block

@@ -19,7 +19,6 @@ def _believe(
                 blocks,
                 fingerprint=fingerprint,
                 instance=self._instance,
-                now=self._now(),
             )
     except StoreError:
         if made is None:

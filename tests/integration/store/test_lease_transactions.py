@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +87,7 @@ def test_a_lease_of_many_blocks_takes_no_more_statements_than_one(stores: Stores
 
 def lease(connection: Connection) -> Lease:
     """Lease a block in a transaction that is the test's own."""
-    now = datetime.now(UTC)
-    leased = leasing.lease(connection, SERIES, 1, fingerprint=None, instance="host:1:aaaa", now=now)
+    leased = leasing.lease(connection, SERIES, 1, fingerprint=None, instance="host:1:aaaa")
     assert leased is not None
     return leased
 

@@ -19,7 +19,7 @@ from tests.support.commands import migrate
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
-from tracking_service.store import leasing
+from tracking_service.store import skipping
 from tracking_service.store.database import Use
 from tracking_service.store.skipping import LEASES_AHEAD
 from tracking_service.store.timeline import server_timeline
@@ -140,7 +140,7 @@ def test_without_the_check_the_forgotten_leases_are_repeated(
     failover: Failover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test of the test above."""
-    monkeypatch.setattr(leasing, "server_timeline", lambda _: None)
+    monkeypatch.setattr(skipping, "server_timeline", lambda _: None)
     failover.other_standby.promote()
     with Stores(failover.other_standby.url(failover.database)) as stores:
         store = stores.store("host:3:cccc")

@@ -1,0 +1,200 @@
+"""What must be true of imported rows, or numbers would repeat: checked where the rows are by now.
+
+The tables' own constraints hold what concerns one row, names and references.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select
+
+from tracking_service.countries import COUNTRIES
+from tracking_service.errors import ExportError, InvalidKeyError, TrackingServiceError
+from tracking_service.numbering import FORMATS
+from tracking_service.store.api_keys import check_key
+from tracking_service.store.models import ApiKey, BatchRecord, BlockRecord, NumberSpace, Series
+
+ROWS = 1000
+"""Rows read at a time."""
+
+LEASE_COUNT_MOST = 2**62
+"""Room for the leases to come."""
+
+_DIGEST_BYTES = 32
+
+
+def check_rows(connection: Connection) -> None:
+    """Raise ExportError, which names the fault, if an import would not be safe."""
+    for check in (_series, _spaces, _blocks_and_batches, _api_keys):
+        for fault in check(connection):
+            raise ExportError(f"the export is damaged: {fault}")
+
+
+def _series(connection: Connection) -> Iterator[str]:
+    other = select(Series).subquery()
+    blocks = (
+        select(
+            BlockRecord.series_id,
+            func.min(BlockRecord.start).label("start"),
+            func.max(BlockRecord.end).label("end"),
+            func.count().filter(BlockRecord.state == "returned").label("returned"),
+            func.count().filter(BlockRecord.state != "skipped").label("leased"),
+        )
+        .group_by(BlockRecord.series_id)
+        .subquery()
+    )
+    for row in connection.execute(
+        select(
+            Series.name,
+            Series.first_serial,
+            Series.next_serial,
+            Series.returned_blocks,
+            Series.lease_count,
+            Series.failover_skip,
+            func.coalesce(blocks.c.start, Series.first_serial).label("start"),
+            func.coalesce(blocks.c.end, Series.first_serial).label("end"),
+            func.coalesce(blocks.c.returned, 0).label("returned"),
+            func.coalesce(blocks.c.leased, 0).label("leased"),
+            select(other.c.name)
+            .where(
+                other.c.number_space_id == Series.number_space_id,
+                other.c.id != Series.id,
+                other.c.first_serial < Series.end_serial,
+                Series.first_serial < other.c.end_serial,
+            )
+            .limit(1)
+            .scalar_subquery()
+            .label("overlaps"),
+        ).outerjoin(blocks, blocks.c.series_id == Series.id)
+    ):
+        if row.overlaps is not None:
+            yield f"the series {row.name} and {row.overlaps} share serials"
+        if row.end > row.next_serial:
+            yield (
+                f"the series {row.name} is at serial {row.next_serial}, and a block of it ends at"
+                f" {row.end}"
+            )
+        if row.start < row.first_serial:
+            yield f"a block of the series {row.name} begins at {row.start}, before the series"
+        if row.returned != row.returned_blocks:
+            yield (
+                f"the series {row.name} counts {row.returned_blocks} returned blocks and has"
+                f" {row.returned}"
+            )
+        if not bool(row.leased) <= row.lease_count <= LEASE_COUNT_MOST:
+            yield f"the series {row.name} cannot have had {row.lease_count} leases"
+        if row.failover_skip < 1:
+            yield f"the series {row.name} leaves out {row.failover_skip} serials after a failover"
+
+
+def _spaces(connection: Connection) -> Iterator[str]:
+    end = select(func.max(Series.end_serial)).where(Series.number_space_id == NumberSpace.id)
+    for row in connection.execute(
+        select(
+            NumberSpace.name,
+            NumberSpace.format,
+            NumberSpace.options,
+            NumberSpace.key,
+            NumberSpace.moved_at,
+            end.scalar_subquery().label("end"),
+        )
+    ):
+        try:
+            kind = FORMATS[row.format]
+            options = kind.validate(row.options, COUNTRIES)
+            # Refuses the key, and does not show it.
+            kind.build(bytes(row.key), options)
+            name = kind.space(options)
+        except KeyError:
+            yield f"the number space {row.name} has the format {row.format!r}, which there is not"
+            continue
+        except (TrackingServiceError, ValueError, TypeError, AttributeError) as error:
+            yield f"the number space {row.name}: {error}"
+            continue
+        if name != row.name or options != row.options:
+            # Another space of the same format could write the same numbers.
+            yield f"the number space {row.name} is not the one of its format and options, {name}"
+        if (row.end or 0) > kind.capacity:
+            yield f"a series ends at {row.end}, beyond the {kind.capacity} of {row.name}"
+        if row.moved_at is None:
+            yield f"the number space {row.name} was not sealed"
+
+
+def _blocks_and_batches(connection: Connection) -> Iterator[str]:
+    spent: list[tuple[int, int]] = []
+    series, end = 0, 0
+    query = select(
+        BlockRecord.id,
+        BlockRecord.series_id,
+        BlockRecord.start,
+        BlockRecord.end,
+        BlockRecord.state,
+    ).order_by(BlockRecord.series_id, BlockRecord.start)
+    # Closed, however it ends: on the server it is a cursor.
+    with connection.execute(query.execution_options(yield_per=ROWS)) as rows:
+        for row in rows:
+            if row.series_id == series and row.start < end:
+                yield f"block {row.id}, which begins at {row.start}, overlaps the one before it"
+            series, end = row.series_id, row.end
+            if row.state != "returned":
+                _extend(spent, row.start, row.end)
+    yield from _batches(connection, _merge(spent))
+
+
+def _batches(connection: Connection, spent: list[tuple[int, int]]) -> Iterator[str]:
+    """A retry would get a number that is issued once more later, if no block had its serials."""
+    query = select(BatchRecord.key, BatchRecord.ranges, BatchRecord.issued_at)
+    with connection.execute(query.execution_options(yield_per=ROWS)) as rows:
+        for row in rows:
+            what = f"the batch of the idempotency key {row.key!r}"
+            if row.issued_at is None or not _are_ranges(row.ranges):
+                yield f"{what} has no serials, or no moment of issue"
+                continue
+            for start, end in row.ranges:
+                at = bisect_right(spent, (start, math.inf)) - 1
+                if at < 0 or end > spent[at][1]:
+                    yield f"{what} has serials {start} to {end - 1}, which no instance has leased"
+
+
+def _extend(ranges: list[tuple[int, int]], start: int, end: int) -> None:
+    """Add [start, end) to ranges in order, as a part of the last one if it touches that."""
+    if ranges and ranges[-1][0] <= start <= ranges[-1][1]:
+        ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
+    else:
+        ranges.append((start, end))
+
+
+def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        _extend(merged, start, end)
+    return merged
+
+
+def _are_ranges(ranges: object) -> bool:
+    return (
+        isinstance(ranges, list)
+        and len(ranges) > 0
+        and all(
+            isinstance(each, list)
+            and len(each) == 2
+            and all(type(serial) is int for serial in each)
+            and 0 <= each[0] < each[1] < 2**63
+            for each in ranges
+        )
+    )
+
+
+def _api_keys(connection: Connection) -> Iterator[str]:
+    names = set(connection.execute(select(Series.name)).scalars())
+    for row in connection.execute(select(ApiKey.name, ApiKey.digest, ApiKey.scopes, ApiKey.series)):
+        try:
+            check_key(row.name, [*row.scopes], None if row.series is None else [*row.series])
+        except (InvalidKeyError, TypeError) as error:
+            yield f"the API key {row.name}: {error}"
+            continue
+        if len(bytes(row.digest)) != _DIGEST_BYTES:
+            yield f"the digest of the API key {row.name} is not {_DIGEST_BYTES} bytes"
+        if row.series is not None and not set(row.series) <= names:
+            yield f"the API key {row.name} is for a series that there is not"

@@ -1,0 +1,113 @@
+"""The import: an export's rows in the place of a fresh database's own."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from tracking_service.errors import ExportError
+from tracking_service.store.database import Database
+from tracking_service.store.models import BlockRecord, NumberSpace, Series
+from tracking_service.store.schema import REVISION
+from tracking_service.store.skipping import LEASES_AHEAD
+from tracking_service.store.timeline import server_timeline
+from tracking_service.store.transfer.checks import check_rows
+from tracking_service.store.transfer.lines import Reader, Row, tables
+from tracking_service.store.transfer.standbys import await_standbys, check_standbys
+
+ROWS = 1000
+"""Rows written by one statement, so that none reaches the time-out."""
+
+ANSWER_SECONDS = 60.0
+"""How long the database may take for one answer; the whole may take longer."""
+
+
+def import_(
+    database: Database, lines: Iterable[str], *, standby_seconds: float = 60.0
+) -> dict[str, int]:
+    """Put the rows of an export in the place of a fresh database's own; return their counts.
+
+    All or nothing. Raises ExportError if the export is damaged, cut short or of another version,
+    if what it says is not safe to issue from, and if the database is not fresh: something was
+    leased, or an instance is connected. The latter only PostgreSQL can tell; with SQLite, every
+    instance must have been stopped. Raises StandbyError if a standby has not received the import
+    within `standby_seconds`.
+    """
+    reader = Reader(lines)
+    reader.heading(REVISION)
+    with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
+        check_standbys(connection)
+        _empty(connection)
+        _insert(connection, reader)
+        check_rows(connection)
+        _adopt(connection)
+    await_standbys(
+        database,
+        standby_seconds,
+        consequence="the import is done here: start no instance before the standby has received it",
+    )
+    return reader.counts
+
+
+def _empty(connection: Connection) -> None:
+    """Make room in a database whose series nobody has used; else raise ExportError."""
+    # Locks the rows, so that a lease that begins now waits, and then finds others.
+    connection.execute(update(Series).values(lease_count=Series.lease_count))
+    used = connection.execute(select(func.sum(Series.lease_count))).scalar_one()
+    blocks = connection.execute(select(func.count()).select_from(BlockRecord)).scalar_one()
+    if used or blocks:
+        raise ExportError("serials of this database have been leased: an export is for a fresh one")
+    if connection.dialect.name == "postgresql" and _others(connection):
+        # Such an instance would go on with the key that it has read, under the imported serials.
+        raise ExportError("an instance is connected to this database: stop it first")
+    for table in reversed(tables().values()):
+        connection.execute(delete(table))
+
+
+def _others(connection: Connection) -> int:
+    others: int = connection.execute(
+        text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'tracking-service' AND pid <> pg_backend_pid()"
+        )
+    ).scalar_one()
+    return others
+
+
+def _insert(connection: Connection, reader: Reader) -> None:
+    for table, rows in _in_parts(reader.rows()):
+        try:
+            connection.execute(insert(table), rows)
+        except IntegrityError as error:
+            cause = str(error.orig).strip().partition("\n")[0]
+            raise ExportError(
+                f"the export is damaged: its rows contradict one another ({cause})"
+            ) from error
+
+
+def _in_parts(rows: Iterator[tuple[Table, Row]]) -> Iterator[tuple[Table, list[Row]]]:
+    while part := list(islice(rows, ROWS)):
+        for table in dict.fromkeys(table for table, _ in part):
+            yield table, [row for other, row in part if other is table]
+
+
+def _adopt(connection: Connection) -> None:
+    """Make the imported rows this database's own."""
+    connection.execute(update(NumberSpace).values(moved_at=None))
+    connection.execute(
+        # The old server's history is not this one's; none was forgotten in between. It may yet
+        # lease tails that its instances hand back, which this database will not have counted.
+        update(Series).values(
+            timeline=server_timeline(connection), lease_count=Series.lease_count + LEASES_AHEAD
+        )
+    )
+    if connection.dialect.name == "postgresql":
+        # The rows brought their ids; the sequences behind go on after them.
+        for name in tables():
+            connection.execute(
+                text(
+                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'),"  # noqa: S608
+                    f" greatest((SELECT max(id) FROM {name}), 1))"
+                )
+            )
