@@ -19,8 +19,10 @@ from benchmarks.results import Figure, Figures
 from benchmarks.traffic import paths
 from tests.support.commands import migrate
 from tracking_service.allocation import Allocator, Block
+from tracking_service.api.context import Tracking
 from tracking_service.api.responses import issue_from_query
 from tracking_service.app import create_app
+from tracking_service.instance.instance import Instance
 from tracking_service.numbering import FORMATS, KEY_BYTES, Shipment
 from tracking_service.services.issue import Issuer
 from tracking_service.settings import Settings
@@ -78,7 +80,7 @@ def bytes_per_block(blocks: int = 20_000) -> float:
         before = tracemalloc.get_traced_memory()[0]
         allocator = stocked(blocks * BLOCK_SIZE)
         after = tracemalloc.get_traced_memory()[0]
-        held = len(allocator.holding().unspent)
+        held = len(allocator.unspent)
     finally:
         tracemalloc.stop()
     return (after - before) / held
@@ -115,14 +117,14 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
         name = "1 thread" if threads == 1 else f"{threads} threads"
         note(NEXT, name, "ns", values, threads=str(threads))
 
-    issuer = _issuer(folder)
+    instance, issuer = _issuer(folder)
     queries = itertools.cycle(path.partition("?")[2] for path in paths())
     singles = serials // 20
     issued = [microseconds(lambda: issuer.issue(SHIPMENT), singles) for _ in rounds]
     answered = [
         microseconds(lambda: issue_from_query(next(queries), issuer), singles) for _ in rounds
     ]
-    issuer.close()
+    instance.close()
     note("one number", ISSUE, "µs", issued, threads="1", database="SQLite")
     note("one number", REQUEST, "µs", answered, threads="1", database="SQLite")
 
@@ -134,11 +136,11 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
     note("memory", "a block in the reserve", "bytes", [bytes_per_block()])
 
 
-def _issuer(folder: Path) -> Issuer:
+def _issuer(folder: Path) -> tuple[Instance, Issuer]:
     """The service's own, with its first block leased."""
     url = f"sqlite:///{folder / 'process.sqlite3'}"
     migrate(url)
     app = create_app(Settings(database_url=url, state_dir=str(folder)))
-    issuer: Issuer = app.extensions["tracking"].issuer
-    issuer.issue(SHIPMENT)
-    return issuer
+    tracking: Tracking = app.extensions["tracking"]
+    tracking.issuer.issue(SHIPMENT)
+    return tracking.instance, tracking.issuer

@@ -6,10 +6,9 @@ from flask import Flask
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from tracking_service.allocation import Witness
+from tracking_service.allocation import HighWaterMarkFile
 from tracking_service.api import hooks, problems, routes, site
 from tracking_service.api.context import EXTENSION, Tracking
-from tracking_service.api.instance_state import instance_state
 from tracking_service.api.middleware.fast_path import HotPath
 from tracking_service.api.middleware.metrics import Watch
 from tracking_service.api.status import LatestLeases
@@ -17,7 +16,8 @@ from tracking_service.auth import Keyring
 from tracking_service.cli import register_commands
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
 from tracking_service.installation import MIGRATIONS, instance_path
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.instance import Instance
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
 from tracking_service.services.verify import Verifier
@@ -29,6 +29,7 @@ from tracking_service.store.database import Bulkhead, Database, Use, database_ur
 from tracking_service.store.series import SeriesStore
 from tracking_service.telemetry.logs import configure_logging
 from tracking_service.telemetry.metrics import Metrics
+from tracking_service.wait_limiter import WaitLimiter
 
 BODY_BYTES_MOST = 65_536
 """A request for a batch is some 600 bytes; anything much larger is none."""
@@ -65,27 +66,29 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
     metrics = Metrics(state_dir / "metrics")
-    witness = Witness(state_dir)
+    marks = HighWaterMarkFile(state_dir)
     series = SeriesStore(database)
     blocks = BlockReader(database)
-    issuer = Issuer(
+    limiter = WaitLimiter(places=settings.waiting_requests, threads=settings.threads)
+    keys = ApiKeyStore(database)
+    keyring = Keyring(keys, limiter=limiter) if settings.auth == "required" else None
+    instance = Instance(
         store_for,
         series,
-        witness,
+        marks,
+        number_spaces=NumberSpaces(SeriesStore(database, Use.REQUEST)),
+        limiter=limiter,
         reserve_seconds=settings.reserve_seconds,
         wait_seconds=settings.wait_seconds,
-        waiting_requests=settings.waiting_requests,
         observer=metrics,
-        after_fork=metrics.forget,
-        spaces=Spaces(SeriesStore(database, Use.REQUEST)),
+        parts=[metrics, *([keyring] if keyring else [])],
     )
-    metrics.watch(lambda: instance_state(issuer))
+    metrics.watch(instance.state)
+    issuer = Issuer(instance)
     batches = Batches(issuer, BatchStore(database), keep_seconds=settings.batch_keep_seconds)
-    keys = ApiKeyStore(database)
-    keyring = Keyring(keys) if settings.auth == "required" else None
-    verifier = Verifier(issuer.spaces, blocks, issuer.has_spent)
+    verifier = Verifier(instance.number_spaces, blocks, instance.has_spent)
     app.extensions[EXTENSION] = Tracking(
-        issuer, batches, verifier, metrics, LatestLeases(blocks), keyring is not None
+        instance, issuer, batches, verifier, metrics, LatestLeases(blocks), keyring is not None
     )
     app.extensions[CLI_EXTENSION] = Backstage(
         settings,
@@ -93,9 +96,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         series,
         blocks,
         store_for,
-        issuer,
+        instance,
         verifier,
-        witness,
+        marks,
         dispose,
         keys,
         keyring,

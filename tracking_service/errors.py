@@ -5,14 +5,28 @@ exit codes: `api/problems.py` maps it to a status, `cli/` to an exit. The first 
 docstring is its message where it is raised without one.
 """
 
+from typing import ClassVar
+
 
 class TrackingServiceError(Exception):
     """The tracking number service failed."""
 
+    transient: ClassVar[bool] = False
+    """Whether the same call may succeed later, though nobody mends anything."""
+    concerns_one_series: ClassVar[bool] = False
+    """Whether other series can still be leased from, though this one cannot."""
+
     def __init__(self, message: str | None = None) -> None:
-        if message is None:
-            message = (type(self).__doc__ or "").strip().splitlines()[0]
-        super().__init__(message)
+        super().__init__(self._default_message() if message is None else message)
+
+    @classmethod
+    def _default_message(cls) -> str:
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def public_message(self) -> str:
+        """What callers may read: no path, and no address."""
+        return str(self)
 
 
 class SettingsError(TrackingServiceError):
@@ -26,8 +40,14 @@ class AllocationError(TrackingServiceError):
     """No serial could be allocated."""
 
 
+class InternalError(TrackingServiceError):
+    """The service met a fault of its own, as the log says."""
+
+
 class ReserveEmptyError(AllocationError):
     """This instance has no serials left in memory and could not lease more in time."""
+
+    transient = True
 
     def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
         """`retry_after` is in whole seconds, at least 1."""
@@ -38,17 +58,32 @@ class ReserveEmptyError(AllocationError):
 class SeriesExhaustedError(AllocationError):
     """Every serial of this series has been leased."""
 
-
-class WitnessError(AllocationError):
-    """The witness file cannot be read or written."""
+    concerns_one_series = True
 
 
-class ClosedError(AllocationError):
+class HighWaterMarkError(AllocationError):
+    """The file of high-water marks cannot be read or written."""
+
+    @property
+    def public_message(self) -> str:
+        """The class's own message: which file it is, the log says."""
+        return self._default_message()
+
+
+class ImpossibleMarkError(HighWaterMarkError):
+    """The high-water mark of this series lies beyond the end of the series."""
+
+    concerns_one_series = True
+
+
+class ShuttingDownError(AllocationError):
     """This instance is shutting down and gives no more numbers."""
 
 
 class UnknownSeriesError(TrackingServiceError):
     """There is no series of this name."""
+
+    concerns_one_series = True
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no series named {name!r}")
@@ -157,6 +192,8 @@ class StoreError(TrackingServiceError):
 class StoreUnavailableError(StoreError):
     """The database cannot be reached, or did not answer in time."""
 
+    transient = True
+
 
 class StoreFailedError(StoreError):
     """The database answers, and cannot do what is asked of it: its disk is full, for example."""
@@ -165,17 +202,23 @@ class StoreFailedError(StoreError):
 class ConflictError(StoreError):
     """The database refuses a row that contradicts another one."""
 
+    concerns_one_series = True
+
 
 class SchemaError(StoreError):
     """The database's schema is not the one that this version needs."""
 
 
 class CounterWentBackwardsError(StoreError):
-    """The database gave serials that it had given before; it was skipped ahead."""
+    """The database leased serials that it had leased before; the series was skipped ahead."""
+
+    concerns_one_series = True
 
 
 class KeyChangedError(StoreError):
     """The key of a number space is not the one that this instance began with."""
+
+    concerns_one_series = True
 
     @classmethod
     def of(cls, number_space: str) -> "KeyChangedError":

@@ -97,7 +97,7 @@ class Settings:
     state_dir: str = _setting(
         "TRACKING_STATE_DIR",
         "",
-        "folder of the witness file; by default beside the SQLite file, else the instance folder",
+        "folder of the high-water marks; by default beside the SQLite file, else the instance folder",
     )
     instance_path: str = _setting(
         "TRACKING_INSTANCE_PATH",

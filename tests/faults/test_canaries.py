@@ -105,12 +105,12 @@ def test_a_failover_without_the_timeline_check_is_caught(
     at_once(is_caught, {"the last": False, "all": True})
 
 
-def test_a_restored_file_without_the_witness_is_caught(
+def test_a_restored_file_without_high_water_marks_is_caught(
     migrated_sqlite_url: str, shrink: Callable[[str, int], None], tmp_path: Path
 ) -> None:
     url, path = migrated_sqlite_url, tmp_path / "tracking.sqlite3"
     shrink(url, 100)
-    with Fleet(url, 2, FLASK_APP=f"{BROKEN}.no_witness") as fleet:
+    with Fleet(url, 2, FLASK_APP=f"{BROKEN}.no_high_water_mark") as fleet:
         with Load(fleet.addresses, clients=4) as load:
             copy(path, tmp_path / "old")
             load.wait_for(1000)

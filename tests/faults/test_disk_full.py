@@ -1,4 +1,4 @@
-"""The disk is full, for the database and for the witness: what is in memory is still given out."""
+"""The disk is full, for database and high-water marks: what is in memory is still given out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.at_once import at_once
-from tests.support.fleet import Fleet, readiness, wait_for_reserve, wait_until_database_is
+from tests.support.fleet import Fleet, readiness, wait_for_reserve
 from tests.support.instance import Instance
 from tests.support.ledger import Ledger, judge
 from tests.support.load import Load
@@ -42,9 +42,9 @@ def process(instance: Instance) -> psutil.Process:
 
 
 @contextmanager
-def no_witness(folder: Path) -> Iterator[None]:
-    """Let every write of the witness in `folder` end in ENOSPC."""
-    link = folder / "witness.new"
+def no_marks(folder: Path) -> Iterator[None]:
+    """Let every write of the high-water marks in `folder` end in ENOSPC."""
+    link = folder / "high-water-marks.new"
     with alone(folder):
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/full")
@@ -57,8 +57,8 @@ def no_witness(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock under which instances write the witness: none is in the midst of it."""
-    with (folder / "witness.lock").open("w") as lock:
+    """Hold the lock under which instances write the marks: none is in the midst of it."""
+    with (folder / "high-water-marks.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -79,16 +79,21 @@ def test_a_full_disk_under_sqlite_stops_no_request_while_a_reserve_is_left(
             before = leased(url)
             with no_file_grows(fleet):
                 for instance in fleet:
-                    wait_until_database_is("away", instance)
+                    wait_until(
+                        lambda: "reason" in readiness(instance)[1],  # noqa: B023
+                        seconds=20,
+                        what="leases to fail",
+                    )
                 load.wait_for(400)
                 status, body = readiness(fleet[0])
-            for instance in fleet:
-                wait_until_database_is("up", instance)
             wait_until(lambda: leased(url) > before, seconds=20, what="leases to go on")
         judgement = judge(load.history, url)
 
     assert 200 == status
     assert body["reserve_seconds"] > 0
+    # It answers, and a caller is not sent to look for it.
+    assert "up" == body["database"]
+    assert "cannot be reached" not in body["reason"]
     assert judgement.honest, judgement
     assert 0 == judgement.verdict.failures + judgement.verdict.perhaps, judgement
 
@@ -119,7 +124,7 @@ def test_instances_that_a_full_disk_ran_dry_come_back(
     assert 0 == judgement.verdict.perhaps
 
 
-def test_a_block_whose_witness_cannot_be_written_is_not_used_until_it_can(
+def test_a_block_whose_lease_cannot_be_recorded_is_not_used_until_it_can(
     migrated_sqlite_url: str,
     server: PostgresServer,
     shrink: Callable[[str, int], None],
@@ -139,7 +144,7 @@ def block_is_not_used(url: str, state: Path) -> None:
         # Some of them wait a while for every refusal; the more they are, the fewer are those.
         with Load(fleet.addresses, clients=16, rate=400) as load:
             load.wait_for(300)
-            with no_witness(state):
+            with no_marks(state):
                 wait_until(
                     lambda: load.history.verdict().failed.get(503, 0) > 400,
                     seconds=20,
@@ -159,7 +164,7 @@ def block_is_not_used(url: str, state: Path) -> None:
         judgement = judge(load.history, url)
 
     assert judgement.honest, judgement
-    assert "witness" in body["detail"]
+    assert "high-water marks" in body["detail"]
     # It is tried again with the block that was leased; a scarce series is not used up by trying.
     assert held == still_held
     assert 0 == judgement.verdict.perhaps

@@ -1,7 +1,7 @@
 """A primary dies, and a standby that has not heard of the last leases takes over.
 
 The standby would lease the same serials again. That it does not is the work of the timeline check,
-which the instances that start afterwards rely on, and of the witness; see `broken/no_timeline.py`
+which the instances that start afterwards rely on, and of the high-water marks; see `broken/no_timeline.py`
 for what happens without them.
 """
 

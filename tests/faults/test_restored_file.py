@@ -13,25 +13,25 @@ from tests.support.ledger import Ledger, judge
 from tests.support.load import Load
 from tests.support.oracle import History
 
-# By default the witness lies beside the file, and all instances share it; else each has its own.
+# By default the marks lie beside the file, and all instances share them; else each has its own.
 SHARED = {"TRACKING_STATE_DIR": ""}
 OWN: dict[str, str] = {}
 RESTORES = [pytest.param(way, id=way.__name__) for way in (into_its_place, in_its_stead)]
 Restore = Callable[[Path, Path], None]
 
 
-@pytest.mark.parametrize("witness", [SHARED, OWN], ids=["shared", "own"])
+@pytest.mark.parametrize("marks", [SHARED, OWN], ids=["shared", "own"])
 @pytest.mark.parametrize("restore", RESTORES)
 def test_a_file_restored_while_instances_run_repeats_nothing(
     migrated_sqlite_url: str,
     shrink: Callable[[str, int], None],
     tmp_path: Path,
     restore: Restore,
-    witness: dict[str, str],
+    marks: dict[str, str],
 ) -> None:
     url, path = migrated_sqlite_url, tmp_path / "tracking.sqlite3"
     shrink(url, 100)
-    with Fleet(url, 2, **witness) as fleet:
+    with Fleet(url, 2, **marks) as fleet:
         with Load(fleet.addresses, clients=4) as load:
             load.wait_for(400)
             copy(path, tmp_path / "old")
@@ -51,7 +51,7 @@ def test_a_file_restored_while_instances_run_repeats_nothing(
 
 
 @pytest.mark.parametrize("restore", RESTORES)
-def test_a_file_restored_while_nobody_runs_is_seen_by_the_witness(
+def test_a_file_restored_while_nobody_runs_is_seen_by_the_marks(
     migrated_sqlite_url: str,
     shrink: Callable[[str, int], None],
     tmp_path: Path,

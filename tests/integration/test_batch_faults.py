@@ -85,7 +85,7 @@ def test_a_fault_leases_nothing(app: Flask) -> None:
     for series in ("default", "my-post", "none-such"):
         told(post(app, series=series, count=0))
 
-    assert () == app.extensions["tracking"].issuer.supplies
+    assert () == app.extensions["tracking"].instance.state().series
 
 
 @pytest.mark.parametrize("number", ["1e9999999999999999999999", "9" * 5_000])

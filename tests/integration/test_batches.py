@@ -240,9 +240,7 @@ def test_a_faulty_request_is_a_problem_and_spends_nothing(
     assert status == response.status_code
     assert "application/problem+json" == response.content_type
     assert status == response.get_json()["status"]
-    spent = [
-        supply.allocator.holding().spent for supply in app.extensions["tracking"].issuer.supplies
-    ]
+    spent = [series.issued for series in app.extensions["tracking"].instance.state().series]
     assert 0 == sum(spent)
 
 

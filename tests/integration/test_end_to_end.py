@@ -56,7 +56,7 @@ def number(client: FlaskClient, query: str = QUERY) -> str:
 
 def spent(app: Flask) -> int:
     """Serials that the instance has handed out, of every series."""
-    return sum(each.allocator.holding().spent for each in tracking(app).issuer.supplies)
+    return sum(series.issued for series in tracking(app).instance.state().series)
 
 
 def counters(app: Flask) -> dict[str, int]:
@@ -94,14 +94,14 @@ def test_a_number_is_verified_and_traced_to_its_block(app: Flask, client: FlaskC
         "status": "issued",
         "leased_at": f"{block.leased_at:%Y-%m-%dT%H:%M:%SZ}",
     } == body
-    assert tracking(app).issuer.instance == block.instance
+    assert tracking(app).instance.name == block.instance
     assert 0 == backstage(app).verifier.trace(given).decoded.serial
 
 
 def test_what_is_leased_and_not_handed_out_is_reserved(app: Flask, client: FlaskClient) -> None:
     number(client)
     default = backstage(app).catalogue.find("default")
-    format_ = backstage(app).issuer.spaces.of(default).format
+    format_ = backstage(app).instance.number_spaces.get(default).format
     statuses = {
         serial: client.get(f"/api/tracking-numbers/{format_.encode(serial, Shipment('MY', 'ID'))}")
         for serial in (0, 1, 9_999, 10_000)
@@ -214,7 +214,7 @@ def test_an_app_that_was_only_made_leases_nothing(app: Flask) -> None:
     app.test_client().get("/healthz")
 
     assert [] == backstage(app).blocks.latest(limit=9)
-    assert "unknown" == tracking(app).issuer.database
+    assert "unknown" == tracking(app).instance.health.database
 
 
 def test_it_becomes_ready_by_itself(app: Flask, client: FlaskClient) -> None:

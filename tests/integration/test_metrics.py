@@ -88,7 +88,7 @@ def test_singles_and_batches_are_issued_numbers(app: Flask) -> None:
         client.get(number_path())
     client.post(BATCH, json={**PARAMETERS, "count": 1000}).get_data()
     told = metrics(app)
-    left = sum(map(len, tracking(app).issuer.supplies[0].allocator.holding().unspent))
+    left = tracking(app).instance.state().series[0].held
 
     assert 1003 == value(told, "tracking_issued_numbers_total", series="default")
     assert left == value(told, "tracking_reserve_serials", series="default")
@@ -100,7 +100,7 @@ def test_singles_and_batches_are_issued_numbers(app: Flask) -> None:
 def test_what_goes_back_at_the_end_is_counted(app: Flask) -> None:
     app.test_client().get(number_path())
     held = value(metrics(app), "tracking_reserve_serials")
-    tracking(app).issuer.close()
+    tracking(app).instance.close()
 
     assert held == value(metrics(app), "tracking_handed_back_serials_total", series="default")
 
@@ -110,7 +110,7 @@ def test_a_scrape_leases_nothing_and_connects_to_nothing(app: Flask) -> None:
     with backstage(app).database.transaction() as connection:
         leases = connection.execute(text("SELECT sum(lease_count) FROM series")).scalar_one()
 
-    assert "unknown" == tracking(app).issuer.database
+    assert "unknown" == tracking(app).instance.health.database
     assert 0 == leases
     assert [] == told["tracking_database_up"].samples
     assert [] == told["tracking_leases"].samples
@@ -120,7 +120,9 @@ def test_a_scrape_is_answered_while_the_database_is_away(tmp_path: Path) -> None
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
     with opened_app(url, tmp_path, wait_seconds=0.1) as app:
         assert 503 == app.test_client().get(number_path(), buffered=True).status_code
-        wait_until(lambda: tracking(app).issuer.database == "away", seconds=20, what="away")
+        wait_until(
+            lambda: tracking(app).instance.health.database == "away", seconds=20, what="away"
+        )
         told = metrics(app)
 
     assert 0 == value(told, "tracking_database_up")

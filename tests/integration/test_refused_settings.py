@@ -126,16 +126,18 @@ def test_a_state_folder_stops_the_start_where_the_database_is_away_too() -> None
     assert "TRACKING_STATE_DIR" in fails("serve", "--port", "0", env=env).stderr
 
 
-def test_a_witness_that_cannot_be_read_is_told_with_its_setting(
+def test_marks_that_cannot_be_read_are_told_with_their_setting(
     migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
-    (folder / "witness.json").write_text("{")
+    (folder / "high-water-marks.json").write_text("{")
     env = {"DATABASE_URL": migrated_sqlite_url, "TRACKING_STATE_DIR": str(folder)}
     line = fails("blocks", "lease", env=env).stderr
 
-    assert "witness.json is damaged; check the folder that TRACKING_STATE_DIR names" in line
+    assert (
+        "high-water-marks.json is damaged; check the folder that TRACKING_STATE_DIR names" in line
+    )
 
 
 def test_a_state_folder_that_is_missing_is_made(migrated_sqlite_url: str, tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_a_state_folder_that_is_missing_is_made(migrated_sqlite_url: str, tmp_pa
     with Instance(env) as instance:
         instance.number()
 
-    assert (folder / "witness.json").is_file()
+    assert (folder / "high-water-marks.json").is_file()
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "..", "999.0.0.1"])

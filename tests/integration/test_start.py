@@ -83,7 +83,7 @@ def test_an_sqlite_file_that_cannot_be_opened_stops_every_command(
     line = fails(*command.split(), env=env).stderr
 
     assert "unable to open database file; check DATABASE_URL, and that this user may" in line
-    # Nor is the folder made, for the sake of the witness.
+    # Nor is the folder made, for the sake of high-water marks.
     assert [] == list(tmp_path.iterdir())
 
 
@@ -101,7 +101,7 @@ def test_a_server_that_is_away_stops_a_command(command: str, hosts: str) -> None
 
 def test_an_import_connects_to_nothing_and_leases_nothing() -> None:
     env = environment(DATABASE_URL=f"postgresql://clerk:{SECRET}@127.0.0.1:{free_port()}/x")
-    code = f"import wsgi; print(wsgi.app.extensions[{EXTENSION!r}].issuer.database)"
+    code = f"import wsgi; print(wsgi.app.extensions[{EXTENSION!r}].instance.health.database)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

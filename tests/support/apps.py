@@ -19,12 +19,12 @@ from tracking_service.store.database import Use
 
 @contextmanager
 def opened_app(url: str, state_dir: Path, **settings: Any) -> Iterator[Flask]:
-    """An app with these settings, which keeps its witness file in `state_dir`."""
+    """An app with these settings, which keeps its high-water marks in `state_dir`."""
     app = create_app(Settings(database_url=url, state_dir=str(state_dir), **settings))
     try:
         yield app
     finally:
-        tracking(app).issuer.close()
+        tracking(app).instance.close()
         if (keyring := backstage(app).keyring) is not None:
             keyring.close()
         backstage(app).database.close()

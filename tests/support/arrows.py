@@ -1,6 +1,6 @@
 """Which module of the package may import which: the import rules of the architecture, as a table.
 
-errors, countries, file_locks, installation
+errors, countries, file_locks, installation, wait_limiter
     <- settings, numbering, allocation, auth, telemetry
     <- store, serving, instance <- services
     <- api, cli <- app <- wsgi, __main__
@@ -25,17 +25,18 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "countries": frozenset(),
     "file_locks": frozenset(),
     "installation": frozenset(),
+    "wait_limiter": frozenset(),
     "numbering": frozenset({"errors"}),
-    "allocation": frozenset({"errors", "file_locks", "instance"}),
-    "auth": frozenset({"errors", "instance"}),
+    "allocation": frozenset({"errors", "file_locks"}),
+    "auth": frozenset({"errors", "wait_limiter"}),
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
-    "instance": frozenset({"errors", "numbering", "allocation"}),
+    "instance": frozenset({"errors", "numbering", "allocation", "telemetry", "wait_limiter"}),
     "store": CORE | {"telemetry", "installation"},
     "services": frozenset({"errors", "numbering", "allocation", "telemetry", "instance", "store"}),
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
-    "app": CORE | USE_CASES | {"installation", "api", "cli"},
+    "app": CORE | USE_CASES | {"installation", "api", "cli", "wait_limiter"},
     "wsgi": frozenset({"errors", "app"}),
     "__main__": frozenset({"app", "cli"}),
 }
@@ -48,6 +49,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "auth": frozenset(),
     "file_locks": frozenset(),
     "installation": frozenset(),
+    "wait_limiter": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
     "instance": frozenset(),
     "countries": frozenset({"pycountry"}),

@@ -34,8 +34,8 @@ def environment(**settings: str) -> dict[str, str]:
 def state_dir(url: str) -> str:
     """A state folder of this database's own.
 
-    Databases that were copied from one template have one key, and so one name in a witness: in a
-    folder that they shared each would look to the others as if it had gone backwards.
+    Databases that were copied from one template have one key, and so one name among high-water
+    marks: in a folder that they shared each would look to the others as if it had gone backwards.
     """
     return str(Path(_state.name) / hashlib.sha256(url.encode()).hexdigest()[:16])
 

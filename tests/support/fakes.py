@@ -10,8 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracking_service.allocation import Block, Lease, Mark
-from tracking_service.errors import SeriesExhaustedError, StoreUnavailableError, UnknownSeriesError
+from tracking_service.allocation import Allocator, Block, HighWaterMark, Lease
+from tracking_service.errors import (
+    ReserveEmptyError,
+    SeriesExhaustedError,
+    StoreUnavailableError,
+    UnknownSeriesError,
+)
 from tracking_service.instance.number_spaces import SeriesFacts
 
 
@@ -36,7 +41,7 @@ class FakeStore:
         self.asked_blocks: list[int] = []
         self.fingerprints: set[str | None] = set()
         self.committed: list[Block] = []
-        self.skipped: list[tuple[str, Mark, Block]] = []
+        self.skipped: list[tuple[str, HighWaterMark, Block]] = []
         self.handed_back: dict[str, tuple[Block, ...]] = {}
         self.most_at_once = 0
         self._at_once = 0
@@ -86,7 +91,7 @@ class FakeStore:
                 raise self.lost_acknowledgement
             return lease
 
-    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+    def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         with self._call("skip_past"):
             self.skipped.append((series, mark, refused))
             self.counters[series] = max(self.counters[series], mark.end)
@@ -198,13 +203,24 @@ class FakeObserver:
 
 
 class Clock:
-    """Stands in for a module's `time`: monotonic time that moves by hand."""
+    """A monotonic clock that moves by hand: calling it tells the seconds."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         return self.now
+
+
+class Jitter:
+    """Draws nothing where a random number is wanted, and notes the bounds."""
+
+    def __init__(self) -> None:
+        self.bounds: list[tuple[float, float]] = []
+
+    def __call__(self, least: float, most: float) -> float:
+        self.bounds.append((least, most))
+        return 0.0
 
 
 class InThreads:
@@ -236,3 +252,13 @@ class InThreads:
             thread.join(30)
             assert not thread.is_alive(), "a thread did not come to its end"
         return self
+
+
+def next_when_added(allocator: Allocator) -> int:
+    """A serial, waited for where none is left."""
+    while True:
+        seen = allocator.changes
+        try:
+            return allocator.next()
+        except ReserveEmptyError:
+            assert allocator.wait_for_change(seen, 30, demand=1), "no block was added"

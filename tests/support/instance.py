@@ -25,8 +25,9 @@ class Instance(Lifetime):
     """Started by `start` or `with`, and always ended with the block.
 
     `env` holds settings of the service, DATABASE_URL first of all. `command` is another server's
-    command line, with `{port}` where the port belongs, and is run in `folder`. The witness file lies in a folder that goes
-    with the instance, unless `env` names another; a restart finds it again.
+    command line, with `{port}` where the port belongs, and is run in `folder`. The high-water marks
+    lie in a folder that goes with the instance, unless `env` names another; a restart finds it
+    again.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""An issuer over a fake store and a fake catalogue."""
+"""An instance over a fake store and a fake catalogue, and the issuer that uses it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import pytest
 
 from tests.support.fakes import FakeCatalogue, FakeObserver, FakeSeries, FakeStore, SharedStore
 from tests.support.waiting import wait_until
-from tracking_service.allocation import Witness
+from tracking_service.allocation import Allocator, HighWaterMarkFile
+from tracking_service.instance.instance import Instance
 from tracking_service.numbering import FORMATS, Shipment
 from tracking_service.services.issue import Issuer
+from tracking_service.services.readiness import assess_readiness
+from tracking_service.wait_limiter import WaitLimiter
 
 SHIPMENT = Shipment("MY", "ID")
 S10 = FakeSeries(
@@ -25,38 +29,61 @@ S10 = FakeSeries(
 
 
 class Issuing:
-    """An issuer and what it draws on. It makes a store for itself, and its child another one."""
+    """An issuer and what it draws on. Its instance makes a store, and its child another one."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, *, places: int = 2, threads: int = 64, **options: Any) -> None:
         self._counters = folder / "counters.json"
         self.stores: list[FakeStore] = []
         self.instances: list[str] = []
         self.dropped: list[str] = []
-        """The instance's name each time that connections were dropped after a fork."""
+        """The instance's name each time that it was told of a fork, in the child."""
         self.catalogue = FakeCatalogue(FakeSeries("default"), FakeSeries("gifts"), S10)
         self.observer = FakeObserver()
-        self.issuer = Issuer(
+        self.marks = HighWaterMarkFile(folder)
+        clock = {"clock": options["clock"]} if "clock" in options else {}
+        self.limiter = WaitLimiter(places=places, threads=threads, **clock)
+        self.instance = Instance(
             self._store_for,
             self.catalogue,
-            Witness(folder),
+            self.marks,
+            limiter=self.limiter,
             observer=self.observer,
-            after_fork=lambda: self.dropped.append(self.issuer.instance),
+            parts=[self],
             **{"wait_seconds": 30.0, **options},
         )
+        self.issuer = Issuer(self.instance)
 
     def _store_for(self, instance: str) -> FakeStore:
         self.instances.append(instance)
         self.stores.append(SharedStore(self._counters))
         return self.store
 
+    def reset_after_fork(self) -> None:
+        self.dropped.append(self.instance.name)
+
     @property
     def store(self) -> FakeStore:
         return self.stores[-1]
 
     def ready(self) -> Issuing:
-        self.until(lambda: self.issuer.readiness().ready, "readiness")
-        self.until(lambda: self.issuer.database == "up", "the database to be known")
+        self.instance.start()
+        self.until(lambda: assess_readiness(self.instance).ready, "readiness")
+        self.until(lambda: self.instance.health.database == "up", "the database to be known")
         return self
+
+    def step(self, rounds: int = 1) -> None:
+        """Do some rounds of leasing, of an instance without a thread."""
+        for _ in range(rounds):
+            self.instance.leaser.step()
+
+    def opened(self, name: str = "default") -> Allocator:
+        """The allocator of a series that one round opens and stocks, without a thread."""
+        self.instance.registry.request(name)
+        self.step()
+        return self.allocator(name)
+
+    def allocator(self, name: str = "default") -> Allocator:
+        return self.instance.registry.open[name].allocator
 
     def serial(self, series: str = "default", shipment: Shipment = SHIPMENT) -> int:
         """Issue a number and read it back."""
@@ -82,10 +109,19 @@ def make_issuing(tmp_path: Path) -> Iterator[Callable[..., Issuing]]:
     yield make
     for issuing in made:
         issuing.store.open.set()
-        issuing.issuer.close(30)
-        assert issuing.issuer._refiller.stop(30)
+        issuing.instance.close(30)
+        assert issuing.instance.leaser.stop(30)
 
 
 @pytest.fixture
 def issuing(make_issuing: Callable[..., Issuing]) -> Issuing:
     return make_issuing()
+
+
+@pytest.fixture
+def often_switched() -> Iterator[None]:
+    """Let threads take turns as often as the interpreter can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

@@ -59,8 +59,8 @@ def test_a_copy_of_what_allocators_raise_says_the_same() -> None:
     [
         (errors.ReserveEmptyError, errors.AllocationError),
         (errors.SeriesExhaustedError, errors.AllocationError),
-        (errors.ClosedError, errors.AllocationError),
-        (errors.WitnessError, errors.AllocationError),
+        (errors.ShuttingDownError, errors.AllocationError),
+        (errors.HighWaterMarkError, errors.AllocationError),
         (errors.CheckCharacterError, errors.NumberError),
         (errors.MalformedNumberError, errors.NumberError),
         (errors.NotIssuedError, errors.NumberError),

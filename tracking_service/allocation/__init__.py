@@ -1,10 +1,10 @@
 """Leases blocks of serials and hands them out; pure Python, without a web or database library."""
 
-from tracking_service.allocation.allocator import Allocator, Holding
+from tracking_service.allocation.allocator import Allocator
 from tracking_service.allocation.block import Block
-from tracking_service.allocation.guarded_leases import WitnessedLeases
-from tracking_service.allocation.high_water_marks import Witness
-from tracking_service.allocation.lease import BlockStore, Lease, Mark
+from tracking_service.allocation.guarded_leases import GuardedLeases
+from tracking_service.allocation.high_water_marks import HighWaterMarkFile
+from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease, RecordedLease
 from tracking_service.allocation.observer import NullObserver, Observer
 from tracking_service.allocation.reserve import ReservePlan, largest_lease
 
@@ -12,13 +12,13 @@ __all__ = [
     "Allocator",
     "Block",
     "BlockStore",
-    "Holding",
+    "GuardedLeases",
+    "HighWaterMark",
+    "HighWaterMarkFile",
     "Lease",
-    "Mark",
     "NullObserver",
     "Observer",
+    "RecordedLease",
     "ReservePlan",
-    "Witness",
-    "WitnessedLeases",
     "largest_lease",
 ]

@@ -7,27 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import copy
-from dataclasses import dataclass
 
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.ranges import Ranges
-from tracking_service.errors import AllocationError, ClosedError, ReserveEmptyError
-from tracking_service.instance.wait_limiter import Wait, Waiting
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What an allocator holds at one moment, all in serials."""
-
-    spent: int
-    """Handed out since the start."""
-    unspent: tuple[Block, ...]
-    """What is left: the rest of the block in use, then the reserve."""
-
-    @property
-    def left(self) -> int:
-        """How many serials can be handed out without a lease."""
-        return sum(map(len, self.unspent))
+from tracking_service.errors import AllocationError, ReserveEmptyError, ShuttingDownError
 
 
 class Allocator:
@@ -41,23 +24,13 @@ class Allocator:
 
     `next` costs one lock and one comparison while it is below the mark at which more blocks are
     wanted. At the mark, `on_low` is called, once for each refill, with the lock held: it must do
-    no more than wake whoever leases. No method waits for a database; only a caller who comes when
-    nothing is left waits, for `add`: `wait_seconds` at the most, and no longer than `waiting` lets
-    it, which all allocators of an instance share.
+    no more than wake the thread that leases. No method waits for a database, and none but
+    `wait_for_change` waits at all.
     """
 
-    def __init__(
-        self,
-        series: str,
-        *,
-        on_low: Callable[[], None],
-        wait_seconds: float = 2.0,
-        waiting: Waiting | None = None,
-    ) -> None:
+    def __init__(self, series: str, *, on_low: Callable[[], None]) -> None:
         self.series = series
         self._on_low = on_low
-        self._wait_seconds = wait_seconds
-        self._waiting = waiting or Waiting()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._reserve: deque[Block] = deque()
@@ -65,16 +38,21 @@ class Allocator:
         self._low_water = 0
         self._finished = Ranges()
         self._spent_before = 0
-        self._demand = 0
         self._kept: list[Block] = []
-        self._trouble: AllocationError | None = None
-        self._closed = False
+        self.changes = 0
+        """Counts the calls that may let a waiting request go on: `add`, `set_error`, `close`."""
+        self.demand = 0
+        """Serials that requests are waiting for."""
+        self.error: AllocationError | None = None
+        """Why the last attempt to lease gave nothing, or None if it did."""
+        self.closed = False
+        """Whether `close` was called."""
 
     def next(self) -> int:
         """Hand out one serial.
 
-        Raises ReserveEmptyError where nothing is left and no lease came in time, the error given
-        to `refuse` where that says that none will, and ClosedError after `close`.
+        Raises ReserveEmptyError, or what was given to `set_error`, where no serial is left, and
+        ShuttingDownError after `close`.
         """
         with self._lock:
             serial = self._next
@@ -89,11 +67,7 @@ class Allocator:
         Raises as `next` does.
         """
         with self._lock:
-            self._demand += count
-            try:
-                self._wait_for(count)
-            finally:
-                self._demand -= count
+            self._require(count)
             taken = []
             while count:
                 if self._next == self._end:
@@ -106,13 +80,21 @@ class Allocator:
             return tuple(taken)
 
     def _next_at_mark(self) -> int:
-        self._wait_for(1)
+        self._require(1)
         if self._next == self._end:
             self._begin(self._reserve.popleft())
         serial = self._next
         self._next = serial + 1
         self._look_at_mark()
         return serial
+
+    def _require(self, count: int) -> None:
+        if self.closed:
+            raise ShuttingDownError
+        if self._left() < count:
+            self._on_low()
+            # A copy: an error that many threads raise would gather the tracebacks of all.
+            raise copy(self.error) if self.error else ReserveEmptyError()
 
     def _look_at_mark(self) -> None:
         if self._next > self._mark or self._next == self._end:
@@ -137,33 +119,19 @@ class Allocator:
         at = self._next + self._left() - self._low_water - 1
         self._mark = min(max(at, self._next), self._end)
 
-    def _wait_for(self, count: int) -> None:
-        """Wait, with the lock released, until `count` serials are in hand."""
-        if self._closed:
-            raise ClosedError
-        if self._left() >= count:
-            return
-        self._on_low()
-        with self._waiting.one(self._wait_seconds) as wait:
-            while self._left() < count:
-                if not self._worth_waiting(wait):
-                    raise self._refusal()
-                in_time = self._changed.wait(wait.left())
-                if self._closed:
-                    raise ClosedError
-                if not in_time and self._left() < count:
-                    raise self._refusal()
+    def wait_for_change(self, seen: int, seconds: float, *, demand: int) -> bool:
+        """Ask for more, and wait until `changes` is no longer `seen`; return False after `seconds`.
 
-    def _worth_waiting(self, wait: Wait) -> bool:
-        """Whether blocks may come, and so few wait while leases fail that one more may."""
-        if self._trouble is not None and not isinstance(self._trouble, ReserveEmptyError):
-            return False
-        failing = self._trouble is not None or self._waiting.failing()
-        return not failing or wait.has_place()
-
-    def _refusal(self) -> AllocationError:
-        # A copy: an error that many threads raise would gather the tracebacks of all.
-        return copy(self._trouble) if self._trouble else ReserveEmptyError()
+        `demand` serials are counted as waited for meanwhile.
+        """
+        with self._lock:
+            self.demand += demand
+            # Only now, for the thread that leases goes by the demand.
+            self._on_low()
+            try:
+                return self._changed.wait_for(lambda: self.changes != seen, max(0.0, seconds))
+            finally:
+                self.demand -= demand
 
     def add(self, blocks: Iterable[Block], *, low_water: int) -> None:
         """Put leased blocks into the reserve; ask for more when no more than `low_water` is left.
@@ -171,73 +139,80 @@ class Allocator:
         After `close` they are kept unspent, for the next `close` to return.
         """
         with self._lock:
-            if self._closed:
+            if self.closed:
                 self._kept.extend(blocks)
                 return
             self._reserve.extend(blocks)
-            self._trouble = None
+            self.error = None
             self._low_water = low_water
             self._set_mark()
-            self._changed.notify_all()
+            self._notify()
 
     def set_low_water(self, low_water: int) -> None:
         """Ask for more when no more than `low_water` serials are left."""
         with self._lock:
-            # Where nothing has changed, who was called already need not be called again.
+            # An unchanged mark that was reached has woken the leasing thread already.
             if low_water != self._low_water:
                 self._low_water = low_water
                 self._set_mark()
 
-    def refuse(self, error: AllocationError) -> None:
-        """Say why no blocks come; those who wait, and those who find nothing left, learn it."""
+    def set_error(self, error: AllocationError) -> None:
+        """Say why no blocks come: to requests that wait and to those that find nothing left."""
         with self._lock:
-            self._trouble = error
-            self._changed.notify_all()
+            self.error = error
+            self._notify()
 
-    def relent(self) -> None:
-        """Take back a `refuse` that has nothing to do with this series: leasing works again."""
+    def clear_error(self) -> None:
+        """Take back a transient error: leasing works again, for this series or another one."""
         with self._lock:
-            if isinstance(self._trouble, ReserveEmptyError):
-                self._trouble = None
+            if self.error is not None and self.error.transient:
+                self.error = None
 
     def close(self) -> tuple[Block, ...]:
-        """Hand out no more; return all that was not spent, which nobody will spend here.
+        """Hand out no more; return all serials that were not spent and will not be spent here.
 
-        To call it again returns the same, and what a lease under way brought meanwhile.
+        Called again, it returns the same, and what a lease under way has brought meanwhile.
         """
         with self._lock:
             self._kept.extend(self._unspent())
             self._reserve.clear()
-            self._closed = True
+            self.closed = True
             # What was spent stays counted; what was not can no longer be reached.
             self._end = self._mark = self._next
-            self._changed.notify_all()
+            self._notify()
             return tuple(self._kept)
 
-    def holding(self) -> Holding:
-        """What is held now."""
-        with self._lock:
-            return Holding(self._spent_before + self._next - self._start, self._unspent())
+    def _notify(self) -> None:
+        self.changes += 1
+        self._changed.notify_all()
 
     @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
+    def spent(self) -> int:
+        """How many serials were handed out since the start."""
+        with self._lock:
+            return self._spent_before + self._next - self._start
+
+    @property
+    def left(self) -> int:
+        """How many serials can be handed out without a lease."""
+        with self._lock:
+            return self._left()
+
+    @property
+    def unspent(self) -> tuple[Block, ...]:
+        """What is left: the rest of the block in use, then the reserve."""
+        with self._lock:
+            return self._unspent()
+
+    @property
+    def has_serials(self) -> bool:
+        """Whether any serial is left. Takes no lock, so that a caller may hold another's."""
+        return self._next < self._end or bool(self._reserve)
 
     def has_spent(self, serial: int) -> bool:
         """Whether this serial has been handed out here."""
         with self._lock:
             return self._start <= serial < self._next or serial in self._finished
-
-    @property
-    def demand(self) -> int:
-        """Serials that callers of `take` are waiting for."""
-        return self._demand
-
-    @property
-    def trouble(self) -> AllocationError | None:
-        """Why the last attempt to lease gave nothing, or None where it did."""
-        return self._trouble
 
     def _unspent(self) -> tuple[Block, ...]:
         rest = (Block(self._next, self._end),) if self._next < self._end else ()

@@ -1,16 +1,16 @@
-"""Leases that are believed only where they agree with the witness.
+"""Leases that are believed only where they agree with the high-water marks.
 
-Whoever leases from a series goes this way, an instance as well as a command: a database that went
-backwards gives serials that others have spent.
+Instances and commands alike lease this way: a database that went backwards gives serials that
+others have spent.
 """
 
 import logging
 
 from tracking_service.allocation.block import Block
-from tracking_service.allocation.high_water_marks import Witness
-from tracking_service.allocation.lease import BlockStore, Lease, Mark
+from tracking_service.allocation.high_water_marks import HighWaterMarkFile, Reading
+from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease
 from tracking_service.allocation.observer import Observer
-from tracking_service.errors import CounterWentBackwardsError
+from tracking_service.errors import CounterWentBackwardsError, ImpossibleMarkError
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ TRIES = 3
 """Leases tried in a row against a database that goes backwards, before it is left for a while."""
 
 
-class WitnessedLeases:
+class GuardedLeases:
     """Leases from one series, for one instance; for one thread at a time."""
 
     def __init__(
@@ -26,64 +26,112 @@ class WitnessedLeases:
         series: str,
         *,
         fingerprint: str,
+        end_serial: int,
+        instance: str,
         store: BlockStore,
-        witness: Witness,
+        marks: HighWaterMarkFile,
         observer: Observer,
     ) -> None:
         """`fingerprint` is that of the key which the serials will be written under: the store
-        refuses any other, and the witness tells a series of another database by it.
+        refuses any other, and the marks tell a series of another database by it. `end_serial` is
+        the first serial beyond the series.
         """
         self._series = series
         self._fingerprint = fingerprint
-        self._witnessed_as = f"{fingerprint}/{series}"
+        self._marked_as = f"{fingerprint}/{series}"
+        self._end_serial = end_serial
+        self._instance = instance
         self._store = store
-        self._witness = witness
+        self._marks = marks
         self._observer = observer
-        self._known = Mark()
-        self._unwitnessed: Lease | None = None
+        self._known = HighWaterMark()
+        self._unrecorded: tuple[Lease, Reading] | None = None
 
     def lease(self, blocks: int) -> Lease:
         """Lease `blocks` blocks, as `BlockStore.lease` does.
 
-        The mark is read before the lease begins (see `high_water_marks.py`) and raised before the block
-        is used. A block whose mark cannot be recorded is kept aside for the next try, so that a
-        witness that cannot be written does not use a series up. Raises StoreError,
-        SeriesExhaustedError and WitnessError.
+        The mark is read before the lease begins (see `high_water_marks.py`) and raised before the
+        block is used. A block whose lease cannot be recorded is kept aside for the next try, so
+        that a file that cannot be written does not use a series up. Raises StoreError,
+        SeriesExhaustedError and HighWaterMarkError.
         """
-        lease = self._unwitnessed or self._beyond_mark(blocks)
-        self._unwitnessed = lease
-        self._witness.record(self._witnessed_as, self._known)
-        self._unwitnessed = None
-        return lease
+        for _ in range(TRIES):
+            found = self._unrecorded or self._ahead_of_mark(blocks)
+            if found is not None and self._is_recorded_alone(*found):
+                return found[0]
+        raise CounterWentBackwardsError
 
     @property
     def kept_aside(self) -> tuple[Block, ...]:
-        """What was leased and could not be used."""
-        return (self._unwitnessed.block,) if self._unwitnessed is not None else ()
+        """What was leased and could not be used, to be handed back."""
+        return (self._unrecorded[0].block,) if self._unrecorded is not None else ()
 
-    def _beyond_mark(self, blocks: int) -> Lease:
-        for _ in range(TRIES):
-            # The file may be taken away while this runs; what this instance was given it knows.
-            mark = self._known.joined(self._witness.read(self._witnessed_as))
-            lease = self._store.lease(self._series, blocks, fingerprint=self._fingerprint)
-            if lease.new_timeline:
-                log.warning(
-                    "the database writes another history: the series was skipped ahead",
-                    extra={"series": self._series},
-                )
-                self._observer.new_timeline(self._series)
-            if not mark.past(lease):
-                self._known = mark.with_lease(lease)
-                return lease
-            log.critical(
-                "the database went backwards: a block was refused and the series skipped ahead",
-                extra={
-                    "series": self._series,
-                    "refused_start": lease.block.start,
-                    "refused_end": lease.block.end,
-                    "known_end": mark.end,
-                },
+    def _ahead_of_mark(self, blocks: int) -> tuple[Lease, Reading] | None:
+        """Lease, and skip the series ahead where the lease lies behind the mark."""
+        reading = self._marks.read(self._marked_as)
+        # The file may be taken away while this runs; what this instance was given it knows.
+        mark = self._known.merge(reading.mark)
+        if mark.end > self._end_serial:
+            raise ImpossibleMarkError(
+                f"{self._marks.path}: the high-water mark of {self._series} is {mark.end}, and the"
+                f" series ends at {self._end_serial}: take the entry {self._marked_as} out of the"
+                " file, which is damaged or belongs to another database"
             )
-            self._observer.went_backwards(self._series)
-            self._store.skip_past(self._series, mark, lease.block)
-        raise CounterWentBackwardsError
+        lease = self._store.lease(self._series, blocks, fingerprint=self._fingerprint)
+        if lease.new_timeline:
+            log.warning(
+                "the database writes another history: the series was skipped ahead",
+                extra={"series": self._series},
+            )
+            self._observer.new_timeline(self._series)
+        if not mark.is_ahead_of(lease):
+            return lease, reading
+        went_back = "serials" if lease.fresh and lease.block.start < mark.end else "lease number"
+        self._refuse(
+            "the database went backwards: a block was refused and the series skipped ahead",
+            lease,
+            mark,
+            went_back=went_back,
+            known_end=mark.end,
+            known_number=mark.number,
+        )
+        return None
+
+    def _is_recorded_alone(self, lease: Lease, reading: Reading) -> bool:
+        """Record a lease; return whether no neighbour's lease stands against it."""
+        self._unrecorded = lease, reading
+        since = self._marks.record(self._marked_as, lease, instance=self._instance, since=reading)
+        self._unrecorded = None
+        for other in since or ():
+            if other.contradicts(lease):
+                self._refuse(
+                    "the database has two living histories: a block was refused and the series"
+                    " skipped ahead",
+                    lease,
+                    self._marks.read(self._marked_as).mark,
+                    other_instance=other.instance,
+                    other_number=other.number,
+                    other_start=other.start,
+                    other_end=other.end,
+                )
+                return False
+        if since is None or any(other.overlaps(lease.block) for other in since):
+            # A tail may have been leased, handed back and leased again in so short a time, or
+            # not: nobody can tell, and a block costs nothing.
+            log.warning("a block in doubt is left out", extra=self._facts(lease))
+            return False
+        self._known = self._known.merge(reading.mark).with_lease(lease)
+        return True
+
+    def _refuse(self, message: str, lease: Lease, mark: HighWaterMark, **facts: object) -> None:
+        log.critical(message, extra={**self._facts(lease), **facts})
+        self._observer.went_backwards(self._series)
+        self._store.skip_past(self._series, mark, lease.block)
+
+    def _facts(self, lease: Lease) -> dict[str, object]:
+        return {
+            "series": self._series,
+            "refused_start": lease.block.start,
+            "refused_end": lease.block.end,
+            "refused_number": lease.number,
+        }

@@ -1,101 +1,222 @@
-"""The witness: a file that remembers how far each series has come, whatever the database says.
+"""The file of high-water marks: how far each series has come, whatever the database says.
 
 A database that was restored from a backup, or a standby promoted without its last commits, would
 lease the same serials again. An instance that remembers the furthest block it was ever given sees
 that. The file lets it remember through a restart, and lets all instances that share the folder
 warn one another.
 
-The rule for use: read the mark, lease, compare with what was read, record, and only then spend.
-What was read had been committed before the lease began, so an honest database cannot give less;
-the lease of a neighbour that runs at the same time is not in it, and raises no false alarm.
+The rule for use: read the mark, lease, compare with what was read, record the lease, look at what
+neighbours have recorded since the mark was read, and only then spend. What was read had been
+committed before the lease began, so an honest database cannot give less. What was recorded since
+is by neighbours that leased at the same time; they raise the mark without a false alarm, but a
+lease of theirs that no single history can have beside this one shows two histories. Each instance
+records first and looks then, so of two at least one sees the other, in whatever order they run.
 """
 
 import fcntl
 import json
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tracking_service import file_locks
-from tracking_service.allocation.lease import Mark
-from tracking_service.errors import WitnessError
+from tracking_service.allocation.lease import HighWaterMark, Lease, RecordedLease
+from tracking_service.errors import HighWaterMarkError
 
-LOCK_SECONDS = 5.0
-"""How long a neighbour may keep the file; it needs a few milliseconds."""
+log = logging.getLogger(__name__)
+
+FILE = "high-water-marks.json"
+
+FORMER_FILE = "witness.json"
+"""The name before. While it is there it is read, and also written for instances of the version
+before, which share the folder during an upgrade and know no other file."""
+
+RECORDED_MOST = 64
+"""Leases that a file remembers, of all its series: more than others record during one lease."""
 
 
-class Witness:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a folder held for one series at one moment."""
+
+    mark: HighWaterMark
+    counts: Mapping[str, int]
+    """How many leases had been recorded, by the name of the file."""
+
+
+@dataclass
+class _Contents:
+    """What one file holds."""
+
+    marks: dict[str, HighWaterMark] = field(default_factory=dict)
+    count: int = 0
+    leases: list[tuple[str, RecordedLease]] = field(default_factory=list)
+    """The last of `count` leases, with the series that each is of."""
+
+
+class HighWaterMarkFile:
     """The marks of every series that the instances of one folder were given blocks of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lock_seconds: float = 1.0) -> None:
+        """`lock_seconds`: how long a neighbour may keep the lock; it needs a few milliseconds."""
         self.folder = folder
-        self._path = folder / "witness.json"
+        self._lock_seconds = lock_seconds
 
-    def read(self, series: str) -> Mark:
-        """The mark of `series`, or the lowest one where it was never seen.
+    @property
+    def path(self) -> Path:
+        """The file itself, where a link leads elsewhere."""
+        return (self.folder / FILE).resolve()
 
-        Raises WitnessError where the file cannot be read, or is damaged: to go on without it
+    def read(self, series: str) -> Reading:
+        """The mark of `series`, which is the lowest one where the series was never seen.
+
+        Raises HighWaterMarkError where a file cannot be read, or is damaged: to go on without it
         could repeat numbers.
         """
-        marks = self._load()
-        return Mark(*marks[series]) if series in marks else Mark()
+        files = self._load_all()
+        return Reading(
+            _merged(files).get(series, HighWaterMark()),
+            {name: contents.count for name, contents in files.items()},
+        )
 
-    def record(self, series: str, mark: Mark) -> None:
-        """Raise the mark of `series`; on return it has reached the disk.
+    def record(
+        self, series: str, lease: Lease, *, instance: str, since: Reading
+    ) -> list[RecordedLease] | None:
+        """Record a lease of `instance` and return those that others recorded since `since`.
 
-        Raises WitnessError where that fails, and then the block must not be used.
+        On return the lease has reached the disk. None: so many were recorded since that not all
+        are remembered. Raises HighWaterMarkError where the lease cannot be recorded, and then its
+        block must not be used.
         """
+        recorded = RecordedLease(lease.number, lease.block.start, lease.block.end, instance)
+        own = self.path.with_suffix(f".{instance.replace(':', '-')}.json")
         try:
-            with self._alone():
-                marks = self._load()
-                known = Mark(*marks[series]) if series in marks else Mark()
-                joined = known.joined(mark)
-                # Also where a neighbour has come further: it may have died before its fsync.
-                self._save(marks | {series: [joined.end, joined.number]})
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with self._locked() as paths:
+                    self._add(paths, series, recorded, absorb=own)
+                    own.unlink(missing_ok=True)
+            except BlockingIOError:
+                # A neighbour that is frozen would stop all others. A file of one's own needs no lock.
+                log.warning(
+                    "another process keeps the high-water marks locked: if it is stopped, continue"
+                    " or end it",
+                    extra={"file": str(self.path), "written": str(own)},
+                )
+                self._add([own], series, recorded)
         except OSError as error:
-            raise WitnessError(f"{self._path}: {error.strerror}") from error
+            raise HighWaterMarkError(f"{self.path}: {error.strerror}") from error
+        return self._neighbours(series, instance, since)
+
+    def _neighbours(self, series: str, instance: str, since: Reading) -> list[RecordedLease] | None:
+        found = []
+        for name, contents in self._load_all().items():
+            new = contents.count - since.counts.get(name, 0)
+            if not 0 <= new <= len(contents.leases):
+                return None
+            # Not leases[-new:], which is all of them where new is 0.
+            found += contents.leases[len(contents.leases) - new :]
+        return [each for name, each in found if name == series and each.instance != instance]
+
+    def _add(
+        self,
+        paths: Sequence[Path],
+        series: str,
+        lease: RecordedLease,
+        *,
+        absorb: Path | None = None,
+    ) -> None:
+        """Add a lease to the first of `paths`, with the leases of `absorb`, and all marks to all."""
+        files = self._load_all()
+        marks = _merged(files)
+        marks[series] = marks.get(series, HighWaterMark()).merge(
+            HighWaterMark(lease.end, lease.number)
+        )
+        data: dict[str, Any] = {"series": {name: [m.end, m.number] for name, m in marks.items()}}
+        before = files.get(paths[0].name, _Contents())
+        absorbed = files[absorb.name].leases if absorb and absorb.name in files else []
+        added = [*absorbed, (series, lease)]
+        leases = [
+            [name, each.number, each.start, each.end, each.instance]
+            for name, each in (before.leases + added)[-RECORDED_MOST:]
+        ]
+        _save(paths[0], {**data, "recorded": before.count + len(added), "leases": leases})
+        for path in paths[1:]:
+            _save(path, data)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep the neighbours out while the file is read, joined and replaced."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "witness.lock").open("w") as lock:
-            file_locks.lock(lock, fcntl.LOCK_EX, seconds=LOCK_SECONDS)
-            try:
-                yield
-            finally:
+    def _locked(self) -> Iterator[list[Path]]:
+        """Keep the neighbours out of the files to be written, which this yields."""
+        former = (self.folder / FORMER_FILE).resolve()
+        paths = [self.path, former] if former.exists() else [self.path]
+        with ExitStack() as stack:
+            for path in paths:
+                lock = stack.enter_context(path.with_suffix(".lock").open("w"))
+                file_locks.lock(lock, fcntl.LOCK_EX, seconds=self._lock_seconds)
                 # Closing is not enough: a child forked in this moment has the file open as well.
-                fcntl.flock(lock, fcntl.LOCK_UN)
+                stack.callback(fcntl.flock, lock, fcntl.LOCK_UN)
+            yield paths
 
-    def _load(self) -> dict[str, list[int]]:
-        try:
-            text = self._path.read_text(encoding="ascii")
-        except FileNotFoundError:
-            return {}
-        except (OSError, UnicodeDecodeError) as error:
-            raise WitnessError(f"{self._path} cannot be read: {error}") from error
-        try:
-            marks: dict[str, Any] = json.loads(text)["series"]
-            for end, number in marks.values():
-                if not (isinstance(end, int) and isinstance(number, int)):
-                    raise TypeError
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WitnessError(f"{self._path} is damaged") from error
-        return marks
+    def _load_all(self) -> dict[str, _Contents]:
+        path = self.path
+        paths = [path, *path.parent.glob(f"{path.stem}.*.json"), self.folder / FORMER_FILE]
+        return {each.name: contents for each in paths if (contents := _load(each)) is not None}
 
-    def _save(self, marks: dict[str, list[int]]) -> None:
-        """Replace the file whole: after a crash there is the old one or the new one."""
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("w", encoding="ascii") as file:
-            json.dump({"series": marks}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            # The rename itself must last too, or a power cut brings the old file back.
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def _merged(files: Mapping[str, _Contents]) -> dict[str, HighWaterMark]:
+    marks: dict[str, HighWaterMark] = {}
+    for contents in files.values():
+        for name, mark in contents.marks.items():
+            marks[name] = marks.get(name, HighWaterMark()).merge(mark)
+    return marks
+
+
+def _load(path: Path) -> _Contents | None:
+    try:
+        text = path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HighWaterMarkError(f"{path} cannot be read: {error}") from error
+    try:
+        return _parse(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HighWaterMarkError(f"{path} is damaged") from error
+
+
+def _parse(data: Any) -> _Contents:
+    marks = {
+        name: HighWaterMark(_whole(end), _whole(number))
+        for name, (end, number) in data["series"].items()
+    }
+    leases = [
+        (str(series), RecordedLease(_whole(number), _whole(start), _whole(end), str(instance)))
+        for series, number, start, end, instance in data.get("leases", ())
+    ]
+    return _Contents(marks, _whole(data.get("recorded", 0)), leases)
+
+
+def _whole(number: Any) -> int:
+    if not isinstance(number, int):
+        raise TypeError
+    return number
+
+
+def _save(path: Path, data: Any) -> None:
+    """Replace a file whole: after a crash there is the old one or the new one."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", encoding="ascii") as file:
+        file.write(json.dumps(data))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        # The rename itself must last too, or a power cut brings the old file back.
+        os.fsync(folder)
+    finally:
+        os.close(folder)

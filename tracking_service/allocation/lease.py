@@ -30,25 +30,49 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RecordedLease:
+    """A lease as the file of high-water marks remembers it: the serials [start, end)."""
+
+    number: int
+    start: int
+    end: int
+    instance: str
+
+    def overlaps(self, block: Block) -> bool:
+        """Whether the two have a serial in common."""
+        return self.start < block.end and block.start < self.end
+
+    def contradicts(self, lease: Lease) -> bool:
+        """Whether no single history of a series can have both leases.
+
+        In one history a lease number is given once, a fresh block has serials that no lease had
+        before, and none of them is leased again before they are handed back.
+        """
+        return self.number == lease.number or (
+            self.overlaps(lease.block) and (lease.fresh or self.number > lease.number)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HighWaterMark:
     """The furthest that a series is known to have come: nothing below may be leased afresh."""
 
     end: int = 0
-    """The highest end of a block that was ever given."""
+    """The highest end of a block that was ever leased."""
     number: int = 0
-    """The highest lease number that was ever given."""
+    """The highest lease number."""
 
-    def past(self, lease: Lease) -> bool:
+    def is_ahead_of(self, lease: Lease) -> bool:
         """Whether the lease shows a series that has not come as far as this mark."""
         return lease.number <= self.number or (lease.fresh and lease.block.start < self.end)
 
-    def with_lease(self, lease: Lease) -> "Mark":
+    def with_lease(self, lease: Lease) -> "HighWaterMark":
         """This mark, raised by a lease."""
-        return self.joined(Mark(lease.block.end, lease.number))
+        return self.merge(HighWaterMark(lease.block.end, lease.number))
 
-    def joined(self, other: "Mark") -> "Mark":
-        """The further of the two, each way."""
-        return Mark(max(self.end, other.end), max(self.number, other.number))
+    def merge(self, other: "HighWaterMark") -> "HighWaterMark":
+        """The higher of the two ends and of the two numbers."""
+        return HighWaterMark(max(self.end, other.end), max(self.number, other.number))
 
 
 class BlockStore(Protocol):
@@ -62,7 +86,7 @@ class BlockStore(Protocol):
         key of this fingerprint.
         """
 
-    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+    def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         """Move a series that went backwards beyond `mark`, and set the refused block aside.
 
         Raises UnknownSeriesError.

@@ -7,6 +7,7 @@ from flask import current_app
 
 if TYPE_CHECKING:
     from tracking_service.api.status import LatestLeases
+    from tracking_service.instance.instance import Instance
     from tracking_service.services.issue import Issuer
     from tracking_service.services.issue_batch import Batches
     from tracking_service.services.verify import Verifier
@@ -19,6 +20,7 @@ EXTENSION = "tracking"
 class Tracking:
     """What the routes work with: `app.extensions["tracking"]`."""
 
+    instance: "Instance"
     issuer: "Issuer"
     batches: "Batches"
     verifier: "Verifier"

@@ -87,7 +87,7 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     # Nothing but an operator can mend it, so there is no hurry to ask again.
     errors.SeriesExhaustedError: Kind(503, "series-exhausted", "Series exhausted", None, 3600),
-    errors.ClosedError: Kind(
+    errors.ShuttingDownError: Kind(
         503,
         "shutting-down",
         "This instance is shutting down",

@@ -22,6 +22,7 @@ from tracking_service.api.middleware.fast_path import FAULT, PATH
 from tracking_service.api.middleware.metrics import ROUTE
 from tracking_service.api.responses import JSON_HEADERS, check_query, issue_from_query
 from tracking_service.api.validation import KEY_HEADER, every_fault
+from tracking_service.services.readiness import assess_readiness
 
 blueprint = Blueprint("api", __name__)
 
@@ -147,8 +148,14 @@ def healthz() -> Response:
 
 @get(blueprint, "/readyz")
 def readyz() -> Response:
-    """Ready: the instance can issue numbers now. Asks the issuer, and leases nothing."""
-    readiness = current_tracking().issuer.readiness()
+    """Ready: the instance can issue numbers now. Starts it, so that it leases its first block.
+
+    Asks no database, and waits for none.
+    """
+    instance = current_tracking().instance
+    if not instance.leaving:
+        instance.start()
+    readiness = assess_readiness(instance)
     if not readiness.ready:
         return problems.respond(health.not_ready_problem(readiness))
     return _json(health.ready_body(readiness))

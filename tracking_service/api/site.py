@@ -54,7 +54,7 @@ def openapi() -> Response:
 def status() -> Response:
     """What this instance holds, and the fleet's last leases."""
     tracking = current_tracking()
-    body = status_body(tracking.issuer, tracking.leases)
+    body = status_body(tracking.instance, tracking.leases)
     return Response(json.dumps(body, allow_nan=False), headers=dict(JSON_HEADERS))
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tracking_service import __version__
 from tracking_service.errors import StoreError
+from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
     from tracking_service.instance.database_health import DatabaseState
-    from tracking_service.instance.series import Supply
-    from tracking_service.services.issue import Issuer
+    from tracking_service.instance.instance import Instance
     from tracking_service.store.blocks import LeasedBlock
+    from tracking_service.telemetry.state import SeriesState
 
 LEASES = 12
 """How many of the fleet's leases are told."""
@@ -61,32 +62,31 @@ class LatestLeases:
         return self._last
 
 
-def status_body(issuer: "Issuer", latest: LatestLeases) -> dict[str, Any]:
+def status_body(instance: "Instance", latest: LatestLeases) -> dict[str, Any]:
     """Return the body of an answer. Leases nothing, and starts nothing that would."""
-    standing = issuer.standing()
-    leases, leases_at = latest.read(standing.database)
+    readiness = assess_readiness(instance)
+    leases, leases_at = latest.read(readiness.database)
     return {
-        "instance": issuer.instance,
+        "instance": instance.name,
         "version": __version__,
-        "ready": standing.ready,
-        "reason": standing.reason,
-        "database": standing.database,
-        "series": [_held(supply) for supply in issuer.supplies],
+        "ready": readiness.ready,
+        "reason": readiness.reason,
+        "database": readiness.database,
+        "series": [_series(state) for state in instance.state().series],
         "leases": [_leased(block) for block in leases],
         "leases_at": None if leases_at is None else _written(leases_at),
     }
 
 
-def _held(supply: "Supply") -> dict[str, Any]:
-    holding = supply.allocator.holding()
-    seconds = supply.meter.lasts(holding.left)
+def _series(state: "SeriesState") -> dict[str, Any]:
+    seconds = state.reserve_seconds
     return {
-        "name": supply.series,
-        "rate": round(supply.meter.rate, 3),
-        "serials": holding.left,
+        "name": state.series,
+        "rate": round(state.rate, 3),
+        "serials": state.held,
         "reserve_seconds": None if seconds is None else round(seconds, 1),
-        "remaining": supply.remaining,
-        "blocks": [{"start": block.start, "end": block.end} for block in holding.unspent[:BLOCKS]],
+        "remaining": state.remaining,
+        "blocks": [{"start": start, "end": end} for start, end in state.unspent[:BLOCKS]],
     }
 
 

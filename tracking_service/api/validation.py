@@ -16,7 +16,7 @@ from tracking_service.errors import (
     TrackingServiceError,
     UnknownSeriesError,
 )
-from tracking_service.numbering.format import Format, Shipment
+from tracking_service.numbering.format import Shipment
 
 if TYPE_CHECKING:
     from tracking_service.auth import Key
@@ -57,21 +57,7 @@ def _check_series(valid: Mapping[str, Any], issuer: "Issuer", caller: "Key | Non
     series = valid["series"]
     if caller is not None:
         caller.check_series(series)
-    written = _format_of(series, issuer)
+    # Not `Issuer.check`, which would open the series and lease for a request that gets no number.
+    written = issuer.known_format(series)
     if written is not None and {"origin_country_id", "destination_country_id"} <= valid.keys():
         written.check(Shipment(valid["origin_country_id"], valid["destination_country_id"]))
-
-
-def _format_of(series: str, issuer: "Issuer") -> Format | None:
-    """The format of a series; None if it is not open here and the database is away.
-
-    A series that the instance has open, as nearly every request's is, is known from memory. Any
-    other one `Issuer.check` would open, and so lease a block of it for requests that get no number.
-    So its row is read instead, as for verifying a number: one read, which takes its turn among
-    those of other requests. Raises UnknownSeriesError and StoreError.
-    """
-    if any(supply.series == series for supply in issuer.supplies):
-        return issuer.format_of(series)
-    if issuer.database == "away":
-        return None
-    return issuer.spaces.find(series).format

@@ -14,12 +14,12 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from tracking_service.auth.keys import TOKEN, Key, digest_of
 from tracking_service.errors import InvalidTokenError, KeysUnavailableError, StoreError
-from tracking_service.instance.process import forget_in_child
+from tracking_service.wait_limiter import WaitLimiter
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,6 @@ RETRY_SECONDS: Final = 2.0
 
 LOOKUP_SECONDS: Final = 1.0
 """How long a request waits for a look-up."""
-
-WAITING_MOST: Final = 4
-"""Requests that may wait for a look-up at once: half the threads there are by default, so that the
-others go on for those whose keys are known."""
 
 LOOKUPS_AT_ONCE: Final = 5
 """Look-ups that may follow at once; after them there is one a second."""
@@ -52,15 +48,28 @@ class KeySource(Protocol):
 class Keyring:
     """The keys as this instance knows them. Its methods may be called from any number of threads.
 
-    Nothing is read before `start` or the first `find`; a child of a fork begins anew.
+    Nothing is read before `start` or the first `find`.
     """
 
-    def __init__(self, source: KeySource) -> None:
+    def __init__(
+        self,
+        source: KeySource,
+        *,
+        limiter: WaitLimiter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """`limiter` bounds the requests that wait for keys to be read, and is to be the one that
+        bounds every wait of the process.
+        """
         self._source = source
-        self._begin()
-        forget_in_child(self)
+        self._limiter = limiter or WaitLimiter(clock=clock)
+        self._clock = clock
+        self._uniform = uniform
+        self.reset_after_fork()
 
-    def _begin(self) -> None:
+    def reset_after_fork(self) -> None:
+        """Begin anew: in the child of a fork the thread is missing, and a lock may be held."""
         # Read without a lock: it is never changed, only exchanged, by the thread.
         self._keys: Mapping[bytes, Key] = {}
         self._refused: set[bytes] = set()
@@ -71,9 +80,8 @@ class Keyring:
         self._away = False
         # Reads are counted: those asked for, the last one begun, the last one ended.
         self._asked = self._begun = self._ended = 0
-        self._waiting = 0
         self._ration = float(LOOKUPS_AT_ONCE)
-        self._rationed_at = time.monotonic()
+        self._rationed_at = self._clock()
 
     def find(self, token: str) -> Key:
         """The key of a token.
@@ -106,10 +114,6 @@ class Keyring:
         thread.join(seconds)
         return not thread.is_alive()
 
-    def forget(self) -> None:
-        """Drop what a fork copied: the thread is the parent's, and a lock may have been held."""
-        self._begin()
-
     def _find_unknown(self, token: str, digest: bytes) -> Key:
         if digest in self._refused or TOKEN.fullmatch(token) is None:
             raise InvalidTokenError
@@ -131,29 +135,25 @@ class Keyring:
 
     def _look_up(self) -> None:
         """Return when the keys have been read anew; else raise KeysUnavailableError."""
-        with self._turn:
+        # At first no key is known, so no request with a known key is kept from a thread.
+        with (
+            self._limiter.wait(LOOKUP_SECONDS, leave_threads=lambda: self._loaded) as wait,
+            self._turn,
+        ):
             self._start()
-            # At first nobody is known, so nobody is kept waiting by those who wait.
-            crowded = self._loaded and self._waiting >= WAITING_MOST
             # A read that has been asked for and not begun will do for all who come till then.
-            if self._away or crowded or (self._asked == self._begun and not self._take_ration()):
+            if self._away or (self._asked == self._begun and not self._take_ration()):
                 raise KeysUnavailableError
             if self._asked == self._begun:
                 self._asked += 1
                 self._turn.notify_all()
             mine = self._asked
-            self._waiting += 1
-            try:
-                ended = self._turn.wait_for(
-                    lambda: self._ended >= mine or self._stopped, LOOKUP_SECONDS
-                )
-            finally:
-                self._waiting -= 1
-            if not ended or self._ended < mine or self._away:
+            self._turn.wait_for(lambda: self._ended >= mine or self._stopped, wait.seconds_left())
+            if self._ended < mine or self._away:
                 raise KeysUnavailableError
 
     def _take_ration(self) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         self._ration = min(float(LOOKUPS_AT_ONCE), self._ration + now - self._rationed_at)
         self._rationed_at = now
         if self._ration < 1.0:
@@ -185,7 +185,7 @@ class Keyring:
         pause = 0.0
         if self._loaded or self._away:
             # Instances that were started together are not to ask together.
-            pause = (RETRY_SECONDS if self._away else RELOAD_SECONDS) * random.uniform(0.7, 1.0)
+            pause = (RETRY_SECONDS if self._away else RELOAD_SECONDS) * self._uniform(0.7, 1.0)
         with self._turn:
             self._turn.wait_for(lambda: self._stopped or self._asked > self._begun, pause)
             self._begun = self._asked

@@ -10,11 +10,11 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from tracking_service.allocation import NullObserver, Witness, WitnessedLeases
+from tracking_service.allocation import GuardedLeases, HighWaterMarkFile, NullObserver
 from tracking_service.auth import Keyring
 from tracking_service.cli.state_folder import check_state_folder
-from tracking_service.errors import StoreUnavailableError, TrackingServiceError, WitnessError
-from tracking_service.services.issue import Issuer
+from tracking_service.errors import HighWaterMarkError, StoreUnavailableError, TrackingServiceError
+from tracking_service.instance.instance import Instance
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
 from tracking_service.store.api_keys import ApiKeyStore
@@ -39,9 +39,9 @@ class Backstage:
     catalogue: SeriesStore
     blocks: BlockReader
     store_for: Callable[[str], BlockStore]
-    issuer: Issuer
+    instance: Instance
     verifier: Verifier
-    witness: Witness
+    marks: HighWaterMarkFile
     dispose: Callable[[], None]
     """Closes every connection to the database."""
     keys: ApiKeyStore
@@ -50,30 +50,32 @@ class Backstage:
 
     @property
     def state_folder(self) -> Path:
-        """Where the witness is kept: TRACKING_STATE_DIR, or what stands for it."""
-        return self.witness.folder
+        """Where the high-water marks are kept: TRACKING_STATE_DIR, or what stands for it."""
+        return self.marks.folder
 
     def told(self, error: TrackingServiceError) -> str:
         """An error with what to do about it, for a terminal or a log: it may name addresses."""
         if isinstance(error, StoreUnavailableError):
             return f"{error}; {remedy(self.database.backend)}"
-        if isinstance(error, WitnessError):
+        if isinstance(error, HighWaterMarkError):
             return f"{error}; check the folder that TRACKING_STATE_DIR names"
         return str(error)
 
 
-def leases_of(backstage: Backstage, series: str, store: BlockStore) -> WitnessedLeases:
-    """Leases for a command, which the witness guards as it does an instance's.
+def leases_of(backstage: Backstage, series: str, store: BlockStore) -> GuardedLeases:
+    """Leases for a command, which the high-water marks guard as they do an instance's.
 
-    Raises SettingsError where the witness could not be kept, for then every lease would be lost.
+    Raises SettingsError where they could not be kept, for then every lease would be lost.
     """
     check_state_folder(backstage.state_folder)
-    space = backstage.issuer.spaces.of(backstage.catalogue.find(series))
-    return WitnessedLeases(
+    found = backstage.catalogue.find(series)
+    return GuardedLeases(
         series,
-        fingerprint=space.fingerprint,
+        fingerprint=backstage.instance.number_spaces.get(found).fingerprint,
+        end_serial=found.end_serial,
+        instance=store.instance,
         store=store,
-        witness=backstage.witness,
+        marks=backstage.marks,
         observer=NullObserver(),
     )
 

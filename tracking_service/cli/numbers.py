@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tracking_service.allocation import Block, WitnessedLeases, largest_lease
+from tracking_service.allocation import Block, GuardedLeases, largest_lease
 from tracking_service.cli.context import (
     Backstage,
     leases_of,
@@ -104,7 +104,7 @@ def mint(
     """
     shipment = Shipment(origin, destination)
     record = backstage.catalogue.find(series)
-    number_format = backstage.issuer.spaces.of(record).format
+    number_format = backstage.instance.number_spaces.get(record).format
     number_format.check(shipment)
     store = backstage.store_for(instance_name())
     leases = leases_of(backstage, series, store)
@@ -124,7 +124,7 @@ def mint(
 
 
 def _leased(
-    leases: WitnessedLeases, store: BlockStore, record: SeriesRecord, count: int
+    leases: GuardedLeases, store: BlockStore, record: SeriesRecord, count: int
 ) -> Generator[Block, None, None]:
     """Lease until `count` serials are there, and hand back what was not given, however it ends.
 

@@ -13,6 +13,7 @@ from tracking_service.cli.context import Backstage, with_backstage
 from tracking_service.cli.options import HELP_NAMES, setting_option
 from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.errors import StoreUnavailableError
+from tracking_service.services.readiness import assess_readiness
 from tracking_service.serving import is_loopback
 from tracking_service.serving import serve as serve_until_signal
 from tracking_service.store.schema import check_schema
@@ -35,9 +36,10 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
     second one ends at once. While the database is away the server listens, says so at /readyz,
     and begins to issue when the database answers.
     """
-    settings, issuer = backstage.settings, backstage.issuer
+    settings, instance = backstage.settings, backstage.instance
     threads = settings.threads if threads is None else threads
     backstage.database.bulkhead.resize(threads)
+    instance.limiter.resize(threads)
     away = _why_away(backstage)
     # Not before: beside an SQLite file that cannot be opened it would make the missing folder.
     check_state_folder(backstage.state_folder)
@@ -53,23 +55,36 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
         behind_proxy=settings.trusted_hops > 0,
         before_listening=lambda stopping: _first_lease(backstage, stopping),
         on_listening=lambda url, connections: _listening(backstage, listens_at, url, connections),
-        on_draining=issuer.stop_being_ready,
+        on_draining=instance.stop_being_ready,
     )
-    if issuer.close(settings.drain_seconds):
-        backstage.dispose()
-        log.info("stopped; unspent serials were handed back", extra={"instance": issuer.instance})
+    _stop(backstage)
+
+
+def _stop(backstage: Backstage) -> None:
+    """Hand unspent serials back, and say what became of them."""
+    instance = backstage.instance
+    serials = instance.close(backstage.settings.drain_seconds)
+    if serials is None:
+        log.warning("stopped; unspent serials are lost", extra={"instance": instance.name})
+        return
+    backstage.dispose()
+    if serials:
+        log.info(
+            "stopped; unspent serials were handed back",
+            extra={"instance": instance.name, "serials": serials},
+        )
     else:
-        log.warning("stopped; unspent serials are lost", extra={"instance": issuer.instance})
+        log.info("stopped; there were no unspent serials", extra={"instance": instance.name})
 
 
 def _first_lease(backstage: Backstage, stopping: Callable[[], bool]) -> None:
     """Lease, and wait a moment for it; not before signals are handled, which are to hand back."""
-    backstage.issuer.start()
+    backstage.instance.start()
     if backstage.keyring is not None:
         backstage.keyring.start(FIRST_LEASE_SECONDS)
     deadline = time.monotonic() + FIRST_LEASE_SECONDS
-    while not backstage.issuer.readiness().ready and time.monotonic() < deadline:
-        if stopping() or backstage.issuer.failing:
+    while not assess_readiness(backstage.instance).ready and time.monotonic() < deadline:
+        if stopping() or backstage.instance.health.failing:
             break
         time.sleep(0.005)
 

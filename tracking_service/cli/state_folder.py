@@ -1,4 +1,4 @@
-"""Whether the folder of the witness can be written, found out before it is needed."""
+"""Whether the folder of the high-water marks can be written, found out before it is needed."""
 
 import tempfile
 from pathlib import Path
@@ -9,8 +9,8 @@ from tracking_service.errors import SettingsError
 def check_state_folder(folder: Path) -> None:
     """Make `folder`, and write what goes by itself; raise SettingsError where that fails.
 
-    Whoever cannot record a block in the witness may not use it: an instance would listen, lease
-    and never be ready.
+    An instance that cannot record a lease there may not use its block: it would listen, lease and
+    never be ready.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,16 @@
-"""What came of the attempts to reach the database, and when the next one may be.
+"""Whether the database answers, as the leasing thread finds it, and when to try again.
 
-While it is away they go on for ever, with exponential back-off and full jitter (Brooker,
+While it is away attempts go on for ever, with exponential back-off and full jitter (Brooker,
 "Exponential Backoff And Jitter", AWS Architecture Blog, 2015), so that a fleet does not come back
 all at once.
 """
 
 import random
+import time
+from collections.abc import Callable
 from typing import Literal
 
-from tracking_service.errors import StoreError, StoreUnavailableError
+from tracking_service.errors import StoreError, TrackingServiceError
 
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
@@ -17,70 +19,96 @@ PING_SECONDS = 5.0
 """How long a database may be left unasked: an idle instance is to know that it is away, too."""
 
 HANGING_SECONDS = 1.0
-"""A database that has not answered for so long counts as away."""
+"""A database that has not answered for this many seconds counts as away."""
 
 DatabaseState = Literal["unknown", "up", "away"]
 
+Clock = Callable[[], float]
+"""Seconds on a clock that never goes back."""
 
-class Attempts:
-    """Changed by the leasing thread alone; others read, for each attribute is replaced whole.
+Uniform = Callable[[float, float], float]
+"""Draws a number between two."""
 
-    `now` is always in seconds of the monotonic clock.
+
+class Backoff:
+    """When to try again after failures in a row."""
+
+    def __init__(self, uniform: Uniform = random.uniform) -> None:
+        self._uniform = uniform
+        self._failures = 0
+        self.until = float("-inf")
+        """The moment before which nothing is to be tried."""
+
+    def fail(self, now: float) -> float:
+        """Draw when to try again; return the longest pause that could have been drawn."""
+        longest = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0**self._failures)
+        self.until = now + self._uniform(0, longest)
+        self._failures = min(self._failures + 1, 16)
+        return longest
+
+    def succeed(self) -> None:
+        """Begin anew with the next failure."""
+        self._failures = 0
+
+
+class DatabaseHealth:
+    """What came of the attempts to reach the database.
+
+    The leasing thread alone changes it. Others read: each attribute is replaced whole.
     """
 
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        """Why the last one failed, or None if it did not."""
-        self.next_at = float("-inf")
-        """The moment before which there is to be no other."""
-        self._failures = 0
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self.error: TrackingServiceError | None = None
+        """Why the last attempt failed, or None if it did not."""
         self._began: float | None = None
         self._answered_at: float | None = None
 
-    def begin(self, now: float) -> None:
-        """An attempt begins; the one before, if it has not ended, has been answered."""
-        self._began = now
+    def begin(self) -> None:
+        """An attempt begins; the one before has ended."""
+        self._began = self._clock()
 
     def end(self) -> None:
         """No attempt is under way."""
         self._began = None
 
-    def succeeded(self, now: float) -> None:
+    def succeed(self) -> None:
         """The database answered as it should."""
         self.error = None
-        self._failures = 0
-        self._answered_at = now
+        self._answered_at = self._clock()
 
-    def failed(self, error: Exception, now: float) -> float:
-        """Draw when to try again; return within how many seconds that is at the latest."""
-        most: float = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2**self._failures)
-        self.next_at = now + random.uniform(0, most)
-        self._failures = min(self._failures + 1, 16)
+    def fail(self, error: TrackingServiceError) -> None:
+        """The attempt failed."""
         self.error = error
-        if isinstance(error, StoreError) and not isinstance(error, StoreUnavailableError):
-            self._answered_at = now  # if not with what was wanted
-        return most
+        if isinstance(error, StoreError) and not error.transient:
+            self._answered_at = self._clock()  # if not with what was wanted
 
-    def lasted(self, now: float) -> float:
-        """For how many seconds the attempt under way has lasted; 0 if there is none."""
-        return 0.0 if self._began is None else now - self._began
+    @property
+    def seconds_under_way(self) -> float:
+        """How long the present attempt has lasted; 0 if there is none."""
+        # Read once: the leasing thread may end the attempt in between.
+        began = self._began
+        return 0.0 if began is None else self._clock() - began
 
-    def database(self, now: float) -> DatabaseState:
+    @property
+    def database(self) -> DatabaseState:
         """`away` if the last attempt did not reach it, or does not come to an end."""
-        if self._hangs(now) or isinstance(self.error, StoreUnavailableError):
+        if self._hangs or (self.error is not None and self.error.transient):
             return "away"
         return "unknown" if self._answered_at is None else "up"
 
-    def failing(self, now: float) -> bool:
+    @property
+    def failing(self) -> bool:
         """Whether no block will come soon: the last attempt failed, or does not come to an end."""
-        return self._hangs(now) or self.error is not None
+        return self._hangs or self.error is not None
 
-    def is_ping_due(self, now: float) -> bool:
+    @property
+    def is_ping_due(self) -> bool:
         """Whether the database should be asked, though nothing is wanted of it."""
-        unasked = self._answered_at is None or now - self._answered_at >= PING_SECONDS
+        answered_at = self._answered_at
+        unasked = answered_at is None or self._clock() - answered_at >= PING_SECONDS
         return unasked or self.error is not None
 
-    def _hangs(self, now: float) -> bool:
-        # Read once: the leasing thread may end the attempt in between.
-        began = self._began
-        return began is not None and now - began > HANGING_SECONDS
+    @property
+    def _hangs(self) -> bool:
+        return self.seconds_under_way > HANGING_SECONDS

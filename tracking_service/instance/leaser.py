@@ -1,266 +1,207 @@
-"""The refiller: the one thread of an instance that leases.
+"""The leaser: the one part of an instance that leases, in a thread of its own.
 
-One lease at a time, however many series there are and however many threads ask. While the
-database is away it goes on trying for ever (see `database_health.py`).
+One lease at a time, however many series there are and however many threads ask. `step` is one
+round, which the thread calls when it is due; a simulation may call it instead, without a thread.
+While the database is away rounds go on for ever (see `database_health.py`).
 """
 
 import logging
 import math
+import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 
-from tracking_service.allocation.observer import Observer
+from tracking_service.allocation import Observer
 from tracking_service.errors import (
+    InternalError,
     ReserveEmptyError,
-    SchemaError,
-    StoreUnavailableError,
+    StoreError,
     TrackingServiceError,
 )
-from tracking_service.instance.database_health import Attempts, DatabaseState
-from tracking_service.instance.series import Supply
+from tracking_service.instance.database_health import Backoff, Clock, DatabaseHealth, Uniform
+from tracking_service.instance.registry import SeriesRegistry
+from tracking_service.instance.series import OpenSeries
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 """How often rates are measured."""
 
-ASKED_MOST = 64
-"""Series that may wait to be opened at once, more than there are threads to ask for them. While
-the database is away those who asked have gone, and anybody can think of names."""
 
+class Leaser:
+    """Opens series and keeps them stocked. All methods but `step` may be called from any thread.
 
-class Refiller:
-    """Opens series and keeps their supplies stocked, in a background thread.
-
-    `open_series` is called in that thread, may raise UnknownSeriesError or StoreError, and
-    returns the series' supply; `ping` is called in that thread, too, and returns if the database
-    answers. All methods may be called from any thread.
+    `ping` returns if the database answers. `woken` is set by whatever wants a round at once.
     """
 
     def __init__(
         self,
-        open_series: Callable[[str], Supply],
+        registry: SeriesRegistry,
         *,
+        instance: str,
         ping: Callable[[], None],
+        health: DatabaseHealth,
         observer: Observer,
-        instance: Callable[[], str],
+        woken: threading.Event,
+        clock: Clock = time.monotonic,
+        uniform: Uniform = random.uniform,
     ) -> None:
-        self._open_series = open_series
-        self._ping = ping
-        self._observer = observer
+        self._registry = registry
         self._instance = instance
-        self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)
-        self._called = False
-        self._stopping = False
-        self._finish: Callable[[], None] = lambda: None
+        self._ping = ping
+        self._health = health
+        self._backoff = Backoff(uniform)
+        self._observer = observer
+        self._woken = woken
+        self._clock = clock
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._asked: dict[str, Future[Supply]] = {}
-        self._supplies: dict[str, Supply] = {}
-        self._attempts = Attempts()
+        self._stopped = threading.Event()
+        self._last_round_at = clock()
+        self.handed_back: int | None = None
+        """Serials that went back at the end; None before, or if that could not be recorded."""
 
     def start(self) -> None:
         """Start the thread, unless it runs or has been stopped."""
-        with self._lock:
-            if self._thread is None and not self._stopping:
-                thread = threading.Thread(target=self._run, name="refiller", daemon=True)
+        with self._starting:
+            if self._thread is None and not self._stopped.is_set():
+                thread = threading.Thread(target=self._run, name="leaser", daemon=True)
                 # First, for it may fail, and the next call is to try again.
                 thread.start()
                 self._thread = thread
 
-    def stop(self, seconds: float, finish: Callable[[], None] = lambda: None) -> bool:
-        """Lease no more; return whether the thread ended within `seconds`.
+    def stop(self, seconds: float) -> bool:
+        """Lease no more and hand back what is unspent; return whether that ended in `seconds`.
 
-        The thread calls `finish` last; where it was never started, this does.
+        The thread does it: a lease may be under way, a database that hangs must not keep the
+        process, and an interpreter that ends starts no new thread.
         """
-        with self._lock:
-            if not self._stopping:
-                self._finish = finish
-            self._stopping = True
-            self._work.notify()
-            for future in self._asked.values():
-                future.cancel()
-            thread = self._thread
-        if thread is None:
-            finish()
-            return True
-        thread.join(seconds)
-        return not thread.is_alive()
+        with self._starting:
+            first, thread = not self._stopped.is_set(), self._thread
+            self._stopped.set()
+        self._woken.set()
+        if thread is not None:
+            thread.join(seconds)
+            return not thread.is_alive()
+        if first:
+            self._hand_back()
+        return True
 
-    def call(self) -> None:
-        """Ask for a look at every supply, now. Costs no more than a lock."""
-        with self._lock:
-            self._called = True
-            self._work.notify()
+    def seconds_until_due(self) -> float:
+        """How long until the next round is due; 0 or less if it is due now."""
+        now = self._clock()
+        due = now if self._woken.is_set() else self._last_round_at + TICK_SECONDS
+        return max(due, self._backoff.until) - now
 
-    def open(self, series: str) -> Future[Supply]:
-        """Ask for a series' supply; all who ask at once get the same future.
+    def step(self) -> None:
+        """Do one round: measure rates, lease for the series that are low, open new ones.
 
-        It is tried until the database answers. The future then holds the supply, or
-        UnknownSeriesError, or what else is wrong with the series. After `stop` it is cancelled.
-        Raises ReserveEmptyError if ASKED_MOST others are waited for.
+        Raises nothing: what fails is tried again when the back-off is over.
         """
-        with self._lock:
-            future = self._asked.get(series)
-            if future is None:
-                future = Future()
-                if series in self._supplies:
-                    future.set_result(self._supplies[series])
-                elif self._stopping:
-                    future.cancel()
-                elif len(self._asked) >= ASKED_MOST:
-                    raise ReserveEmptyError
-                else:
-                    self._asked[series] = future
-                    self._called = True
-                    self._work.notify()
-            return future
-
-    @property
-    def supplies(self) -> tuple[Supply, ...]:
-        """Those of every series that was opened."""
-        with self._lock:
-            return tuple(self._supplies.values())
-
-    @property
-    def database(self) -> DatabaseState:
-        """Whether it answers, as far as is known; `away` also if it does not come to an end."""
-        return self._attempts.database(time.monotonic())
-
-    @property
-    def failing(self) -> bool:
-        """Whether no block will come soon: the last attempt failed, or does not come to an end."""
-        return self._attempts.failing(time.monotonic())
-
-    @property
-    def error(self) -> Exception | None:
-        """Why the last attempt failed, or None if it did not."""
-        return self._attempts.error
+        self._woken.clear()
+        self._last_round_at = self._clock()
+        self._health.begin()
+        try:
+            if self._look_after_series():
+                self._succeeded()
+        except TrackingServiceError as error:
+            self._failed(error)
+        except Exception:  # a thread that died of a fault would starve the instance
+            log.exception("the leaser met an unexpected error and goes on")
+            self._failed(InternalError())
+        finally:
+            self._health.end()
+        # Also after a round that failed: the observer is to learn that the database is away.
+        self._tell(self._observer.looked_after)
 
     def _run(self) -> None:
-        while self._await_work():
-            now = time.monotonic()
-            self._attempts.begin(now)
-            try:
-                if self._look_after_supplies(now):
-                    self._succeeded(now)
-            except TrackingServiceError as error:
-                self._failed(error)
-            except Exception as error:  # a thread that died of a fault would starve the instance
-                log.exception("the refiller met an unexpected error and goes on")
-                self._failed(error)
-            finally:
-                self._attempts.end()
-            # Also of a round that failed: the observer is to learn that the database is away.
-            self._tell(self._observer.looked_after)
-        self._finish()
+        while self._sleep():
+            self.step()
+        self._hand_back()
 
-    def _tell(self, tell: Callable[[], None]) -> None:
-        try:
-            tell()
-        except Exception:  # as above: telling is not worth an instance
-            log.exception("the observer of the refiller failed")
+    def _sleep(self) -> bool:
+        """Sleep until a round is due; return False where the thread is to end."""
+        while not self._stopped.is_set() and (seconds := self.seconds_until_due()) > 0:
+            # Nothing but the end cuts a back-off short.
+            backs_off = self._backoff.until > self._clock()
+            (self._stopped if backs_off else self._woken).wait(seconds)
+        return not self._stopped.is_set()
 
-    def _await_work(self) -> bool:
-        """Sleep until there is something to do; return False where the thread is to end."""
-        with self._lock:
-            while not self._stopping:
-                wait = self._attempts.next_at - time.monotonic()
-                if wait <= 0:
-                    if self._called or not self._work.wait(TICK_SECONDS):
-                        break
-                else:
-                    self._work.wait(wait)
-            self._called = False
-            return not self._stopping
-
-    def _look_after_supplies(self, now: float) -> bool:
-        """Open and refill what is wanted; return whether the database was asked, and answered."""
+    def _look_after_series(self) -> bool:
+        """Lease and open what is wanted; return whether the database was asked, and answered."""
         # First of all, for the rates are wanted most while the database is away.
-        for supply in self.supplies:
-            supply.sample(now)
-        # Before any is opened: who holds little must not wait for those who hold nothing yet.
-        answered = self._refill(now)
-        if self._open_asked():
+        for series in tuple(self._registry.open.values()):
+            series.measure()
+        # Before any is opened: a series that holds little comes before those that hold nothing.
+        answered = self._lease_for_all()
+        if self._registry.open_requested():
             answered = True
-            self._refill(now)
-        if not answered and self._attempts.is_ping_due(now):
+            self._lease_for_all()
+        if not answered and self._health.is_ping_due:
             self._ping()
             answered = True
         return answered
 
-    def _refill(self, now: float) -> bool:
-        """Lease for all who want more, a lease each in turn; return whether any did."""
+    def _lease_for_all(self) -> bool:
+        """Lease for all series that are low, one lease each in turn; return whether any was."""
+        began = self._clock()
+        # A failure may have to do with the rows of one series: next time the others come first.
+        wanting = sorted(self._registry.open.values(), key=lambda series: series.failed_at)
         asked = False
-        wanting = self.supplies
         while wanting:
-            wanting = tuple(supply for supply in wanting if self._refill_one(supply, now))
+            wanting = [series for series in wanting if self._lease_for(series)]
             asked |= bool(wanting)
-            if wanting and time.monotonic() - now > TICK_SECONDS:
-                # They are asked for as fast as they lease; the rest of a round must come, too.
-                self.call()
+            if wanting and self._clock() - began > TICK_SECONDS:
+                # They spend as fast as they lease; the rest of a round must come, too.
+                self._woken.set()
                 break
         return asked
 
-    def _refill_one(self, supply: Supply, now: float) -> bool:
-        if self._stopping:
+    def _lease_for(self, series: OpenSeries) -> bool:
+        if self._stopped.is_set():
             return False
-        self._attempts.begin(time.monotonic())
-        try:
-            return supply.refill(now)
-        except StoreUnavailableError:
-            with self._lock:
-                # It may have to do with this one's rows alone: next time the others come first.
-                self._supplies[supply.series] = self._supplies.pop(supply.series)
-            raise
+        self._health.begin()
+        return series.lease_if_low()
 
-    def _open_asked(self) -> bool:
-        with self._lock:
-            asked = list(self._asked.items())
-        for series, future in asked:
-            self._attempts.begin(time.monotonic())
-            try:
-                supply = self._open_series(series)
-                supply.sample(time.monotonic())
-            except (StoreUnavailableError, SchemaError):
-                raise
-            except Exception as error:
-                # It has to do with this series alone: who asked is told, no other is held up.
-                if not isinstance(error, TrackingServiceError):
-                    log.exception("a series cannot be opened", extra={"series": series})
-                with self._lock:
-                    del self._asked[series]
-                if future.set_running_or_notify_cancel():
-                    future.set_exception(error)
-            else:
-                with self._lock:
-                    del self._asked[series]
-                    self._supplies[series] = supply
-                if future.set_running_or_notify_cancel():
-                    future.set_result(supply)
-        return bool(asked)
+    def _succeeded(self) -> None:
+        if self._health.error is not None:
+            log.warning("leasing works again", extra={"instance": self._instance})
+            for series in self._registry.open.values():
+                series.allocator.clear_error()
+        self._backoff.succeed()
+        self._health.succeed()
 
-    def _succeeded(self, now: float) -> None:
-        if self._attempts.error is not None:
-            log.warning("leasing works again", extra={"instance": self._instance()})
-            for supply in self.supplies:
-                supply.allocator.relent()
-        self._attempts.succeeded(now)
-
-    def _failed(self, error: Exception) -> None:
-        now = time.monotonic()
-        seconds = self._attempts.lasted(now)
-        if self._attempts.error is None:
+    def _failed(self, error: TrackingServiceError) -> None:
+        seconds = self._health.seconds_under_way
+        if self._health.error is None:
             log.error(
                 "leasing failed; it is tried again until it succeeds",
-                extra={"instance": self._instance(), "error": str(error)},
+                extra={"instance": self._instance, "error": str(error)},
             )
-        most = self._attempts.failed(error, now)
-        # What was called for is still to be done, as soon as it may be.
-        self.call()
+        longest = self._backoff.fail(self._clock())
+        self._health.fail(error)
+        # What was asked for is still to be done, as soon as it may be.
+        self._woken.set()
         self._tell(lambda: self._observer.lease_failed(error, seconds))
-        refusal = ReserveEmptyError(retry_after=max(1, math.ceil(most)))
-        for supply in self.supplies:
-            supply.allocator.refuse(refusal)
+        refusal = ReserveEmptyError(retry_after=max(1, math.ceil(longest)))
+        for series in tuple(self._registry.open.values()):
+            series.allocator.set_error(refusal)
+
+    def _tell(self, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except Exception:  # as in `step`: telling is not worth an instance
+            log.exception("the observer of the leaser failed")
+
+    def _hand_back(self) -> None:
+        serials = 0
+        for name, series in self._registry.open.items():
+            try:
+                serials += series.hand_back()
+            except StoreError as error:
+                log.warning(
+                    "serials could not be handed back", extra={"series": name, "error": str(error)}
+                )
+                return
+        self.handed_back = serials

@@ -51,14 +51,14 @@ class SeriesSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class NumberSpace:
     """A number space: its format, keyed, and the key's fingerprint, which no other space has."""
 
     format: Format
     fingerprint: str
 
 
-class Spaces:
+class NumberSpaces:
     """Makes each space's format once, and refuses a key that is not the one it knows.
 
     A second key in one space could repeat a number.
@@ -66,23 +66,23 @@ class Spaces:
 
     def __init__(self, source: SeriesSource) -> None:
         self._source = source
-        self._spaces: dict[str, Space] = {}
+        self._spaces: dict[str, NumberSpace] = {}
 
-    def of(self, series: SeriesFacts) -> Space:
+    def get(self, series: SeriesFacts) -> NumberSpace:
         """The space of a series. Raises KeyChangedError."""
         fingerprint = key_fingerprint(series.key)
         space = self._spaces.get(series.number_space)
         if space is None:
             made = FORMATS[series.format].build(series.key, series.options)
             # Whichever of two threads is first: a lock might be held by another thread at a fork.
-            space = self._spaces.setdefault(series.number_space, Space(made, fingerprint))
+            space = self._spaces.setdefault(series.number_space, NumberSpace(made, fingerprint))
         if space.fingerprint != fingerprint:
             raise KeyChangedError.of(series.number_space)
         return space
 
-    def find(self, series: str) -> Space:
+    def find(self, series: str) -> NumberSpace:
         """The space of the series of this name. Raises UnknownSeriesError and KeyChangedError."""
-        return self.of(self._source.find(series))
+        return self.get(self._source.find(series))
 
     def all_series(self) -> Sequence[SeriesFacts]:
         """Every series as it is now. Raises StoreError."""

@@ -17,10 +17,10 @@ def instance_name() -> str:
     return f"{socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-class Forgets(Protocol):
+class ResetsAfterFork(Protocol):
     """Has something of which the child of a fork must drop its copy."""
 
-    def forget(self) -> None: ...
+    def reset_after_fork(self) -> None: ...
 
 
 class Closes(Protocol):
@@ -29,18 +29,18 @@ class Closes(Protocol):
     def close(self) -> object: ...
 
 
-def forget_in_child(owner: Forgets) -> None:
-    """Call `forget` in the child of every fork, first of all."""
+def reset_after_fork(owner: ResetsAfterFork) -> None:
+    """Call `reset_after_fork` in the child of every fork, first of all."""
     reference = weakref.ref(owner)
 
-    def forget() -> None:
+    def reset() -> None:
         if (owner := reference()) is not None:
-            owner.forget()
+            owner.reset_after_fork()
 
-    os.register_at_fork(after_in_child=forget)
+    os.register_at_fork(after_in_child=reset)
 
 
-def close_at_end(owner: Closes) -> None:
+def close_at_exit(owner: Closes) -> None:
     """Call `close` when a process ends in good order, this one or a child; perhaps twice."""
     reference = weakref.ref(owner)
 

@@ -1,130 +1,209 @@
-"""One series' supply in one instance: leases blocks for its allocator, as many as it needs.
+"""One open series of an instance: its format, its serials in memory, and the leases for them.
 
-Only the leasing thread calls what changes it, so it needs no lock of its own; others read single
-attributes, each of which is replaced whole.
+Requests call `next` and `take`, from any thread. The rest is the leasing thread's, so it needs no
+lock of its own; others read single attributes, each of which is replaced whole.
 """
 
 import logging
 import math
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from tracking_service.allocation.allocator import Allocator
-from tracking_service.allocation.block import Block
-from tracking_service.allocation.guarded_leases import WitnessedLeases
-from tracking_service.allocation.observer import Observer
+from tracking_service.allocation import (
+    Allocator,
+    Block,
+    BlockStore,
+    GuardedLeases,
+    HighWaterMarkFile,
+    Observer,
+    ReservePlan,
+    largest_lease,
+)
 from tracking_service.allocation.rate import RateMeter
-from tracking_service.allocation.reserve import ReservePlan, is_scarce, largest_lease
+from tracking_service.allocation.reserve import is_scarce
 from tracking_service.errors import (
-    CounterWentBackwardsError,
-    KeyChangedError,
+    AllocationError,
     ReserveEmptyError,
     SeriesExhaustedError,
     TrackingServiceError,
-    UnknownSeriesError,
 )
+from tracking_service.instance.database_health import Clock, DatabaseHealth
+from tracking_service.instance.number_spaces import NumberSpace, SeriesFacts
+from tracking_service.telemetry.state import SeriesState
+from tracking_service.wait_limiter import Wait
 
 log = logging.getLogger(__name__)
 
 BURST_SECONDS = 10.0
-"""Where a lease is used up within this time, the estimate was outrun, and the next one grows."""
+"""A lease that is used up within this time makes the next one larger: the rate was outrun."""
 
 EXHAUSTED_SECONDS = 10.0
-"""How often an exhausted series is asked again: another instance may have handed a tail back."""
+"""Retry interval for an exhausted series: another instance may have handed a tail back."""
 
 TROUBLE_SECONDS = 5.0
-"""How often a series is asked again with which something is wrong that others have not."""
+"""Retry interval after another error that concerns one series only."""
 
 
-class Supply:
-    """Keeps one allocator stocked out of a store."""
+class OpenSeries:
+    """A series that this instance issues from."""
 
     def __init__(
         self,
-        allocator: Allocator,
-        leases: WitnessedLeases,
+        facts: SeriesFacts,
+        space: NumberSpace,
         *,
-        block_size: int,
+        instance: str,
+        store: BlockStore,
+        marks: HighWaterMarkFile,
         plan: ReservePlan,
         observer: Observer,
+        health: DatabaseHealth,
+        wait: Callable[[], AbstractContextManager[Wait]],
+        wake: Callable[[], None],
+        clock: Clock = time.monotonic,
     ) -> None:
-        self.allocator = allocator
+        """`wait` begins a request's wait; `wake` wakes the leasing thread."""
+        self.name = facts.name
+        self.format = space.format
+        self.allocator = Allocator(facts.name, on_low=wake)
         self.meter = RateMeter()
         """Serials a second that are spent here."""
         self.remaining: int | None = None
         """Serials that no lease had taken, as of the last one; None before the first."""
         self.error: TrackingServiceError | None = None
-        """Why the last lease for this series gave nothing, if that was the series' own fault."""
-        self._block_size = block_size
-        self._leases = leases
+        """Why the last lease for this series gave nothing, if that concerns it only."""
+        self._store = store
+        self._leases = GuardedLeases(
+            facts.name,
+            fingerprint=space.fingerprint,
+            end_serial=facts.end_serial,
+            instance=instance,
+            store=store,
+            marks=marks,
+            observer=observer,
+        )
+        self._block_size = facts.block_size
         self._plan = plan
         self._observer = observer
+        self._health = health
+        self._wait = wait
+        self._clock = clock
         self._last_blocks = 0
-        self._leased_at = float("-inf")
-        self._ask_again_at = float("-inf")
+        self._leased_at = self._ask_again_at = float("-inf")
+        self.failed_at = float("-inf")
+        """When a lease for this series last failed, on the clock."""
+
+    def next(self) -> int:
+        """Hand out one serial. Raises as `take` does."""
+        try:
+            return self.allocator.next()
+        except ReserveEmptyError:
+            return self.take(1)[0].start
+
+    def take(self, count: int) -> tuple[Block, ...]:
+        """Hand out `count` serials at once, and wait for a lease where so many are not left.
+
+        Raises ReserveEmptyError where no lease came in time, SeriesExhaustedError, and
+        ShuttingDownError.
+        """
+        try:
+            return self.allocator.take(count)
+        except ReserveEmptyError:
+            with self._wait() as wait:
+                return self._take_when_leased(count, wait)
+
+    def _take_when_leased(self, count: int, wait: Wait) -> tuple[Block, ...]:
+        while True:
+            seen = self.allocator.changes
+            try:
+                return self.allocator.take(count)
+            except ReserveEmptyError:
+                failing = self.allocator.error is not None or self._health.failing
+                if not wait.may_go_on(failing=failing):
+                    raise
+            self.allocator.wait_for_change(seen, wait.seconds_left(), demand=count)
 
     @property
-    def series(self) -> str:
-        """The series' name."""
-        return self.allocator.series
-
-    @property
-    def scarce(self) -> bool:
+    def is_scarce(self) -> bool:
         """Whether few serials are left; not known before the first lease, and then assumed."""
         return self.remaining is None or is_scarce(self.remaining, self._block_size)
 
-    def sample(self, now: float) -> None:
-        """Measure the rate, and let the allocator call in time for it."""
-        self.meter.sample(self.allocator.holding().spent, now)
+    def state(self) -> SeriesState:
+        """What is held now."""
+        unspent = self.allocator.unspent
+        return SeriesState(
+            self.name,
+            self.allocator.spent,
+            sum(map(len, unspent)),
+            self.meter.rate,
+            self.remaining,
+            tuple((block.start, block.end) for block in unspent),
+        )
+
+    def measure(self) -> None:
+        """Measure the rate, and let the allocator ask for more in time for it."""
+        self.meter.sample(self.allocator.spent, self._clock())
         self.allocator.set_low_water(self._low_water())
 
-    def refill(self, now: float) -> bool:
+    def lease_if_low(self) -> bool:
         """Lease once if the allocator wants more; return whether the database was asked.
 
-        To be called until it was not. May raise StoreError and WitnessError. What has to do with
-        this series alone is not raised but kept in `error`, and the series left alone for a while:
-        others must not go without.
+        To be called until it was not. Raises StoreError and HighWaterMarkError. An error that
+        concerns this series only is not raised but kept in `error`, and the series is left alone
+        for a while: others must not go without.
         """
-        blocks = self._blocks_wanted(now)
+        began = self._clock()
+        blocks = self._blocks_wanted(began)
         if not blocks:
             return False
-        began = time.monotonic()
         try:
             lease = self._leases.lease(blocks)
         except SeriesExhaustedError as error:
             self.remaining = 0
-            self._observer.lease_failed(error, time.monotonic() - began)
-            self._leave_alone(error, now + EXHAUSTED_SECONDS)
-            self.allocator.refuse(error)
+            self._leave_alone(error, began, EXHAUSTED_SECONDS, told=error)
             return True
-        except (CounterWentBackwardsError, KeyChangedError, UnknownSeriesError) as error:
-            self._observer.lease_failed(error, time.monotonic() - began)
-            self._leave_alone(error, now + TROUBLE_SECONDS)
-            self.allocator.refuse(ReserveEmptyError(retry_after=math.ceil(TROUBLE_SECONDS)))
+        except TrackingServiceError as error:
+            if not error.concerns_one_series:
+                self.failed_at = self._clock()
+                raise
+            told = ReserveEmptyError(retry_after=math.ceil(TROUBLE_SECONDS))
+            self._leave_alone(error, began, TROUBLE_SECONDS, told=told)
             return True
-        seconds = time.monotonic() - began
+        now = self._clock()
         self.error = None
         self.remaining = lease.remaining
         # What came, not what was asked for: a small tail does not tell of a burst.
         self._last_blocks, self._leased_at = len(lease.block) // self._block_size, now
         self.allocator.add([lease.block], low_water=self._low_water())
-        self._observer.leased(self.series, len(lease.block), seconds)
+        self._observer.leased(self.name, len(lease.block), now - began)
         return True
 
-    def _leave_alone(self, error: TrackingServiceError, until: float) -> None:
+    def hand_back(self) -> int:
+        """Close the allocator and hand back what was not spent; return how many serials went back.
+
+        Raises StoreError.
+        """
+        serials = self._store.hand_back(self.name, self.allocator.close() + self._leases.kept_aside)
+        self._observer.handed_back(self.name, serials)
+        return serials
+
+    def _leave_alone(
+        self, error: TrackingServiceError, began: float, seconds: float, *, told: AllocationError
+    ) -> None:
+        now = self._clock()
+        self._observer.lease_failed(error, now - began)
         if type(error) is not type(self.error):
             log.error(
                 "leasing failed for one series; it is tried again until it succeeds",
-                extra={"series": self.series, "error": str(error)},
+                extra={"series": self.name, "error": str(error)},
             )
         self.error = error
-        self._ask_again_at = until
-
-    def close(self) -> tuple[Block, ...]:
-        """Close the allocator; return all that was leased and not spent, to be handed back."""
-        return self.allocator.close() + self._leases.kept_aside
+        self._ask_again_at = now + seconds
+        self.allocator.set_error(told)
 
     def _low_water(self) -> int:
-        return self._plan.low_water(self.meter.rate, self._block_size, scarce=self.scarce)
+        return self._plan.low_water(self.meter.rate, self._block_size, scarce=self.is_scarce)
 
     def _blocks_wanted(self, now: float) -> int:
         # A closed allocator holds nothing, however much it is given.
@@ -134,8 +213,8 @@ class Supply:
         wanted = self._plan.blocks_wanted(
             self.meter.rate,
             self._block_size,
-            held=self.allocator.holding().left - self.allocator.demand,
+            held=self.allocator.left - self.allocator.demand,
             last=self._last_blocks if burst else 0,
-            scarce=self.scarce,
+            scarce=self.is_scarce,
         )
         return min(wanted, largest_lease(self.remaining or 0, self._block_size))

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from tracking_service.errors import TrackingServiceError, WitnessError
+from tracking_service.errors import TrackingServiceError
 from tracking_service.instance.database_health import DatabaseState
-from tracking_service.instance.leaser import Refiller
-from tracking_service.instance.series import Supply
+from tracking_service.instance.instance import Instance
+from tracking_service.instance.number_spaces import DEFAULT_SERIES
 
 AWAY = "the database cannot be reached"
 
@@ -21,39 +21,28 @@ class Readiness:
     database: DatabaseState
 
 
-def standing(supply: Supply | None, refiller: Refiller, *, leaving: bool) -> Readiness:
-    """How an instance stands. `supply` is the default series', None where it is not open yet;
-    `leaving`: a shutdown has begun.
-    """
-    database = refiller.database
-    if leaving:
+def assess_readiness(instance: Instance) -> Readiness:
+    """Assess an instance as it stands: asks no database, and starts nothing."""
+    database = instance.health.database
+    if instance.leaving:
         return Readiness(False, "shutting down", None, database)
-    if supply is None or not (left := supply.allocator.holding().left):
-        return Readiness(False, _why_not(supply, refiller), 0.0, database)
-    seconds = supply.meter.lasts(left)
-    reason = None
-    if failure := _failure(supply, refiller):
+    series = instance.registry.open.get(DEFAULT_SERIES)
+    error = instance.health.error or (None if series is None else series.error)
+    failure = _failure(database, error)
+    state = None if series is None else series.state()
+    if state is None or not state.held:
+        if database == "away":
+            failure = f"{AWAY}, and no serials are left in memory"
+        return Readiness(False, failure or "no block has been leased yet", 0.0, database)
+    seconds = state.reserve_seconds
+    if failure:
         lasts = "until numbers are asked for" if seconds is None else f"about {seconds:.0f} seconds"
-        reason = f"{failure}; the reserve lasts {lasts}"
-    return Readiness(True, reason, seconds, database)
+        failure = f"{failure}; the reserve lasts {lasts}"
+    return Readiness(True, failure, seconds, database)
 
 
-def _why_not(supply: Supply | None, refiller: Refiller) -> str:
-    if refiller.database == "away":
-        return f"{AWAY}, and no serials are left in memory"
-    return _failure(supply, refiller) or "no block has been leased yet"
-
-
-def _failure(supply: Supply | None, refiller: Refiller) -> str | None:
+def _failure(database: DatabaseState, error: TrackingServiceError | None) -> str | None:
     """Why no blocks come, if they don't. Addresses and paths are for the log alone."""
-    if refiller.database == "away":
+    if database == "away":
         return AWAY
-    error = refiller.error or (None if supply is None else supply.error)
-    match error:
-        case None:
-            return None
-        case WitnessError():
-            return str(WitnessError())
-        case TrackingServiceError():
-            return str(error)
-    return "leasing fails, as the log says"
+    return None if error is None else error.public_message

@@ -16,7 +16,7 @@ from tracking_service.errors import (
     NumberError,
     StoreError,
 )
-from tracking_service.instance.number_spaces import SeriesFacts, Spaces
+from tracking_service.instance.number_spaces import NumberSpaces, SeriesFacts
 from tracking_service.numbering import (
     Decoded,
     check_number,
@@ -79,7 +79,7 @@ class Verifier:
 
     def __init__(
         self,
-        spaces: Spaces,
+        spaces: NumberSpaces,
         blocks: BlockSource,
         has_spent: Callable[[str, int, str], bool],
     ) -> None:
@@ -123,7 +123,7 @@ class Verifier:
         members = self._spaces.series_in(space_of(number))
         if not members:
             raise NotIssuedError
-        decoded = self._spaces.of(members[0]).format.decode(number)
+        decoded = self._spaces.get(members[0]).format.decode(number)
         for series in members:
             if series.first_serial <= decoded.serial < series.next_serial:
                 block = self._blocks.holding(series.name, decoded.serial)
@@ -139,7 +139,7 @@ class _Leased:
     They are read once, and not before a number has a shape and a check character that are right.
     """
 
-    def __init__(self, spaces: Spaces) -> None:
+    def __init__(self, spaces: NumberSpaces) -> None:
         self._spaces = spaces
         self._series: Sequence[SeriesFacts] | None = None
 
@@ -157,5 +157,5 @@ class _Leased:
         return [series for series in self._series if series.number_space == space]
 
     def _holds(self, series: SeriesFacts, number: str) -> bool:
-        serial = self._spaces.of(series).format.decode(number).serial
+        serial = self._spaces.get(series).format.decode(number).serial
         return series.first_serial <= serial < series.next_serial

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Select, select, text
 
-from tracking_service.allocation import Block, Lease, Mark
-from tracking_service.errors import SeriesExhaustedError
+from tracking_service.allocation import Block, HighWaterMark, Lease
+from tracking_service.errors import ConflictError, SeriesExhaustedError
+from tracking_service.installation import program
 from tracking_service.store import leasing, release, skipping
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BlockRecord, Series
@@ -66,14 +67,21 @@ class BlockStore:
 
     def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """See `BlockStore`."""
-        with self._database.transaction(Use.LEASE, write=True) as connection:
-            lease = leasing.lease(
-                connection,
-                series,
-                blocks,
-                fingerprint=fingerprint,
-                instance=self._instance,
-            )
+        try:
+            with self._database.transaction(Use.LEASE, write=True) as connection:
+                lease = leasing.lease(
+                    connection,
+                    series,
+                    blocks,
+                    fingerprint=fingerprint,
+                    instance=self._instance,
+                )
+        except ConflictError as error:
+            raise ConflictError(
+                f"the counter of {series} lies behind blocks that were leased already ({error});"
+                f" skip the series past them: `{program()} series skip {series} --to END`, where"
+                f" END is the highest end in `{program()} blocks list --series {series}`"
+            ) from error
         # Only here is the commit known.
         if lease is None:
             raise SeriesExhaustedError(
@@ -82,7 +90,7 @@ class BlockStore:
         self._held.add(lease.block_id)
         return lease
 
-    def skip_past(self, series: str, mark: Mark, refused: Block) -> None:
+    def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         """See `BlockStore`."""
         with self._database.transaction(Use.LEASE, write=True) as connection:
             skipping.skip_past(connection, series, mark, refused, instance=self._instance)

@@ -100,7 +100,7 @@ class Series(Base):
     """The next serial that no lease has taken."""
     end_serial: Mapped[int] = mapped_column(BigInteger)
     lease_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    """The number of the last lease. It only grows, so that a witness can tell which came later."""
+    """The number of the last lease. It only grows, so that a high-water mark can tell which came later."""
     returned_blocks: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many blocks are in state `returned`. It could be counted, but only here does an UPDATE
     that waited for the row's lock see it as the transaction before left it."""

@@ -6,17 +6,17 @@ have been leased again by a lease that the database has forgotten.
 
 import secrets
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 
-from tracking_service.allocation import Block, Mark
+from tracking_service.allocation import Block, HighWaterMark
 from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, Series
 from tracking_service.store.timeline import is_first, promotions, server_timeline
 
-LEASES_AHEAD = 1_000_000
-"""By how much the count of leases is raised where leases may have been forgotten that a witness
-knows of: a database that has left them out is not to be taken for one that went backwards."""
+LEASES_AHEAD = 1_000_000_000
+"""Added to `lease_count` where leases may have been forgotten, so that new lease numbers exceed
+every recorded high-water mark: a database that was skipped ahead did not go backwards."""
 
 
 def margin(*, remaining: int, block_size: int, failover_skip: int, promotions: int = 1) -> int:
@@ -115,7 +115,7 @@ def skip_if_forgotten(
 def skip_past(
     connection: Connection,
     series: str,
-    mark: Mark,
+    mark: HighWaterMark,
     refused: Block,
     *,
     instance: str,
@@ -183,11 +183,21 @@ def skip_to(
     if row is None:
         raise UnknownSeriesError(series)
     end = to if to is not None else row.next_serial + (by or 0)
-    if not row.next_serial < end <= row.end_serial:
+    recorded = connection.execute(
+        select(func.max(BlockRecord.end)).where(BlockRecord.series_id == row.id)
+    ).scalar()
+    # The same as the counter, unless that lies behind blocks that were leased.
+    start = max(row.next_serial, recorded or 0)
+    if not (row.next_serial < end <= row.end_serial and start <= end):
         raise InvalidSeriesError(
-            f"{series} is at serial {row.next_serial} and ends at {row.end_serial}:"
-            f" it cannot skip to {end}"
+            f"{series} is at serial {start} and ends at {row.end_serial}: it cannot skip to {end}"
         )
-    block = Block(row.next_serial, end)
-    skip(connection, row.id, block, instance=instance)
-    return block
+    if start < end:
+        skip(connection, row.id, Block(start, end), instance=instance)
+    # The series may have been made again, and so counts its leases from the first.
+    connection.execute(
+        update(Series)
+        .where(Series.id == row.id)
+        .values(next_serial=end, lease_count=Series.lease_count + LEASES_AHEAD)
+    )
+    return Block(row.next_serial, end)

@@ -39,9 +39,9 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.forget()
+        self.reset_after_fork()
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin at nothing, with a lock of its own: for the child of a fork."""
         if hasattr(self, "_group") and self._group is not None:
             self._group.leave()

@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 
 from tracking_service.errors import (
     CounterWentBackwardsError,
+    HighWaterMarkError,
     SeriesExhaustedError,
     StoreError,
     StoreUnavailableError,
-    WitnessError,
 )
 from tracking_service.telemetry import exposition
 from tracking_service.telemetry.counters import Tally
@@ -27,7 +27,7 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (StoreUnavailableError, "database_unavailable"),
     (CounterWentBackwardsError, "went_backwards"),
     (StoreError, "store_error"),
-    (WitnessError, "witness_error"),
+    (HighWaterMarkError, "high_water_mark_error"),
 )
 
 _UP = {"up": 1.0, "away": 0.0, "unknown": math.nan}
@@ -46,9 +46,9 @@ class Metrics(Collector):
         self._tally = Tally()
         self.placed = False
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin at nothing: for the child of a fork, as another thread may have held a lock."""
-        self._tally.forget()
+        self._tally.reset_after_fork()
         self.placed = False
 
     def watch(self, state: Callable[[], InstanceState]) -> None:

@@ -3,9 +3,9 @@
 import sys
 
 from tests.support.client import number_path
-from tracking_service.services import issue
+from tracking_service.instance import instance
 
-vars(issue)["forget_in_child"] = lambda owner: None
+vars(instance)["reset_after_fork"] = lambda owner: None
 
 from wsgi import app  # noqa: E402
 

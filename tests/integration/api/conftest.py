@@ -13,7 +13,8 @@ from tests.support.fakes import FakeCatalogue, FakeSeries
 from tracking_service.api import problems
 from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.api.routes import blueprint
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.instance import Instance
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.services.issue import Issuer
 from tracking_service.services.verify import Verifier
 from tracking_service.telemetry.metrics import Metrics
@@ -30,13 +31,22 @@ MY_POST = FakeSeries(
 def issuer() -> Mock:
     """An Issuer of the right shape that gives MYID00000000000X, MYID00000000001X and so on.
 
-    It has opened no series; there are `default`, `returns` and `my-post`, which is S10.
+    There are the series `default`, `returns` and `my-post`, which is S10.
     """
     fake: Mock = create_autospec(Issuer, instance=True)
-    fake.supplies, fake.database = (), "up"
-    fake.spaces = Spaces(FakeCatalogue(FakeSeries("default"), FakeSeries("returns"), MY_POST))
+    spaces = NumberSpaces(FakeCatalogue(FakeSeries("default"), FakeSeries("returns"), MY_POST))
+    # Not a mock: it spends nothing, so a test that asks for no calls does not mean it.
+    fake.known_format = lambda series: spaces.find(series).format
     serials = count()
     fake.issue.side_effect = lambda *_: f"MYID{next(serials):011}X"
+    return fake
+
+
+@pytest.fixture
+def instance() -> Mock:
+    """An Instance of the right shape that runs."""
+    fake: Mock = create_autospec(Instance, instance=True)
+    fake.leaving = False
     return fake
 
 
@@ -48,11 +58,11 @@ def verifier() -> Mock:
 
 
 @pytest.fixture
-def app(issuer: Mock, verifier: Mock) -> Flask:
+def app(instance: Mock, issuer: Mock, verifier: Mock) -> Flask:
     app = Flask("api_alone")
     app.register_blueprint(blueprint)
     problems.register(app)
-    app.extensions[EXTENSION] = Tracking(issuer, Mock(), verifier, Metrics(), Mock())
+    app.extensions[EXTENSION] = Tracking(instance, issuer, Mock(), verifier, Metrics(), Mock())
     return app
 
 

@@ -40,7 +40,7 @@ _errors = st.sampled_from(
         None,
         errors.ReserveEmptyError(retry_after=7),
         errors.SeriesExhaustedError("series exhausted: default has no serials left"),
-        errors.ClosedError(),
+        errors.ShuttingDownError(),
         errors.UnknownSeriesError("returns"),
         errors.ShipmentRefusedError("origin_country_id", "must be MY"),
         RuntimeError("an internal of which nobody may hear"),

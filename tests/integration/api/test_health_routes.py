@@ -1,11 +1,21 @@
 """/healthz and /readyz."""
 
+from collections.abc import Callable
 from unittest.mock import Mock
 
 import pytest
 from flask.testing import FlaskClient
 
+from tracking_service.api import routes
 from tracking_service.services.readiness import Readiness
+
+Assess = Callable[[Readiness], None]
+
+
+@pytest.fixture
+def assessed(monkeypatch: pytest.MonkeyPatch) -> Assess:
+    """Sets how the instance is assessed."""
+    return lambda readiness: monkeypatch.setattr(routes, "assess_readiness", lambda _: readiness)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/healthz/"])
@@ -20,9 +30,13 @@ def test_alive_asks_nothing_of_the_issuer(client: FlaskClient, issuer: Mock, pat
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/readyz/"])
-def test_ready_is_200_and_leases_nothing(client: FlaskClient, issuer: Mock, path: str) -> None:
-    issuer.readiness.return_value = Readiness(
-        ready=True, reason="the database is away", reserve_seconds=812.34, database="away"
+def test_ready_is_200_and_starts_the_instance(
+    client: FlaskClient, instance: Mock, assessed: Assess, path: str
+) -> None:
+    assessed(
+        Readiness(
+            ready=True, reason="the database is away", reserve_seconds=812.34, database="away"
+        )
     )
 
     response = client.get(path)
@@ -36,12 +50,22 @@ def test_ready_is_200_and_leases_nothing(client: FlaskClient, issuer: Mock, path
     }
     assert response.headers.getlist("Content-Type") == ["application/json"]
     assert response.headers.getlist("Cache-Control") == ["no-store"]
-    assert [call[0] for call in issuer.mock_calls] == ["readiness"]
+    assert [call[0] for call in instance.mock_calls] == ["start"]
 
 
-def test_not_ready_is_a_503_problem_that_says_why(client: FlaskClient, issuer: Mock) -> None:
-    issuer.readiness.return_value = Readiness(
-        ready=False, reason="no lease yet", reserve_seconds=None, database="unknown"
+def test_an_instance_that_leaves_is_not_started(
+    client: FlaskClient, instance: Mock, assessed: Assess
+) -> None:
+    instance.leaving = True
+    assessed(Readiness(False, "shutting down", None, "up"))
+
+    assert client.get("/readyz").status_code == 503
+    assert instance.mock_calls == []
+
+
+def test_not_ready_is_a_503_problem_that_says_why(client: FlaskClient, assessed: Assess) -> None:
+    assessed(
+        Readiness(ready=False, reason="no lease yet", reserve_seconds=None, database="unknown")
     )
 
     response = client.get("/readyz")
@@ -62,11 +86,9 @@ def test_not_ready_is_a_503_problem_that_says_why(client: FlaskClient, issuer: M
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_head_of_readyz_has_the_status_of_get(
-    client: FlaskClient, issuer: Mock, ready: bool
+    client: FlaskClient, assessed: Assess, ready: bool
 ) -> None:
-    issuer.readiness.return_value = Readiness(
-        ready=ready, reason=None, reserve_seconds=None, database="up"
-    )
+    assessed(Readiness(ready=ready, reason=None, reserve_seconds=None, database="up"))
 
     head = client.head("/readyz")
 

@@ -217,7 +217,7 @@ def test_a_shipment_that_the_format_refuses_is_a_fault_of_its_parameter(
         (errors.ReserveEmptyError("secret", retry_after=0), "no-number-now", "1"),
         (errors.AllocationError("secret"), "no-number-now", "1"),
         (errors.SeriesExhaustedError(), "series-exhausted", "3600"),
-        (errors.ClosedError("secret"), "shutting-down", "1"),
+        (errors.ShuttingDownError("secret"), "shutting-down", "1"),
         (errors.StoreUnavailableError("secret"), "database-unavailable", "5"),
     ],
 )

@@ -15,7 +15,7 @@ from tracking_service.errors import (
     StoreError,
     UnknownSeriesError,
 )
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import FORMATS, Shipment
 from tracking_service.services.verify import Verifier
 from tracking_service.store.series import SeriesRecord, SeriesStore
@@ -150,7 +150,7 @@ def test_a_key_shows_nowhere(stores: Stores, caplog: pytest.LogCaptureFixture) -
             )
 
     assert "INSERT INTO number_space" in caplog.text
-    space = Spaces(stores.catalogue).of(made)
+    space = NumberSpaces(stores.catalogue).get(made)
     told = [repr(made), str(made), caplog.text, str(failure.value), repr(space), repr(space.format)]
     for text in told:
         assert not [form for form in shown(made.key) if form in text]
@@ -162,7 +162,7 @@ SHIPMENTS = (Shipment("MY", "ID"), Shipment("ID", "MY"))
 def numbers_of(stores: Stores, series: str) -> list[str]:
     """Every number that a series can write for the shipments, lease by lease to its end."""
     record = stores.catalogue.find(series)
-    number_format = Spaces(stores.catalogue).of(record).format
+    number_format = NumberSpaces(stores.catalogue).get(record).format
     store = stores.store(f"host:1:{series}")
     blocks = [
         store.lease(series, 1).block
@@ -185,7 +185,7 @@ def test_no_number_is_written_by_two_series_and_each_is_found_again(stores: Stor
         stores.create("one-more", number_space="routed", serials=1, space_capacity=room)
     written = {name: numbers_of(stores, name) for name in names}
     everything = [number for numbers in written.values() for number in numbers]
-    verifier = Verifier(Spaces(stores.catalogue), stores.blocks, lambda *_: False)
+    verifier = Verifier(NumberSpaces(stores.catalogue), stores.blocks, lambda *_: False)
     found = {
         name: {verifier.trace(number).series for number in numbers[::20]}
         for name, numbers in written.items()

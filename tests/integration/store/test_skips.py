@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 import pytest
 
+from tests.support.fakes import FakeObserver
 from tests.support.stores import Stores
-from tracking_service.allocation import Block, Mark
-from tracking_service.errors import InvalidSeriesError, SeriesExhaustedError, UnknownSeriesError
+from tracking_service.allocation import Block, GuardedLeases, HighWaterMark, HighWaterMarkFile
+from tracking_service.errors import (
+    ConflictError,
+    InvalidSeriesError,
+    SeriesExhaustedError,
+    UnknownSeriesError,
+)
+from tracking_service.numbering import key_fingerprint
 
 SERIES = "small"
 
@@ -30,7 +38,7 @@ def test_skip_past_goes_beyond_the_mark_and_sets_the_refused_block_aside(
 ) -> None:
     store = stores.store()
     refused = store.lease(wide, 1)
-    store.skip_past(wide, Mark(end=55, number=9), refused.block)
+    store.skip_past(wide, HighWaterMark(end=55, number=9), refused.block)
     after = store.lease(wide, 1)
 
     assert [
@@ -48,7 +56,7 @@ def test_skip_past_a_mark_that_lies_behind_still_leaves_the_margin(
 ) -> None:
     store = stores.store()
     lease = store.lease(wide, 2)
-    store.skip_past(wide, Mark(end=10, number=0), lease.block)
+    store.skip_past(wide, HighWaterMark(end=10, number=0), lease.block)
     after = store.lease(wide, 1)
 
     assert Block(1_020, 1_030) == after.block
@@ -61,7 +69,7 @@ def test_skip_past_leaves_returned_tails_out(stores: Stores, wide: str) -> None:
         first.lease(wide, 1)
     refused = second.lease(wide, 1)
     first.hand_back(wide, [Block(5, 10), Block(10, 20)])
-    second.skip_past(wide, Mark(end=40, number=5), refused.block)
+    second.skip_past(wide, HighWaterMark(end=40, number=5), refused.block)
 
     assert [
         (0, 5, "spent"),
@@ -76,7 +84,7 @@ def test_skip_past_leaves_returned_tails_out(stores: Stores, wide: str) -> None:
 def test_skip_past_does_not_touch_the_block_of_another_instance(stores: Stores) -> None:
     holder, other = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
     block = holder.lease(SERIES, 1).block
-    other.skip_past(SERIES, Mark(end=10, number=1), block)
+    other.skip_past(SERIES, HighWaterMark(end=10, number=1), block)
 
     assert (0, 10, "leased") == stores.states(SERIES)[0]
 
@@ -84,7 +92,7 @@ def test_skip_past_does_not_touch_the_block_of_another_instance(stores: Stores) 
 def test_skip_past_the_end_exhausts_the_series(stores: Stores) -> None:
     store = stores.store()
     lease = store.lease(SERIES, 1)
-    store.skip_past(SERIES, Mark(end=5_000, number=1), lease.block)
+    store.skip_past(SERIES, HighWaterMark(end=5_000, number=1), lease.block)
 
     assert 1000 == stores.counter(SERIES)
     assert [(0, 10, "skipped"), (10, 1000, "skipped")] == stores.states(SERIES)
@@ -94,7 +102,7 @@ def test_skip_past_the_end_exhausts_the_series(stores: Stores) -> None:
 
 def test_skip_past_of_an_unknown_series_is_refused(stores: Stores) -> None:
     with pytest.raises(UnknownSeriesError):
-        stores.store().skip_past("nothing", Mark(), Block(0, 1))
+        stores.store().skip_past("nothing", HighWaterMark(), Block(0, 1))
 
 
 @pytest.mark.parametrize("words", [{"to": 35}, {"by": 25}])
@@ -131,4 +139,59 @@ def test_an_operators_skip_leaves_returned_tails_out(stores: Stores) -> None:
     store.skip_to(SERIES, by=10)
 
     assert [(0, 5, "spent"), (5, 10, "skipped"), (10, 20, "skipped")] == stores.states(SERIES)
+    assert Block(20, 30) == store.lease(SERIES, 1).block
+
+
+def guarded(stores: Stores, folder: Path, observer: FakeObserver, instance: str) -> GuardedLeases:
+    """Leases of an instance that keeps its high-water marks in `folder`."""
+    return GuardedLeases(
+        SERIES,
+        fingerprint=key_fingerprint(stores.catalogue.find(SERIES).key),
+        end_serial=1000,
+        instance=instance,
+        store=stores.store(instance),
+        marks=HighWaterMarkFile(folder),
+        observer=observer,
+    )
+
+
+def make_again(stores: Stores) -> None:
+    """Put the series where `series create` has it, in a database restored from before it."""
+    stores.change("DELETE FROM block")
+    stores.change(
+        "UPDATE series SET next_serial = first_serial, lease_count = 0 WHERE name = :name",
+        name=SERIES,
+    )
+
+
+def test_a_series_made_again_and_skipped_by_hand_did_not_go_backwards(
+    stores: Stores, tmp_path: Path
+) -> None:
+    """As the runbook has it: it counts its leases from the first, and no serial went back."""
+    observer = FakeObserver()
+    before = guarded(stores, tmp_path, observer, "host:1:aaaa")
+    for _ in range(5):
+        before.lease(1)
+    make_again(stores)
+    stores.store().skip_to(SERIES, by=500)
+
+    lease = guarded(stores, tmp_path, observer, "host:2:bbbb").lease(1)
+
+    assert Block(500, 510) == lease.block
+    assert [] == observer.backwards
+
+
+def test_a_lease_of_serials_that_a_block_has_says_what_to_do(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 2)
+    stores.change("UPDATE series SET next_serial = 10 WHERE name = :name", name=SERIES)
+    stores.change("UPDATE block SET start = 10")
+
+    with pytest.raises(ConflictError) as caught:
+        store.lease(SERIES, 1)
+
+    assert caught.value.concerns_one_series
+    assert f"series skip {SERIES} --to END" in str(caught.value)
+    assert "DATABASE_URL" not in str(caught.value)
+    store.skip_to(SERIES, to=20)
     assert Block(20, 30) == store.lease(SERIES, 1).block

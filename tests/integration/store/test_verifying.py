@@ -17,7 +17,7 @@ from tracking_service.errors import (
     NotIssuedError,
     NumberError,
 )
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import FORMATS, Shipment, iso7064
 from tracking_service.numbering.base36 import ALPHABET
 from tracking_service.numbering.s10 import check_digit
@@ -36,7 +36,7 @@ class Desk:
     spent_here: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        self.spaces = Spaces(self.stores.catalogue)
+        self.spaces = NumberSpaces(self.stores.catalogue)
         self.verifier = Verifier(self.spaces, self.stores.blocks, self.has_spent)
         self.asked: list[tuple[str, int, str]] = []
 
@@ -45,7 +45,7 @@ class Desk:
         return serial in self.spent_here
 
     def number(self, serial: int, series: str = "default") -> str:
-        return self.spaces.of(self.stores.catalogue.find(series)).format.encode(serial, SHIPMENT)
+        return self.spaces.get(self.stores.catalogue.find(series)).format.encode(serial, SHIPMENT)
 
     def status(self, serial: int) -> str:
         """What verifying says, or the name of the error that it raises."""
@@ -227,7 +227,7 @@ def test_of_a_hundred_thousand_invented_numbers_none_was_issued() -> None:
     """Ten million are leased. The key and the inventions are the same at every run."""
     series = FakeSeries("default", next_serial=10_000_000, end_serial=10**13)
     blocks = CountingBlocks()
-    verifier = Verifier(Spaces(FakeCatalogue(series)), blocks, lambda *_: True)
+    verifier = Verifier(NumberSpaces(FakeCatalogue(series)), blocks, lambda *_: True)
     chance = random.Random(20_240_101)
     refused = 0
     for _ in range(100_000):

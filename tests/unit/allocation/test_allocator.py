@@ -4,10 +4,9 @@ import threading
 
 import pytest
 
-from tests.support.fakes import InThreads
+from tests.support.fakes import InThreads, next_when_added
 from tracking_service.allocation import Allocator, Block
 from tracking_service.errors import ReserveEmptyError
-from tracking_service.instance.wait_limiter import Waiting
 
 
 class Calls:
@@ -27,7 +26,7 @@ def calls() -> Calls:
 
 @pytest.fixture
 def allocator(calls: Calls) -> Allocator:
-    return Allocator("default", on_low=calls, wait_seconds=0.0)
+    return Allocator("default", on_low=calls)
 
 
 def test_serials_come_in_order_and_each_once(allocator: Allocator) -> None:
@@ -44,11 +43,8 @@ def test_what_is_held_is_told(allocator: Allocator) -> None:
     for _ in range(2):
         allocator.next()
 
-    holding = allocator.holding()
-
-    assert (Block(22, 23), Block(50, 52)) == holding.unspent
-    assert 3 == holding.left
-    assert 2 == holding.spent
+    assert (Block(22, 23), Block(50, 52)) == allocator.unspent
+    assert (3, 2) == (allocator.left, allocator.spent)
 
 
 def test_what_was_spent_is_counted_over_all_blocks(allocator: Allocator) -> None:
@@ -56,11 +52,11 @@ def test_what_was_spent_is_counted_over_all_blocks(allocator: Allocator) -> None
 
     for spent in range(1, 6):
         allocator.next()
-        assert spent == allocator.holding().spent
+        assert spent == allocator.spent
 
     allocator.close()
 
-    assert 5 == allocator.holding().spent
+    assert 5 == allocator.spent
 
 
 @pytest.mark.parametrize("low_water", [0, 1, 4, 9])
@@ -72,7 +68,7 @@ def test_more_is_asked_for_once_and_exactly_at_the_low_water(
     for _ in range(10):
         allocator.next()
         if calls.count > len(asked_at):
-            asked_at.append(allocator.holding().left)
+            asked_at.append(allocator.left)
 
     assert [low_water] == asked_at
     assert 1 == calls.count
@@ -93,7 +89,7 @@ def test_each_refill_is_asked_for_once(allocator: Allocator, calls: Calls) -> No
     for refill in range(1, 6):
         start = 100 * refill
         allocator.add([Block(start, start + 10)], low_water=5)
-        while allocator.holding().left > 3:
+        while allocator.left > 3:
             allocator.next()
 
         assert refill == calls.count
@@ -140,7 +136,7 @@ def test_a_low_water_that_stays_asks_no_second_time(allocator: Allocator, calls:
 def test_threads_that_hammer_get_each_serial_once_while_blocks_are_added(threads: int) -> None:
     each = 20_000 // threads
     low = threading.Semaphore(1)
-    allocator = Allocator("default", on_low=low.release, wait_seconds=30, waiting=Waiting(threads))
+    allocator = Allocator("default", on_low=low.release)
 
     def refill() -> None:
         for start in range(0, threads * each, 50):
@@ -148,7 +144,7 @@ def test_threads_that_hammer_get_each_serial_once_while_blocks_are_added(threads
             allocator.add([Block(start, start + 50)], low_water=25)
 
     def hammer() -> list[int]:
-        return [allocator.next() for _ in range(each)]
+        return [next_when_added(allocator) for _ in range(each)]
 
     filler = InThreads(1, refill)
     hammered = InThreads(threads, hammer).join()
@@ -157,8 +153,8 @@ def test_threads_that_hammer_get_each_serial_once_while_blocks_are_added(threads
     got = [serial for serials in hammered.results for serial in serials]  # type: ignore[attr-defined]
     assert [] == hammered.errors + filler.errors
     assert list(range(threads * each)) == sorted(got)
-    assert threads * each == allocator.holding().spent
-    assert 0 == allocator.holding().left
+    assert threads * each == allocator.spent
+    assert 0 == allocator.left
     assert all(serials == sorted(serials) for serials in hammered.results)  # type: ignore[call-overload]
 
 
@@ -170,7 +166,7 @@ def test_many_at_once_are_all_or_none(allocator: Allocator) -> None:
     with pytest.raises(ReserveEmptyError):
         allocator.take(6)
     assert (Block(55, 60),) == allocator.take(5)
-    assert 20 == allocator.holding().spent
+    assert 20 == allocator.spent
 
 
 def test_many_at_once_ask_for_more_at_the_low_water(allocator: Allocator, calls: Calls) -> None:
@@ -185,7 +181,7 @@ def test_many_at_once_ask_for_more_at_the_low_water(allocator: Allocator, calls:
 
 @pytest.mark.usefixtures("often_switched")
 def test_many_at_once_and_single_serials_never_meet() -> None:
-    allocator = Allocator("default", on_low=lambda: None, wait_seconds=30, waiting=Waiting(100))
+    allocator = Allocator("default", on_low=lambda: None)
     allocator.add((Block(start, start + 37) for start in range(0, 37_000, 37)), low_water=0)
 
     def hammer() -> list[int]:

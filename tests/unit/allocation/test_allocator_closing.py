@@ -1,28 +1,17 @@
 """The allocator's end: what was not spent comes back, and nothing is handed out any more."""
 
-import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fakes import InThreads
+from tests.support.fakes import InThreads, next_when_added
 from tracking_service.allocation import Allocator, Block
-from tracking_service.errors import ClosedError
-from tracking_service.instance.wait_limiter import Waiting
+from tracking_service.errors import ShuttingDownError
 
 
 @pytest.fixture
 def allocator() -> Allocator:
-    return Allocator("default", on_low=lambda: None, wait_seconds=0.0)
-
-
-@pytest.fixture
-def often_switched() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+    return Allocator("default", on_low=lambda: None)
 
 
 def test_closing_returns_exactly_the_rest(allocator: Allocator) -> None:
@@ -47,13 +36,13 @@ def test_nothing_is_handed_out_after_closing(allocator: Allocator) -> None:
     allocator.close()
 
     for give in (allocator.next, lambda: allocator.take(1)):
-        with pytest.raises(ClosedError):
+        with pytest.raises(ShuttingDownError):
             give()
     allocator.add([Block(50, 60)], low_water=0)
     for give in (allocator.next, lambda: allocator.take(1)):
-        with pytest.raises(ClosedError):
+        with pytest.raises(ShuttingDownError):
             give()
-    assert 1 == allocator.holding().spent
+    assert 1 == allocator.spent
 
 
 def test_a_lease_that_was_under_way_comes_back_with_the_next_close(allocator: Allocator) -> None:
@@ -72,7 +61,7 @@ def test_a_lease_that_was_under_way_comes_back_with_the_next_close(allocator: Al
 def test_closing_amid_hammering_threads_parts_all_into_spent_and_unspent(attempt: int) -> None:
     low = threading.Event()
     enough = threading.Event()
-    allocator = Allocator("default", on_low=low.set, wait_seconds=30, waiting=Waiting(16))
+    allocator = Allocator("default", on_low=low.set)
     added: list[int] = []
 
     def refill() -> None:
@@ -90,8 +79,8 @@ def test_closing_amid_hammering_threads_parts_all_into_spent_and_unspent(attempt
         got = []
         while True:
             try:
-                got.append(allocator.next())
-            except ClosedError:
+                got.append(next_when_added(allocator))
+            except ShuttingDownError:
                 return got
 
     filler = InThreads(1, refill)
@@ -105,4 +94,4 @@ def test_closing_amid_hammering_threads_parts_all_into_spent_and_unspent(attempt
     spent = [serial for got in hammering.results for serial in got]  # type: ignore[attr-defined]
     unspent = [serial for block in allocator.close() for serial in range(block.start, block.end)]
     assert sorted(added) == sorted(spent + unspent)
-    assert len(spent) == allocator.holding().spent
+    assert len(spent) == allocator.spent

@@ -1,254 +1,134 @@
-"""The allocator with nothing left: who waits, for how long, and who is refused at once."""
+"""The allocator with nothing left: what it raises, and what wakes those that wait."""
 
-import time
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.fakes import Clock, InThreads
+from tests.support.fakes import InThreads
 from tests.support.waiting import wait_until
 from tracking_service.allocation import Allocator, Block
-from tracking_service.errors import (
-    AllocationError,
-    ClosedError,
-    ReserveEmptyError,
-    SeriesExhaustedError,
-)
-from tracking_service.instance.wait_limiter import PATIENCE_SECONDS, Waiting
+from tracking_service.errors import AllocationError, ReserveEmptyError, SeriesExhaustedError
 
 AWAY = ReserveEmptyError("the database is away", retry_after=7)
 
 
-class Dry:
-    """An allocator that holds nothing, and those who wait for it."""
+class Calls:
+    """Counts `on_low`."""
 
-    def __init__(self, *, wait_seconds: float = 60.0, waiting: Waiting | None = None) -> None:
-        self.calls = 0
-        self.allocator = Allocator(
-            "default",
-            on_low=self._on_low,
-            wait_seconds=wait_seconds,
-            waiting=waiting or Waiting(),
-        )
-        self.waiters: list[InThreads] = []
+    def __init__(self) -> None:
+        self.count = 0
 
-    def _on_low(self) -> None:
-        # Called with the allocator's lock held, which a waiter gives up only when it waits.
-        self.calls += 1
-
-    def waiting(self, count: int) -> InThreads:
-        """Let so many more wait; return when they do."""
-        expected = self.calls + count
-        threads = InThreads(count, self.allocator.next)
-        self.waiters.append(threads)
-        wait_until(lambda: self.calls == expected, seconds=30, what="callers to wait")
-        self.allocator.holding()
-        return threads
+    def __call__(self) -> None:
+        self.count += 1
 
 
 @pytest.fixture
-def dry() -> Iterator[Dry]:
-    dry = Dry()
-    yield dry
-    dry.allocator.close()
-    for threads in dry.waiters:
-        threads.join()
+def calls() -> Calls:
+    return Calls()
 
 
-def refused_at_once(allocator: Allocator) -> AllocationError:
-    began = time.monotonic()
+@pytest.fixture
+def dry(calls: Calls) -> Allocator:
+    return Allocator("default", on_low=calls)
+
+
+def refused(allocator: Allocator) -> AllocationError:
     with pytest.raises(AllocationError) as caught:
         allocator.next()
-    # Those who may wait do so for a minute.
-    assert 10 > time.monotonic() - began
     return caught.value
 
 
-def test_a_caller_waits_and_gets_a_block_that_is_added_meanwhile(dry: Dry) -> None:
-    waiting = dry.waiting(1)
-    dry.allocator.add([Block(5, 7)], low_water=0)
-
-    assert [5] == waiting.join().results
-
-
-def test_a_block_wakes_all_whom_it_can_serve(dry: Dry) -> None:
-    waiting = dry.waiting(2)
-    dry.allocator.add([Block(5, 7)], low_water=0)
-
-    assert {5, 6} == set(waiting.join().results)
-
-
-def test_those_whom_it_cannot_serve_go_on_waiting(dry: Dry) -> None:
-    first, second = dry.waiting(1), dry.waiting(1)
-    dry.allocator.add([Block(5, 6)], low_water=0)
-    wait_until(
-        lambda: first.results or second.results, seconds=30, what="one of the two to be served"
-    )
-    dry.allocator.add([Block(9, 10)], low_water=0)
-
-    assert {5, 9} == set(first.join().results + second.join().results)
-
-
-def test_it_gives_up_after_wait_seconds() -> None:
-    allocator = Allocator("default", on_low=lambda: None, wait_seconds=0.05)
-    began = time.monotonic()
-
-    with pytest.raises(ReserveEmptyError):
-        allocator.next()
-
-    assert 0.05 <= time.monotonic() - began < 10
-
-
-def test_one_who_gave_up_leaves_room_for_another() -> None:
-    dry = Dry(wait_seconds=0.05, waiting=Waiting(1))
-    for _ in range(3):
-        with pytest.raises(ReserveEmptyError):
-            dry.allocator.next()
-
-    dry.allocator.refuse(AWAY)
-    began = time.monotonic()
-    with pytest.raises(ReserveEmptyError):
-        dry.allocator.next()
-
-    assert 0.05 <= time.monotonic() - began
-
-
-def test_only_so_many_wait_while_the_database_is_away(dry: Dry) -> None:
-    dry.allocator.refuse(AWAY)
-    waiting = dry.waiting(2)
-
-    errors = [refused_at_once(dry.allocator) for _ in range(5)]
-
-    assert {7} == {error.retry_after for error in errors if isinstance(error, ReserveEmptyError)}
-    assert {str(AWAY)} == {str(error) for error in errors}
-    dry.allocator.add([Block(5, 7)], low_water=0)
-    assert {5, 6} == set(waiting.join().results)
-
-
-def test_when_the_database_goes_away_all_but_so_many_are_refused(dry: Dry) -> None:
-    waiting = dry.waiting(7)
-
-    dry.allocator.refuse(AWAY)
-    wait_until(lambda: len(waiting.errors) == 5, seconds=30, what="five to be refused")
-    dry.allocator.add([Block(5, 7)], low_water=0)
-    waiting.join()
-
-    assert {5, 6} == set(waiting.results)
-    assert 5 == len(waiting.errors)
-
-
-def test_nobody_waits_for_a_database_that_is_away_where_none_may() -> None:
-    dry = Dry(waiting=Waiting(0))
-    dry.allocator.refuse(AWAY)
-
-    assert isinstance(refused_at_once(dry.allocator), ReserveEmptyError)
-
-
-def test_a_database_that_answers_again_lets_newcomers_wait(dry: Dry) -> None:
-    dry.allocator.refuse(AWAY)
-    dry.allocator.relent()
-
-    waiting = dry.waiting(3)
-    dry.allocator.add([Block(5, 8)], low_water=0)
-
-    assert {5, 6, 7} == set(waiting.join().results)
-    assert dry.allocator.trouble is None
-
-
-def test_blocks_end_the_trouble(dry: Dry) -> None:
-    dry.allocator.refuse(AWAY)
-    assert dry.allocator.trouble is AWAY
-
-    dry.allocator.add([Block(5, 6)], low_water=0)
-
-    assert dry.allocator.trouble is None
-
-
-def test_newcomers_are_refused_at_once_after_a_while_in_which_nothing_was_said(
-    dry: Dry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr("tracking_service.instance.wait_limiter.time", clock)
-    early = dry.waiting(2)
-
-    clock.now += PATIENCE_SECONDS
-    began = time.monotonic()
-    for _ in range(40):
-        assert isinstance(refused_at_once(dry.allocator), ReserveEmptyError)
-    # Were each to wait for as long again, it would take 20 seconds.
-    assert 10 > time.monotonic() - began
-
-    dry.allocator.add([Block(5, 7)], low_water=0)
-    assert {5, 6} == set(early.join().results)
-
-
-def test_a_newcomer_waits_no_longer_than_that_while_itself(
-    dry: Dry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tracking_service.instance.wait_limiter.time", Clock())
-    early, late = dry.waiting(2), dry.waiting(1)
-
-    wait_until(lambda: late.errors, seconds=30, what="the third to give up")
-
-    assert [] == early.errors
-    dry.allocator.add([Block(5, 7)], low_water=0)
-    assert {5, 6} == set(early.join().results)
-
-
-def test_an_exhausted_series_is_said_to_be_at_once(dry: Dry) -> None:
-    waiting = dry.waiting(2)
-    error = SeriesExhaustedError()
-
-    dry.allocator.refuse(error)
-
-    assert [SeriesExhaustedError] * 2 == [type(each) for each in waiting.join().errors]
-    assert isinstance(refused_at_once(dry.allocator), SeriesExhaustedError)
-
-
-def test_a_database_that_answers_again_does_not_fill_an_exhausted_series(dry: Dry) -> None:
-    dry.allocator.refuse(SeriesExhaustedError())
-    dry.allocator.relent()
-
-    assert isinstance(refused_at_once(dry.allocator), SeriesExhaustedError)
-
-
-def test_trouble_spends_nothing_that_is_left(dry: Dry) -> None:
-    dry.allocator.add([Block(5, 7)], low_water=0)
-    dry.allocator.refuse(SeriesExhaustedError())
-
-    assert [5, 6] == [dry.allocator.next(), dry.allocator.next()]
+def test_more_is_asked_for_by_each_that_finds_nothing(dry: Allocator, calls: Calls) -> None:
+    for asked in range(1, 4):
+        assert isinstance(refused(dry), ReserveEmptyError)
+        assert asked == calls.count
 
 
 @pytest.mark.parametrize("error", [AWAY, SeriesExhaustedError()])
-def test_an_error_is_never_raised_twice_as_the_same_object(error: AllocationError) -> None:
-    dry = Dry(wait_seconds=0.0)
-    dry.allocator.refuse(error)
+def test_an_error_is_raised_where_nothing_is_left_and_never_twice_as_one_object(
+    dry: Allocator, error: AllocationError
+) -> None:
+    dry.set_error(error)
 
-    raised = [refused_at_once(dry.allocator) for _ in range(3)]
+    raised = [refused(dry) for _ in range(3)]
 
+    assert {(type(error), str(error))} == {(type(each), str(each)) for each in raised}
     assert 3 == len({id(each) for each in raised})
     assert error not in raised
     assert error.__traceback__ is None
-    assert {str(error)} == set(map(str, raised))
 
 
-def test_closing_wakes_those_who_wait(dry: Dry) -> None:
-    waiting = dry.waiting(4)
+def test_an_error_spends_nothing_that_is_left(dry: Allocator) -> None:
+    dry.add([Block(5, 7)], low_water=0)
+    dry.set_error(SeriesExhaustedError())
 
-    dry.allocator.close()
-
-    assert [ClosedError] * 4 == [type(error) for error in waiting.join().errors]
-    assert 4 == len(set(map(id, waiting.errors)))
+    assert [5, 6] == [dry.next(), dry.next()]
 
 
-def test_one_who_waits_for_many_is_known_until_served(dry: Dry) -> None:
-    threads = InThreads(1, lambda: dry.allocator.take(15))
-    dry.waiters.append(threads)
-    wait_until(lambda: dry.allocator.demand == 15, seconds=30, what="the demand")
+def test_blocks_end_an_error(dry: Allocator) -> None:
+    dry.set_error(AWAY)
+    dry.add([Block(5, 6)], low_water=0)
 
-    dry.allocator.add([Block(0, 10)], low_water=0)
-    assert 15 == dry.allocator.demand
-    dry.allocator.add([Block(40, 50)], low_water=0)
+    assert dry.error is None
 
-    assert [(Block(0, 10), Block(40, 45))] == threads.join().results
-    assert 0 == dry.allocator.demand
+
+def test_only_a_transient_error_is_cleared(dry: Allocator) -> None:
+    dry.set_error(AWAY)
+    dry.clear_error()
+    assert dry.error is None
+
+    dry.set_error(SeriesExhaustedError())
+    dry.clear_error()
+    assert isinstance(refused(dry), SeriesExhaustedError)
+
+
+def test_whether_serials_are_left_is_known(dry: Allocator) -> None:
+    before = dry.has_serials
+    dry.add([Block(5, 6), Block(8, 9)], low_water=0)
+    left = []
+    for _ in range(2):
+        left.append(dry.has_serials)
+        dry.next()
+
+    assert (False, [True, True], False) == (before, left, dry.has_serials)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda dry: dry.add([Block(5, 6)], low_water=0),
+        lambda dry: dry.set_error(AWAY),
+        lambda dry: dry.close(),
+    ],
+    ids=["blocks", "error", "end"],
+)
+def test_those_that_wait_are_woken(dry: Allocator, change: Callable[[Allocator], object]) -> None:
+    waiting = InThreads(4, lambda: dry.wait_for_change(0, 30, demand=1))
+    wait_until(lambda: dry.demand == 4, seconds=30, what="four to wait")
+    change(dry)
+
+    assert [True] * 4 == waiting.join().results
+    assert 0 == dry.demand
+
+
+def test_a_change_that_came_before_is_not_waited_for(dry: Allocator) -> None:
+    seen = dry.changes
+    dry.set_error(AWAY)
+
+    assert dry.wait_for_change(seen, 30, demand=1)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.0, -1.0])
+def test_a_wait_ends_in_time(dry: Allocator, seconds: float) -> None:
+    assert not dry.wait_for_change(dry.changes, seconds, demand=1)
+
+
+def test_more_is_asked_for_when_the_demand_is_known(dry: Allocator) -> None:
+    seen: list[int] = []
+    allocator = Allocator("default", on_low=lambda: seen.append(allocator.demand))
+
+    allocator.wait_for_change(allocator.changes, 0.0, demand=15)
+
+    assert [15] == seen

@@ -1,4 +1,6 @@
-"""The witness: written whole, on the disk before it is believed, and never guessed at."""
+"""The file of high-water marks: whole, on the disk before it is believed, and never guessed at."""
+
+from __future__ import annotations
 
 import fcntl
 import json
@@ -11,124 +13,194 @@ import pytest
 
 from tests.support.commands import ROOT
 from tests.support.fakes import InThreads
-from tracking_service.allocation import Mark, Witness
-from tracking_service.errors import WitnessError
+from tracking_service.allocation import (
+    Block,
+    HighWaterMark,
+    HighWaterMarkFile,
+    Lease,
+    RecordedLease,
+)
+from tracking_service.allocation.high_water_marks import FILE, FORMER_FILE, RECORDED_MOST
+from tracking_service.errors import HighWaterMarkError
+
+ME, OTHER = "host:1:aa", "host:2:bb"
 
 
 @pytest.fixture
-def witness(tmp_path: Path) -> Witness:
-    return Witness(tmp_path)
+def marks(tmp_path: Path) -> HighWaterMarkFile:
+    return HighWaterMarkFile(tmp_path)
 
 
-def test_a_series_that_was_never_seen_has_the_lowest_mark(witness: Witness) -> None:
-    assert Mark() == witness.read("default")
+def lease(end: int, number: int) -> Lease:
+    return Lease(Block(end - 1, end), number, True, remaining=10**6, block_id=number)
+
+
+def record(
+    marks: HighWaterMarkFile, end: int, number: int, *, series: str = "default", by: str = ME
+) -> list[RecordedLease] | None:
+    """Record a lease that was made right now."""
+    return marks.record(series, lease(end, number), instance=by, since=marks.read(series))
+
+
+def mark(marks: HighWaterMarkFile | Path, series: str = "default") -> HighWaterMark:
+    file = HighWaterMarkFile(marks) if isinstance(marks, Path) else marks
+    return file.read(series).mark
+
+
+def test_a_series_that_was_never_seen_has_the_lowest_mark(marks: HighWaterMarkFile) -> None:
+    assert HighWaterMark() == mark(marks)
 
 
 def test_a_mark_survives_a_restart(tmp_path: Path) -> None:
-    Witness(tmp_path).record("default", Mark(500, 7))
+    record(HighWaterMarkFile(tmp_path), 500, 7)
 
-    assert Mark(500, 7) == Witness(tmp_path).read("default")
-
-
-def test_each_series_has_its_own(witness: Witness) -> None:
-    witness.record("default", Mark(500, 7))
-    witness.record("other", Mark(3, 9))
-
-    assert (Mark(500, 7), Mark(3, 9)) == (witness.read("default"), witness.read("other"))
+    assert HighWaterMark(500, 7) == mark(tmp_path)
+    assert (tmp_path / "high-water-marks.json").is_file()
 
 
-def test_a_mark_is_only_ever_raised_each_way(witness: Witness) -> None:
-    witness.record("default", Mark(500, 7))
-    witness.record("default", Mark(400, 9))
-    witness.record("default", Mark(600, 1))
+def test_each_series_has_its_own(marks: HighWaterMarkFile) -> None:
+    record(marks, 500, 7)
+    record(marks, 3, 9, series="other")
 
-    assert Mark(600, 9) == witness.read("default")
+    assert (HighWaterMark(500, 7), HighWaterMark(3, 9)) == (mark(marks), mark(marks, "other"))
+
+
+def test_a_mark_is_only_ever_raised_each_way(marks: HighWaterMarkFile) -> None:
+    for end, number in ((500, 7), (400, 9), (600, 1)):
+        record(marks, end, number)
+
+    assert HighWaterMark(600, 9) == mark(marks)
 
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "of" / "this"
-    witness = Witness(folder)
-    assert Mark() == witness.read("default")
+    marks = HighWaterMarkFile(folder)
+    assert HighWaterMark() == mark(marks)
     assert not folder.exists()
 
-    witness.record("default", Mark(500, 7))
+    record(marks, 500, 7)
 
-    assert Mark(500, 7) == Witness(folder).read("default")
+    assert HighWaterMark(500, 7) == mark(folder)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "{}",
-        '{"series": []}',
-        '{"series": null}',
-        '{"series": {"default": 500}}',
-        '{"series": {"default": [500]}}',
-        '{"series": {"default": [500, 7, 1]}}',
-        '{"series": {"default": ["500", "7"]}}',
-        '{"series": {"default": [500.5, 7]}}',
-        '{"series": {"default": [500, null]}}',
-        '{"series": {"other": "ab"}}',
-        '{"series": {"default": [500, 7]}',
-        '{"series": {"default": [500, 7]}}é',
-    ],
-)
-def test_a_damaged_file_is_refused_and_left_as_it_is(
-    tmp_path: Path, witness: Witness, text: str
+def test_leases_that_neighbours_recorded_since_the_reading_are_told(
+    marks: HighWaterMarkFile,
 ) -> None:
-    path = tmp_path / "witness.json"
+    record(marks, 100, 1, by=OTHER)
+    reading = marks.read("default")
+    record(marks, 200, 2, by=OTHER)
+    record(marks, 300, 3)
+    record(marks, 300, 3, series="other", by=OTHER)
+
+    found = marks.record("default", lease(400, 4), instance=ME, since=reading)
+
+    assert [RecordedLease(2, 199, 200, OTHER)] == found
+
+
+def test_with_nothing_recorded_since_there_is_nothing_to_tell(marks: HighWaterMarkFile) -> None:
+    assert [[], []] == [record(marks, 100, 1, by=OTHER), record(marks, 200, 2)]
+
+
+def test_more_than_it_remembers_is_told_as_such(marks: HighWaterMarkFile) -> None:
+    reading = marks.read("default")
+    for number in range(1, RECORDED_MOST + 1):
+        record(marks, number, number, by=OTHER)
+
+    assert None is marks.record("default", lease(9_999, 9_999), instance=ME, since=reading)
+
+
+def test_a_file_that_was_taken_away_meanwhile_is_told_as_such(
+    tmp_path: Path, marks: HighWaterMarkFile
+) -> None:
+    record(marks, 100, 1, by=OTHER)
+    record(marks, 200, 2, by=OTHER)
+    reading = marks.read("default")
+    (tmp_path / FILE).unlink()
+
+    assert None is marks.record("default", lease(300, 3), instance=ME, since=reading)
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "null",
+    "{}",
+    '{"series": []}',
+    '{"series": null}',
+    '{"series": {"default": 500}}',
+    '{"series": {"default": [500]}}',
+    '{"series": {"default": [500, 7, 1]}}',
+    '{"series": {"default": ["500", "7"]}}',
+    '{"series": {"default": [500.5, 7]}}',
+    '{"series": {"default": [500, null]}}',
+    '{"series": {"other": "ab"}}',
+    '{"series": {"default": [500, 7]}',
+    '{"series": {"default": [500, 7]}}é',
+    '{"series": {}, "leases": [["default", 1, 2]]}',
+    '{"series": {}, "leases": [["default", 1, 2, "3", "host:1:0"]]}',
+    '{"series": {}, "leases": 1}',
+    '{"series": {}, "recorded": "1"}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+@pytest.mark.parametrize("name", [FILE, FORMER_FILE])
+def test_a_damaged_file_is_refused_and_left_as_it_is(
+    tmp_path: Path, marks: HighWaterMarkFile, name: str, text: str
+) -> None:
+    reading = marks.read("default")
+    path = tmp_path / name
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(WitnessError, match=r"witness\.json"):
-        witness.read("default")
-    with pytest.raises(WitnessError, match=r"witness\.json"):
-        witness.record("default", Mark(500, 7))
+    with pytest.raises(HighWaterMarkError, match=name):
+        marks.read("default")
+    with pytest.raises(HighWaterMarkError, match=name):
+        marks.record("default", lease(500, 7), instance=ME, since=reading)
     assert text == path.read_text(encoding="utf-8")
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     # A file in its place: a folder without write permission does not stop root.
+    (tmp_path / "elsewhere").mkdir()
+    reading = HighWaterMarkFile(tmp_path / "elsewhere").read("default")
     (tmp_path / "state").write_text("")
-    witness = Witness(tmp_path / "state")
+    marks = HighWaterMarkFile(tmp_path / "state")
 
-    with pytest.raises(WitnessError, match="witness"):
-        witness.record("default", Mark(500, 7))
-    with pytest.raises(WitnessError, match="witness"):
-        witness.read("default")
+    with pytest.raises(HighWaterMarkError, match="high-water-marks"):
+        marks.record("default", lease(500, 7), instance=ME, since=reading)
+    with pytest.raises(HighWaterMarkError, match="high-water-marks"):
+        marks.read("default")
 
 
-def test_a_folder_in_the_files_place_is_refused(tmp_path: Path, witness: Witness) -> None:
-    (tmp_path / "witness.json").mkdir()
+def test_a_folder_in_the_files_place_is_refused(tmp_path: Path, marks: HighWaterMarkFile) -> None:
+    (tmp_path / FILE).mkdir()
 
-    with pytest.raises(WitnessError):
-        witness.read("default")
+    with pytest.raises(HighWaterMarkError):
+        marks.read("default")
 
 
 def test_a_disk_that_fails_is_told_and_leaves_the_old_file(
-    tmp_path: Path, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness.record("default", Mark(500, 7))
+    record(marks, 500, 7)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(WitnessError, match="No space left"):
-        witness.record("default", Mark(600, 8))
-    assert Mark(500, 7) == Witness(tmp_path).read("default")
+    with pytest.raises(HighWaterMarkError, match="No space left"):
+        record(marks, 600, 8)
+    assert HighWaterMark(500, 7) == mark(tmp_path)
 
 
-@pytest.mark.parametrize("before", [Mark(), Mark(9_999, 99)])
+@pytest.mark.parametrize("before", [(1, 1), (9_999, 99)])
 def test_on_return_it_has_reached_the_disk_and_so_has_its_name(
-    tmp_path: Path, witness: Witness, monkeypatch: pytest.MonkeyPatch, before: Mark
+    marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch, before: tuple[int, int]
 ) -> None:
-    witness.record("default", before)
-    expected = json.dumps({"series": {"default": [*_pair(before.joined(Mark(500, 7)))]}})
+    record(marks, *before)
+    expected = [max(500, before[0]), max(7, before[1])]
     events: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -137,7 +209,7 @@ def test_on_return_it_has_reached_the_disk_and_so_has_its_name(
         if path.is_dir():
             events.append("fsync of the folder")
         else:
-            assert json.loads(expected) == json.loads(path.read_text())
+            assert {"default": expected} == json.loads(path.read_text())["series"]
             events.append(f"fsync of {path.name}")
         fsync(file)
 
@@ -147,57 +219,110 @@ def test_on_return_it_has_reached_the_disk_and_so_has_its_name(
 
     monkeypatch.setattr(os, "fsync", seen_fsync)
     monkeypatch.setattr(Path, "replace", seen_replace)
-    witness.record("default", Mark(500, 7))
+    record(marks, 500, 7)
 
     assert [
-        "fsync of witness.new",
-        "witness.new becomes witness.json",
+        "fsync of high-water-marks.new",
+        "high-water-marks.new becomes high-water-marks.json",
         "fsync of the folder",
     ] == events
 
 
-def _pair(mark: Mark) -> tuple[int, int]:
-    return mark.end, mark.number
-
-
 def test_a_reader_sees_the_old_file_or_the_new_one(
-    tmp_path: Path, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness.record("default", Mark(500, 7))
+    record(marks, 500, 7)
     fsync = os.fsync
-    seen: list[Mark] = []
+    seen: list[HighWaterMark] = []
 
     def look_and_fsync(file: int) -> None:
-        seen.append(Witness(tmp_path).read("default"))
+        seen.append(mark(tmp_path))
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", look_and_fsync)
-    witness.record("default", Mark(600, 8))
+    record(marks, 600, 8)
 
-    assert [Mark(500, 7), Mark(600, 8)] == seen
+    assert [HighWaterMark(500, 7), HighWaterMark(600, 8)] == seen
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "kept").mkdir()
+    link = tmp_path / "state" / FILE
+    link.symlink_to(tmp_path / "kept" / "marks.json")
+
+    record(HighWaterMarkFile(tmp_path / "state"), 500, 7)
+    record(HighWaterMarkFile(tmp_path / "state"), 600, 8)
+
+    assert link.is_symlink()
+    assert [600, 8] == json.loads((tmp_path / "kept" / "marks.json").read_text())["series"][
+        "default"
+    ]
+
+
+def test_the_file_of_the_version_before_is_read_and_kept_up(
+    tmp_path: Path, marks: HighWaterMarkFile
+) -> None:
+    former = tmp_path / FORMER_FILE
+    former.write_text('{"series": {"default": [500, 7], "other": [3, 4]}}')
+
+    before = mark(marks)
+    record(marks, 600, 8)
+
+    assert HighWaterMark(500, 7) == before
+    # An instance of that version sees what this one was given.
+    assert {"series": {"default": [600, 8], "other": [3, 4]}} == json.loads(former.read_text())
+    # When the upgrade is done, the file may go.
+    former.unlink()
+    assert (HighWaterMark(600, 8), HighWaterMark(3, 4)) == (mark(marks), mark(marks, "other"))
+
+
+def test_the_version_before_may_write_its_file_meanwhile(
+    tmp_path: Path, marks: HighWaterMarkFile
+) -> None:
+    former = tmp_path / FORMER_FILE
+    former.write_text('{"series": {"default": [500, 7]}}')
+    record(marks, 600, 8)
+
+    former.write_text('{"series": {"default": [700, 9]}}')
+
+    assert HighWaterMark(700, 9) == mark(marks)
+    record(marks, 800, 10)
+    assert [800, 10] == json.loads(former.read_text())["series"]["default"]
+
+
+def test_the_former_file_is_not_made(tmp_path: Path, marks: HighWaterMarkFile) -> None:
+    record(marks, 500, 7)
+
+    assert not (tmp_path / FORMER_FILE).exists()
 
 
 RECORDER = """
 import sys
 from pathlib import Path
-from tracking_service.allocation import Mark, Witness
-witness = Witness(Path(sys.argv[1]))
+from tracking_service.allocation import Block, HighWaterMarkFile, Lease
+marks = HighWaterMarkFile(Path(sys.argv[1]), lock_seconds=float(sys.argv[3]))
 first = int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(first, 200, 2):
-    witness.record("default", Mark(10 * number, number))
-    witness.record(f"series-{number}", Mark(number, number))
+    lease = Lease(Block(number, number + 1), number, True, 0, number)
+    for series in ("default", f"series-{number}"):
+        marks.record(series, lease, instance=f"host:{first}:0", since=marks.read(series))
 """
 
 
-def test_processes_that_record_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lock_seconds", [30.0, 0.0], ids=["locked", "lock never had in time"])
+def test_processes_that_record_at_once_lose_nothing_of_each_other(
+    tmp_path: Path, lock_seconds: float
+) -> None:
     recorders = [
         Popen(
-            [sys.executable, "-c", RECORDER, str(tmp_path), str(first)],
+            [sys.executable, "-c", RECORDER, str(tmp_path), str(first), str(lock_seconds)],
             cwd=ROOT,
             stdin=PIPE,
             stdout=PIPE,
+            stderr=PIPE,
             text=True,
         )
         for first in (0, 1)
@@ -216,26 +341,29 @@ def test_processes_that_record_at_once_lose_nothing_of_each_other(tmp_path: Path
             recorder.kill()
             recorder.communicate()
 
-    witness = Witness(tmp_path)
-    assert Mark(1990, 199) == witness.read("default")
+    marks = HighWaterMarkFile(tmp_path)
+    assert HighWaterMark(200, 199) == mark(marks)
     for number in range(200):
-        assert Mark(number, number) == witness.read(f"series-{number}")
+        assert HighWaterMark(number + 1, number) == mark(marks, f"series-{number}")
 
 
-def test_threads_that_record_at_once_lose_nothing_of_each_other(witness: Witness) -> None:
+def test_threads_that_record_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    marks = HighWaterMarkFile(tmp_path, lock_seconds=30)
     names = iter(range(40))
 
-    def record() -> None:
+    def each() -> None:
         number = next(names)
-        witness.record(f"series-{number}", Mark(number, number))
+        record(marks, number + 1, number, series=f"series-{number}", by=f"host:1:{number}")
 
-    assert [] == InThreads(40, record).join().errors
-    assert [Mark(n, n) for n in range(40)] == [witness.read(f"series-{n}") for n in range(40)]
+    assert [] == InThreads(40, each).join().errors
+    assert [HighWaterMark(n + 1, n) for n in range(40)] == [
+        mark(marks, f"series-{n}") for n in range(40)
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
-    tmp_path: Path, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fsync = os.fsync
     read_end, write_end = os.pipe()
@@ -255,8 +383,8 @@ def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
     try:
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fork_and_fsync)
-            witness.record("default", Mark(500, 7))
-        with (tmp_path / "witness.lock").open("w") as lock:
+            record(marks, 500, 7)
+        with (tmp_path / "high-water-marks.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(write_end)
@@ -265,12 +393,40 @@ def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
             os.waitpid(child, 0)
 
 
-def test_a_neighbour_that_keeps_the_lock_is_not_waited_for_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_neighbour_that_keeps_the_lock_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tracking_service.allocation.high_water_marks.LOCK_SECONDS", 0.05)
-    with (tmp_path / "witness.lock").open("w") as lock:
+    marks = HighWaterMarkFile(tmp_path, lock_seconds=0.05)
+    record(marks, 100, 1)
+    with (tmp_path / "high-water-marks.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        reading = marks.read("default")
+        mine = marks.record("default", lease(200, 2), instance=ME, since=reading)
+        # And whoever comes after sees it.
+        others = marks.record("default", lease(300, 3), instance=OTHER, since=reading)
+        held = mark(marks)
 
-        with pytest.raises(WitnessError):
-            Witness(tmp_path).record("default", Mark(1, 1))
+    assert ([], [RecordedLease(2, 199, 200, ME)]) == (mine, others)
+    assert HighWaterMark(300, 3) == held
+    assert "another process keeps the high-water marks locked" in caplog.text
+
+
+def test_what_was_written_beside_the_file_goes_into_it_when_the_lock_is_had(
+    tmp_path: Path,
+) -> None:
+    marks = HighWaterMarkFile(tmp_path, lock_seconds=0.05)
+    with (tmp_path / "high-water-marks.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        reading = marks.read("default")
+        record(marks, 200, 2)
+    assert 2 == len(list(tmp_path.glob("*")))
+
+    record(marks, 300, 3)
+
+    names = {path.name for path in tmp_path.glob("*")}
+    assert {"high-water-marks.json", "high-water-marks.lock"} == names
+    # A neighbour that leased all the while misses nothing of it.
+    assert [2, 3] == [
+        each.number
+        for each in marks.record("default", lease(400, 4), instance=OTHER, since=reading) or ()
+    ]

@@ -11,7 +11,7 @@ from tracking_service.api.batches import BatchSchema
 from tracking_service.api.validation import every_fault
 from tracking_service.auth import Key
 from tracking_service.errors import StoreUnavailableError
-from tracking_service.instance.number_spaces import Space
+from tracking_service.instance.number_spaces import NumberSpace
 from tracking_service.numbering import Shipment
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ class Reads:
 
     def __init__(self, issuing: Issuing, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        self._find = issuing.issuer.spaces.find
-        monkeypatch.setattr(issuing.issuer.spaces, "find", self.find)
+        self._find = issuing.instance.number_spaces.find
+        monkeypatch.setattr(issuing.instance.number_spaces, "find", self.find)
 
-    def find(self, series: str) -> Space:
+    def find(self, series: str) -> NumberSpace:
         self.count += 1
         return self._find(series)
 
@@ -105,7 +105,7 @@ def test_no_series_is_opened_for_a_request_at_fault(issuing: Issuing, reads: Rea
     for series in ["gifts", "ra", "none"] * 10:
         told(issuing, shipped(series))
 
-    assert ([], ()) == (issuing.store.calls, issuing.issuer.supplies)
+    assert ([], {}) == (issuing.store.calls, issuing.instance.registry.open)
     assert 30 == reads.count
 
 
@@ -117,8 +117,8 @@ def test_a_database_that_is_away_adds_no_fault(issuing: Issuing) -> None:
 
 def test_a_database_that_is_known_to_be_away_is_not_asked(issuing: Issuing, reads: Reads) -> None:
     issuing.store.failure = StoreUnavailableError()
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure to be known")
+    issuing.instance.start()
+    issuing.until(lambda: issuing.instance.health.database == "away", "the failure to be known")
 
     assert HEAVY == told(issuing, shipped("none"))
     assert 0 == reads.count
@@ -138,7 +138,7 @@ def test_an_error_that_nobody_expected_is_not_hidden(
     def fail(_: str) -> Any:
         raise RuntimeError
 
-    monkeypatch.setattr(issuing.issuer.spaces, "find", fail)
+    monkeypatch.setattr(issuing.instance.number_spaces, "find", fail)
 
     with pytest.raises(RuntimeError):
         told(issuing, shipped("none"))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from tracking_service.errors import (
     KeysUnavailableError,
     StoreUnavailableError,
 )
+from tracking_service.wait_limiter import Wait, WaitLimiter
 
 
 class FakeKeys:
@@ -49,11 +53,11 @@ def keys() -> FakeKeys:
 
 
 @pytest.fixture
-def make_ring(keys: FakeKeys) -> Iterator[Callable[[], Keyring]]:
+def make_ring(keys: FakeKeys) -> Iterator[Callable[..., Keyring]]:
     made: list[Keyring] = []
 
-    def make() -> Keyring:
-        made.append(Keyring(keys))
+    def make(**options: Any) -> Keyring:
+        made.append(Keyring(keys, **{"limiter": WaitLimiter(threads=64), **options}))
         return made[-1]
 
     yield make
@@ -63,7 +67,7 @@ def make_ring(keys: FakeKeys) -> Iterator[Callable[[], Keyring]]:
 
 
 @pytest.fixture
-def ring(make_ring: Callable[[], Keyring]) -> Keyring:
+def ring(make_ring: Callable[..., Keyring]) -> Keyring:
     return make_ring()
 
 
@@ -133,14 +137,12 @@ def test_what_has_not_the_shape_of_a_token_is_not_looked_up(
     assert 1 == keys.reads
 
 
-def test_invented_tokens_are_rationed(
-    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever is beyond the ration is told to try again, for the token may be good."""
+def test_invented_tokens_are_rationed(keys: FakeKeys, make_ring: Callable[..., Keyring]) -> None:
+    """A request beyond the ration is told to try again, for its token may be good."""
+    clock = Clock()
+    ring = make_ring(clock=clock)
     good = keys.make("shop")
     assert ring.start(30)
-    clock = Clock(1e9)
-    monkeypatch.setattr(keyring, "time", clock)
     wrong = [refused(ring, new_token(), InvalidTokenError) for _ in range(5)]
     later = [refused(ring, new_token(), KeysUnavailableError) for _ in range(1000)]
 
@@ -203,15 +205,17 @@ def test_an_unexpected_error_does_not_end_the_thread(
     assert "the keyring met an unexpected error and goes on" in caplog.messages
 
 
-def test_few_wait_for_a_read_that_hangs(
-    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+def test_a_read_that_hangs_leaves_half_of_the_threads(
+    keys: FakeKeys, make_ring: Callable[..., Keyring], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    limiter = WaitLimiter(threads=8)
+    ring = make_ring(limiter=limiter)
     good = keys.make("shop")
     assert ring.start(30)
     monkeypatch.setattr(keyring, "LOOKUP_SECONDS", 30.0)
     keys.open.clear()
-    waiting = InThreads(keyring.WAITING_MOST, lambda: ring.find(new_token()))
-    wait_until(lambda: ring._waiting == keyring.WAITING_MOST, seconds=30, what="them to wait")
+    waiting = InThreads(4, lambda: ring.find(new_token()))
+    wait_until(lambda: limiter.waiting == 4, seconds=30, what="four to wait")
 
     assert refused(ring, new_token(), KeysUnavailableError)
     assert "shop" == ring.find(good).name
@@ -219,8 +223,21 @@ def test_few_wait_for_a_read_that_hangs(
     keys.open.set()
     waiting.join()
 
-    assert {InvalidTokenError} == {type(error) for error in waiting.errors}
-    assert keyring.WAITING_MOST == len(waiting.errors)
+    assert [InvalidTokenError] * 4 == [type(error) for error in waiting.errors]
+
+
+def test_requests_that_wait_for_a_lease_are_counted_too(
+    keys: FakeKeys, make_ring: Callable[..., Keyring]
+) -> None:
+    limiter = WaitLimiter(threads=2)
+    ring = make_ring(limiter=limiter)
+    assert ring.start(30)
+    keys.open.clear()
+    began = time.monotonic()
+    with limiter.wait(30, leave_threads=bool):
+        assert refused(ring, new_token(), KeysUnavailableError)
+
+    assert keyring.LOOKUP_SECONDS > time.monotonic() - began
 
 
 def test_nobody_waits_for_ever(
@@ -257,21 +274,23 @@ def test_a_thread_that_could_not_be_started_is_started_the_next_time(
     assert "shop" == ring.find(token).name
 
 
-def test_a_caller_who_came_as_a_read_ended_is_let_in_by_what_was_read(
-    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+def test_a_caller_that_came_as_a_read_ended_is_let_in_by_what_was_read(
+    keys: FakeKeys, make_ring: Callable[..., Keyring]
 ) -> None:
-    """Those whom the read answered are still counted as waiting: the newcomer is one too many."""
+    """The request is refused a look-up, and another one has just read its key."""
+
+    class ReadMeanwhile(WaitLimiter):
+        @contextmanager
+        def wait(self, seconds: float, *, leave_threads: Callable[[], bool]) -> Iterator[Wait]:
+            assert newcomers.start(30)
+            raise KeysUnavailableError
+            yield  # a generator
+
     token = keys.make("shop")
-    look_up = ring._look_up
+    newcomers = make_ring(limiter=ReadMeanwhile())
 
-    def too_many() -> None:
-        look_up()
-        raise KeysUnavailableError
-
-    monkeypatch.setattr(ring, "_look_up", too_many)
-
-    assert "shop" == ring.find(token).name
-    assert refused(ring, new_token(), KeysUnavailableError)
+    assert "shop" == newcomers.find(token).name
+    assert refused(newcomers, new_token(), KeysUnavailableError)
 
 
 def test_a_closed_ring_knows_what_it_knew(ring: Keyring, keys: FakeKeys) -> None:
@@ -285,10 +304,14 @@ def test_a_closed_ring_knows_what_it_knew(ring: Keyring, keys: FakeKeys) -> None
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_of_a_fork_reads_for_itself(ring: Keyring, keys: FakeKeys) -> None:
-    """Even where another thread of the parent held the lock."""
     token = keys.make("shop")
     ring.find(token)
-    with ring._turn:
-        found = in_child(lambda: [ring.find(token).name, keys.reads, ring.close(5)])
+
+    def find() -> list[object]:
+        # What the instance does, for all parts that it was given.
+        ring.reset_after_fork()
+        return [ring.find(token).name, keys.reads, ring.close(5)]
+
+    found = in_child(find)
 
     assert ["shop", 2, True] == [found[0], found[1] - keys.reads + 1, found[2]]

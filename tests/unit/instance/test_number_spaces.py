@@ -4,32 +4,32 @@ import pytest
 
 from tests.support.fakes import FakeCatalogue, FakeSeries, InThreads
 from tracking_service.errors import KeyChangedError
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.number_spaces import NumberSpaces
 
 
 @pytest.fixture
-def spaces() -> Spaces:
-    return Spaces(FakeCatalogue())
+def spaces() -> NumberSpaces:
+    return NumberSpaces(FakeCatalogue())
 
 
-def test_the_series_of_a_space_share_its_format(spaces: Spaces) -> None:
-    asked = InThreads(16, lambda: spaces.of(FakeSeries("default"))).join()
-    asked.results.append(spaces.of(FakeSeries("other")))
+def test_the_series_of_a_space_share_its_format(spaces: NumberSpaces) -> None:
+    asked = InThreads(16, lambda: spaces.get(FakeSeries("default"))).join()
+    asked.results.append(spaces.get(FakeSeries("other")))
 
     assert [] == asked.errors
     assert 1 == len(set(map(id, asked.results)))
 
 
-def test_a_second_key_in_a_space_is_refused(spaces: Spaces) -> None:
-    spaces.of(FakeSeries("default"))
+def test_a_second_key_in_a_space_is_refused(spaces: NumberSpaces) -> None:
+    spaces.get(FakeSeries("default"))
 
     with pytest.raises(KeyChangedError, match="routed"):
-        spaces.of(FakeSeries("default", key=b"k" * 32))
+        spaces.get(FakeSeries("default", key=b"k" * 32))
 
 
-def test_another_space_has_a_key_and_a_fingerprint_of_its_own(spaces: Spaces) -> None:
-    routed = spaces.of(FakeSeries("default"))
-    s10 = spaces.of(
+def test_another_space_has_a_key_and_a_fingerprint_of_its_own(spaces: NumberSpaces) -> None:
+    routed = spaces.get(FakeSeries("default"))
+    s10 = spaces.get(
         FakeSeries(
             "ra",
             number_space="s10:RA:MY",
@@ -42,10 +42,10 @@ def test_another_space_has_a_key_and_a_fingerprint_of_its_own(spaces: Spaces) ->
     assert routed.fingerprint != s10.fingerprint
 
 
-def test_the_fingerprint_is_of_the_key_and_does_not_show_it(spaces: Spaces) -> None:
+def test_the_fingerprint_is_of_the_key_and_does_not_show_it(spaces: NumberSpaces) -> None:
     series = FakeSeries("default")
-    fingerprint = spaces.of(series).fingerprint
+    fingerprint = spaces.get(series).fingerprint
 
-    assert fingerprint == Spaces(FakeCatalogue()).of(series).fingerprint
+    assert fingerprint == NumberSpaces(FakeCatalogue()).get(series).fingerprint
     assert 16 == len(fingerprint)
     assert series.key.hex()[:16] != fingerprint

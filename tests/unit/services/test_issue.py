@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.fakes import Clock, FakeSeries, InThreads
+from tests.support.fakes import InThreads
 from tracking_service.errors import (
-    KeyChangedError,
-    ReserveEmptyError,
     SeriesExhaustedError,
     ShipmentRefusedError,
     StoreUnavailableError,
@@ -21,7 +18,7 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.process import instance_name
 from tracking_service.numbering import Shipment
-from tracking_service.services import issue as issuing_module
+from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing
@@ -48,7 +45,7 @@ def test_a_long_host_name_fits_the_column(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_nothing_is_asked_before_the_start(issuing: Issuing) -> None:
     assert [] == issuing.catalogue.found + issuing.store.calls
-    assert "unknown" == issuing.issuer.database
+    assert "unknown" == issuing.instance.health.database
 
 
 def test_the_first_request_starts_it(issuing: Issuing) -> None:
@@ -82,12 +79,6 @@ def test_many_serials_at_once_are_spent(issuing: Issuing) -> None:
     assert not any(issuing.serial() in block for block in blocks)
 
 
-def test_a_series_nobody_asks_for_costs_nothing(issuing: Issuing) -> None:
-    issuing.ready()
-
-    assert ["default"] == issuing.catalogue.found
-
-
 def test_a_refused_shipment_spends_nothing(issuing: Issuing) -> None:
     assert 0 == issuing.serial("ra")
 
@@ -111,60 +102,6 @@ def test_a_check_spends_nothing(issuing: Issuing) -> None:
     assert (0, 0) == (issuing.serial(), issuing.serial("gifts"))
 
 
-def test_an_unknown_series_is_named_to_each_who_asks(issuing: Issuing) -> None:
-    issuing.ready()
-    asked = InThreads(8, lambda: issuing.issuer.issue(SHIPMENT, "none")).join()
-
-    assert {"there is no series named 'none'"} == set(map(str, asked.errors))
-    assert {"none"} == {
-        error.name for error in asked.errors if isinstance(error, UnknownSeriesError)
-    }
-    assert 8 == len(set(map(id, asked.errors)))
-
-
-def test_an_unknown_series_is_not_looked_up_again_at_once(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr(issuing_module, "time", clock)
-    for _ in range(5):
-        with pytest.raises(UnknownSeriesError):
-            issuing.issuer.issue(SHIPMENT, "none")
-    assert 1 == issuing.catalogue.found.count("none")
-
-    # A new series is seen without a restart.
-    issuing.catalogue.series["none"] = FakeSeries("none")
-    clock.now += 0.999
-    with pytest.raises(UnknownSeriesError):
-        issuing.issuer.issue(SHIPMENT, "none")
-    clock.now += 0.001
-
-    assert 0 == issuing.serial("none")
-
-
-def test_only_so_many_unknown_names_are_remembered(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(issuing_module, "_UNKNOWN_MOST", 8)
-    for number in range(30):
-        with pytest.raises(UnknownSeriesError):
-            issuing.issuer.issue(SHIPMENT, f"none-{number}")
-
-        assert 8 >= len(issuing.issuer._unknown)
-
-
-def test_a_key_that_changed_issues_nothing_and_holds_no_other_series_up(issuing: Issuing) -> None:
-    issuing.ready()
-    issuing.catalogue.series["other"] = FakeSeries("other", key=b"k" * 32)
-
-    asked = InThreads(4, lambda: issuing.issuer.issue(SHIPMENT, "other")).join()
-
-    assert [KeyChangedError] * 4 == [type(error) for error in asked.errors]
-    assert 4 == len(set(map(id, asked.errors)))
-    assert [0] * 50 != [issuing.serial("gifts") for _ in range(50)]
-    assert "up" == issuing.issuer.database
-
-
 def test_an_exhausted_series_is_said_to_be_so(issuing: Issuing) -> None:
     issuing.store.end = 150
     assert list(range(150)) == [issuing.serial() for _ in range(150)]
@@ -172,91 +109,18 @@ def test_an_exhausted_series_is_said_to_be_so(issuing: Issuing) -> None:
     with pytest.raises(SeriesExhaustedError):
         issuing.issuer.issue(SHIPMENT)
 
-    readiness = issuing.issuer.readiness()
+    readiness = assess_readiness(issuing.instance)
     assert (False, str(SeriesExhaustedError())) == (readiness.ready, readiness.reason)
 
 
 def test_what_was_spent_is_known_of_its_own_serials_alone(issuing: Issuing) -> None:
     serial = issuing.serial()
-    name = issuing.issuer.instance
+    name = issuing.instance.name
 
-    assert issuing.issuer.has_spent("default", serial, name)
-    assert not issuing.issuer.has_spent("default", serial + 1, name)
-    assert not issuing.issuer.has_spent("default", serial, "host:1:0")
-    assert not issuing.issuer.has_spent("gifts", serial, name)
-
-
-def test_a_first_use_waits_no_longer_than_it_may(make_issuing: Callable[..., Issuing]) -> None:
-    issuing = make_issuing(wait_seconds=0.05)
-    issuing.store.open.clear()
-    issuing.catalogue.failure = AWAY
-    began = time.monotonic()
-
-    with pytest.raises(ReserveEmptyError):
-        issuing.issuer.issue(SHIPMENT)
-
-    assert 0.05 <= time.monotonic() - began < 10
-
-
-def test_few_may_wait_for_a_first_use_while_the_database_is_away(issuing: Issuing) -> None:
-    is_away(issuing)
-
-    waiting = InThreads(2, lambda: issuing.issuer.issue(SHIPMENT))
-    issuing.until(lambda: not free_places(issuing), "two to wait")
-    others = InThreads(6, lambda: issuing.issuer.issue(SHIPMENT, "gifts")).join()
-    assert [ReserveEmptyError] * 6 == [type(error) for error in others.errors]
-
-    issuing.catalogue.failure = None
-    assert [] == waiting.join().errors
-    assert 2 == len(set(waiting.results)) == free_places(issuing)
-
-
-def test_who_waits_for_one_series_takes_the_place_of_who_would_for_another(
-    issuing: Issuing,
-) -> None:
-    issuing.serial()
-    issuing.serial("gifts")
-    issuing.store.failure = issuing.catalogue.failure = AWAY
-    for series in ("default", "gifts"):
-        allocator = issuing.issuer._open[series].allocator
-        allocator.take(allocator.holding().left)
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
-
-    waiting = [InThreads(1, lambda: issuing.issuer.issue(SHIPMENT))]
-    issuing.until(lambda: 1 == free_places(issuing), "one to wait")
-    waiting.append(InThreads(1, lambda: issuing.issuer.issue(SHIPMENT, "gifts")))
-    issuing.until(lambda: not free_places(issuing), "another to wait")
-    for series in ("default", "gifts", "ra"):
-        with pytest.raises(ReserveEmptyError):
-            issuing.issuer.issue(SHIPMENT, series)
-
-    issuing.store.failure = issuing.catalogue.failure = None
-    assert [[], []] == [threads.join().errors for threads in waiting]
-    assert 2 == free_places(issuing)
-
-
-def test_nobody_waits_for_a_first_use_where_none_may(make_issuing: Callable[..., Issuing]) -> None:
-    issuing = make_issuing(waiting_requests=0)
-    is_away(issuing)
-    began = time.monotonic()
-
-    for series in ("default", "gifts"):
-        with pytest.raises(ReserveEmptyError):
-            issuing.issuer.issue(SHIPMENT, series)
-
-    # Who may wait does so for half a minute.
-    assert 10 > time.monotonic() - began
-
-
-def is_away(issuing: Issuing) -> None:
-    issuing.catalogue.failure = AWAY
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
-
-
-def free_places(issuing: Issuing) -> int:
-    free: int = issuing.issuer._waiting._places._value
-    return free
+    assert issuing.instance.has_spent("default", serial, name)
+    assert not issuing.instance.has_spent("default", serial + 1, name)
+    assert not issuing.instance.has_spent("default", serial, "host:1:0")
+    assert not issuing.instance.has_spent("gifts", serial, name)
 
 
 @pytest.mark.parametrize("jump", [1e9, -1e9, float("inf")])
@@ -275,4 +139,4 @@ def test_a_wall_clock_that_jumps_changes_no_number_and_no_waiting(
 
     assert list(range(300)) == before + after
     issuing.ready()
-    assert issuing.issuer.close(30)
+    assert issuing.instance.close(30) is not None

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.fakes import FakeSeries, InThreads
 from tracking_service.allocation import Block
-from tracking_service.errors import ClosedError, SchemaError, StoreUnavailableError
+from tracking_service.errors import SchemaError, ShuttingDownError, StoreUnavailableError
 from tracking_service.numbering import Shipment
+from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing
@@ -24,35 +25,35 @@ def test_closing_hands_the_rest_of_every_series_back(issuing: Issuing) -> None:
         issuing.serial()
     issuing.serial("gifts")
 
-    assert issuing.issuer.close(30)
+    assert 97 + 99 == issuing.instance.close(30)
 
     assert {"default": (Block(3, 100),), "gifts": (Block(1, 100),)} == issuing.store.handed_back
     assert [("default", 97), ("gifts", 99)] == issuing.observer.returned
 
 
 def test_one_that_was_never_started_has_nothing_to_hand_back(issuing: Issuing) -> None:
-    assert issuing.issuer.close(0)
+    assert 0 == issuing.instance.close(0)
 
     assert [] == issuing.catalogue.found + issuing.store.calls
 
 
 def test_nothing_is_issued_after_closing(issuing: Issuing) -> None:
     issuing.serial()
-    issuing.issuer.close(30)
+    issuing.instance.close(30)
 
     for series in ("default", "gifts", "none"):
-        with pytest.raises(ClosedError):
+        with pytest.raises(ShuttingDownError):
             issuing.issuer.issue(SHIPMENT, series)
-    issuing.issuer.start()
-    assert not issuing.issuer.readiness().ready
+    issuing.instance.start()
+    assert not assess_readiness(issuing.instance).ready
     assert 1 == issuing.store.lease_count
 
 
 def test_closing_again_hands_nothing_back_twice_and_says_the_same(issuing: Issuing) -> None:
     issuing.serial()
 
-    assert issuing.issuer.close(30)
-    assert issuing.issuer.close(0)
+    assert 99 == issuing.instance.close(30)
+    assert 99 == issuing.instance.close(0)
     assert 1 == issuing.store.calls.count("hand_back")
 
 
@@ -62,11 +63,11 @@ def test_those_who_wait_are_woken(issuing: Issuing) -> None:
     issuing.issuer.issue_many(SHIPMENT, 100)
     waiting = InThreads(2, lambda: issuing.issuer.issue(SHIPMENT))
     first_use = InThreads(2, lambda: issuing.issuer.issue(SHIPMENT, "gifts"))
-    issuing.until(lambda: issuing.issuer._waiting._count == 4, "four to wait")
+    issuing.until(lambda: issuing.limiter.waiting == 4, "four to wait")
 
-    issuing.issuer.close(0)
+    issuing.instance.close(0)
 
-    assert [ClosedError] * 4 == [
+    assert [ShuttingDownError] * 4 == [
         type(error) for error in waiting.join().errors + first_use.join().errors
     ]
 
@@ -78,13 +79,13 @@ def test_closing_takes_no_longer_than_it_may_while_the_store_hangs(
     issuing.ready()
     issuing.store.open.clear()
     if again:
-        assert not issuing.issuer.close(0.05)
+        assert None is issuing.instance.close(0.05)
     began = time.monotonic()
 
-    assert not issuing.issuer.close(0.05 if not again else 60)
+    assert None is issuing.instance.close(0.05 if not again else 60)
 
     assert 10 > time.monotonic() - began
-    with pytest.raises(ClosedError):
+    with pytest.raises(ShuttingDownError):
         issuing.issuer.issue(SHIPMENT)
 
 
@@ -94,11 +95,11 @@ def test_a_store_that_fails_is_not_asked_twice(issuing: Issuing, error: Exceptio
     issuing.serial("gifts")
     issuing.store.failure = error
 
-    assert not issuing.issuer.close(30)
+    assert None is issuing.instance.close(30)
     issuing.store.failure = None
 
     # What is recorded late would be recorded wrong: nothing of it is known any more.
-    assert not issuing.issuer.close(30)
+    assert None is issuing.instance.close(30)
     assert 1 == issuing.store.calls.count("hand_back")
     assert [] == issuing.observer.returned
 
@@ -109,11 +110,12 @@ def test_a_lease_that_is_under_way_goes_back_whole(issuing: Issuing) -> None:
     issuing.issuer.issue_many(SHIPMENT, 60)
     issuing.until(lambda: 2 == issuing.store.calls.count("lease"), "a lease that hangs")
 
-    closing = InThreads(1, lambda: issuing.issuer.close(30))
-    issuing.until(lambda: issuing.issuer.supplies[0].allocator.closed, "the close")
+    closing = InThreads(1, lambda: issuing.instance.close(30))
+    issuing.until(lambda: issuing.allocator().closed, "the close")
     issuing.store.open.set()
 
-    assert [True] == closing.join().results
+    [serials] = closing.join().results
+    assert serials
     assert 2 == len(issuing.store.committed)
     assert {Block(60, 100), issuing.store.committed[1]} == set(issuing.store.handed_back["default"])
 
@@ -124,12 +126,12 @@ def test_a_series_that_is_being_opened_goes_back_as_well(issuing: Issuing) -> No
     asking = InThreads(1, lambda: issuing.issuer.issue(SHIPMENT, "gifts"))
     issuing.until(lambda: 2 == issuing.store.calls.count("lease"), "its first lease")
 
-    closing = InThreads(1, lambda: issuing.issuer.close(30))
-    issuing.until(lambda: issuing.issuer.supplies[0].allocator.closed, "the close")
+    closing = InThreads(1, lambda: issuing.instance.close(30))
+    issuing.until(lambda: issuing.allocator().closed, "the close")
     issuing.store.open.set()
 
-    assert [True] == closing.join().results
-    assert [ClosedError] == [type(error) for error in asking.join().errors]
+    assert [200] == closing.join().results
+    assert [ShuttingDownError] == [type(error) for error in asking.join().errors]
     assert {"default": (Block(0, 100),), "gifts": (Block(0, 100),)} == issuing.store.handed_back
 
 
@@ -144,12 +146,12 @@ def test_closing_amid_requests_parts_all_into_issued_and_handed_back(
         while True:
             try:
                 got.append(issuing.serial())
-            except ClosedError:
+            except ShuttingDownError:
                 return got
 
     hammering = InThreads(8, hammer)
     issuing.until(lambda: issuing.store.lease_count > 2 + attempt, "some leases")
-    assert issuing.issuer.close(30)
+    assert issuing.instance.close(30) is not None
     hammering.join()
 
     issued = [serial for got in hammering.results for serial in got]  # type: ignore[attr-defined]
@@ -169,10 +171,10 @@ def test_closing_while_series_are_opened_is_safe(issuing: Issuing, attempt: int)
             issuing.issuer.issue(SHIPMENT, name)
 
     asking = InThreads(8, ask)
-    issuing.until(lambda: len(issuing.issuer._open) > attempt, "some series")
-    assert issuing.issuer.close(30)
+    issuing.until(lambda: len(issuing.instance.registry.open) > attempt, "some series")
+    assert issuing.instance.close(30) is not None
 
-    assert {ClosedError} >= {type(error) for error in asking.join().errors}
+    assert {ShuttingDownError} >= {type(error) for error in asking.join().errors}
     assert {series for series, _ in issuing.observer.leases} <= set(issuing.store.handed_back)
 
 

@@ -7,13 +7,17 @@ import json
 import os
 import select
 import signal
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.fakes import InThreads
 from tracking_service.allocation import Block
+from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing
@@ -67,67 +71,105 @@ def test_a_child_of_a_parent_that_was_never_started_leases_for_itself(issuing: I
 
 def test_a_child_has_a_name_and_a_store_of_its_own(issuing: Issuing) -> None:
     issuing.ready()
-    parent = issuing.issuer.instance
+    parent = issuing.instance.name
 
     name, pid, stores, dropped = in_child(
-        lambda: (issuing.issuer.instance, os.getpid(), issuing.instances, issuing.dropped)
+        lambda: (issuing.instance.name, os.getpid(), issuing.instances, issuing.dropped)
     )
 
     assert str(pid) == name.split(":")[1]
     assert [parent, name] == stores
     assert [parent] == dropped
     assert [] == issuing.dropped
-    assert parent == issuing.issuer.instance
+    assert parent == issuing.instance.name
 
 
 def test_a_child_holds_nothing_before_it_is_asked(issuing: Issuing) -> None:
     issuing.serial()
 
-    supplies, database, calls = in_child(
-        lambda: (len(issuing.issuer.supplies), issuing.issuer.database, issuing.store.calls)
+    opened, database, calls = in_child(
+        lambda: (
+            len(issuing.instance.registry.open),
+            issuing.instance.health.database,
+            issuing.store.calls,
+        )
     )
 
-    assert (0, "unknown", []) == (supplies, database, calls)
+    assert (0, "unknown", []) == (opened, database, calls)
 
 
-def test_no_lock_that_another_thread_holds_at_the_fork_stops_the_child(issuing: Issuing) -> None:
+def test_no_lock_that_another_thread_holds_at_the_fork_stops_the_child(
+    make_issuing: Callable[..., Issuing],
+) -> None:
+    issuing = make_issuing(threads=2)
     issuing.ready()
     assert 0 == issuing.serial("gifts")
-    default, gifts = (issuing.issuer._open[name].allocator for name in ("default", "gifts"))
-    with (
-        default._lock,
-        gifts._lock,
-        issuing.issuer._refiller._lock,
-        issuing.issuer._waiting._lock,
-    ):
-        got = in_child(
-            lambda: [issuing.serial(), issuing.serial("gifts"), issuing.issuer.readiness().ready]
-        )
+    held, over = threading.Semaphore(0), threading.Event()
 
-    assert [100, 100, True] == got
+    def hold(_: object = None) -> bool:
+        """Called with a lock held: does not return before the fork."""
+        held.release()
+        return over.wait(30)
+
+    def begin_waits() -> None:
+        limiter = issuing.limiter
+        with limiter.wait(0, leave_threads=bool), limiter.wait(0, leave_threads=hold):
+            pass
+
+    def add_slowly(name: str) -> None:
+        issuing.allocator(name).add(filter(hold, [Block(900, 910)]), low_water=0)
+
+    holding = [
+        InThreads(1, begin_waits),
+        InThreads(1, lambda: add_slowly("default")),
+        InThreads(1, lambda: add_slowly("gifts")),
+    ]
+    for _ in holding:
+        assert held.acquire(timeout=30)
+    got = in_child(
+        lambda: [
+            issuing.serial(),
+            issuing.serial("gifts"),
+            assess_readiness(issuing.instance).ready,
+            issuing.limiter.waiting,
+        ]
+    )
+    over.set()
+
+    assert [[], [], []] == [threads.join().errors for threads in holding]
+    assert [100, 100, True, 0] == got
     assert 0 == issuing.serial()
 
 
-def test_a_child_has_the_places_of_those_who_wait_in_its_parent(issuing: Issuing) -> None:
-    issuing.serial()
-    with issuing.issuer._waiting.one(30), issuing.issuer._waiting.one(30):
-        free = in_child(lambda: [issuing.serial(), issuing.issuer._waiting._places._value])
-        parents: int = issuing.issuer._waiting._places._value
+def test_a_child_has_the_places_of_those_that_wait_in_its_parent(issuing: Issuing) -> None:
+    def places() -> list[bool]:
+        with ExitStack() as stack:
+            return [
+                stack.enter_context(issuing.limiter.wait(30, leave_threads=bool)).may_go_on(
+                    failing=True
+                )
+                for _ in range(3)
+            ]
 
-    assert [100, 2] == free
-    assert 0 == parents
+    with issuing.limiter.wait(30, leave_threads=bool) as wait:
+        assert wait.may_go_on(failing=True)
+        in_the_child = in_child(places)
+        in_the_parent = places()
+
+    assert [True, True, False] == in_the_child
+    assert [True, False, False] == in_the_parent
 
 
 def test_a_fork_in_the_middle_of_a_lease_leaves_it_to_the_parent(issuing: Issuing) -> None:
     issuing.ready()
     issuing.store.open.clear()
-    issuing.issuer._open["default"].allocator.take(60)
+    issuing.allocator().take(60)
     issuing.until(lambda: 2 == issuing.store.calls.count("lease"), "a lease that hangs")
 
     assert [100] == in_child(lambda: [issuing.serial()])
 
     issuing.store.open.set()
-    issuing.until(lambda: issuing.issuer.supplies[0].allocator.holding().left > 50, "the lease")
+    issuing.until(lambda: issuing.allocator().left > 50, "the lease")
     assert 60 == issuing.serial()
     assert 200 == issuing.store.committed[1].start
 
@@ -137,7 +179,7 @@ def test_a_child_closes_what_is_its_own(issuing: Issuing) -> None:
 
     closed, returned = in_child(
         lambda: (
-            issuing.serial() and issuing.issuer.close(30),
+            issuing.serial() and issuing.instance.close(30),
             [(block.start, block.end) for block in issuing.store.handed_back["default"]],
         )
     )
@@ -145,15 +187,17 @@ def test_a_child_closes_what_is_its_own(issuing: Issuing) -> None:
     assert closed
     assert [[101, 200]] == returned
     assert {} == issuing.store.handed_back
-    assert issuing.issuer.close(30)
+    assert 99 == issuing.instance.close(30)
     assert {"default": (Block(1, 100),)} == issuing.store.handed_back
 
 
 def test_a_child_of_a_parent_that_closed_begins_anew(issuing: Issuing) -> None:
     issuing.serial()
-    issuing.issuer.close(30)
+    issuing.instance.close(30)
 
-    assert [100, True] == in_child(lambda: [issuing.serial(), issuing.issuer.readiness().ready])
+    assert [100, True] == in_child(
+        lambda: [issuing.serial(), assess_readiness(issuing.instance).ready]
+    )
 
 
 def test_a_childs_child_begins_anew_as_well(issuing: Issuing) -> None:

@@ -1,24 +1,28 @@
-"""Readiness: whether the next request would get its number, for how long, and why not."""
+"""Readiness: whether the next request would get its number, for how long, and why not.
+
+Nothing here has a thread: each round of leasing is a call, and the clock moves by hand.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.fakes import Clock
-from tracking_service.allocation import Witness
+from tests.support.fakes import Clock, Jitter
+from tracking_service.allocation import HighWaterMarkFile
 from tracking_service.errors import (
+    HighWaterMarkError,
+    ImpossibleMarkError,
     KeyChangedError,
     SchemaError,
     StoreUnavailableError,
-    WitnessError,
+    TrackingServiceError,
 )
-from tracking_service.instance import database_health as attempts
-from tracking_service.instance import leaser as refiller
+from tracking_service.instance.database_health import PING_SECONDS
 from tracking_service.numbering import Shipment
-from tracking_service.services.readiness import Readiness
+from tracking_service.services.readiness import Readiness, assess_readiness
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing
@@ -27,198 +31,153 @@ SHIPMENT = Shipment("MY", "ID")
 AWAY = StoreUnavailableError("the database at 10.0.0.1 does not answer")
 
 
-def test_asking_starts_the_instance(issuing: Issuing) -> None:
-    issuing.store.open.clear()
-
-    assert Readiness(False, "no block has been leased yet", 0.0, "unknown") == (
-        issuing.issuer.readiness()
-    )
-    issuing.store.open.set()
-    issuing.ready()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-def test_an_idle_instance_is_ready_for_as_long_as_nobody_asks(issuing: Issuing) -> None:
-    issuing.ready()
+@pytest.fixture
+def stepped(make_issuing: Callable[..., Issuing], clock: Clock) -> Issuing:
+    return make_issuing(clock=clock, uniform=Jitter(), threaded=False, wait_seconds=0.0)
 
-    assert Readiness(True, None, None, "up") == issuing.issuer.readiness()
+
+@pytest.fixture
+def ready(stepped: Issuing) -> Issuing:
+    stepped.opened()
+    return stepped
 
 
-def test_at_a_rate_the_reserve_lasts_so_many_seconds(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr(refiller, "time", clock)
-    issuing.ready()
-    _spend_at_10_a_second(issuing, clock)
+def readiness(issuing: Issuing) -> Readiness:
+    return assess_readiness(issuing.instance)
 
-    readiness = issuing.issuer.readiness()
 
-    assert (True, None, "up") == (readiness.ready, readiness.reason, readiness.database)
-    (supply,) = issuing.issuer.supplies
-    assert supply.allocator.holding().left / 10 == readiness.reserve_seconds
-    assert 900 <= (readiness.reserve_seconds or 0)
+def spend_at_10_a_second(issuing: Issuing, clock: Clock, series: str = "default") -> None:
+    """Spend 10 serials for each second that the clock moves on, and let that be seen."""
+    for _ in range(3):
+        issuing.step()
+        issuing.issuer.issue_many(SHIPMENT, 20, series)
+        clock.now += 2.0
+    issuing.step()
+
+
+def go_away(issuing: Issuing, clock: Clock, error: Exception = AWAY) -> None:
+    issuing.store.failure = error
+    clock.now += PING_SECONDS
+    issuing.step()
+
+
+def test_nothing_is_ready_before_the_first_block(stepped: Issuing) -> None:
+    assert Readiness(False, "no block has been leased yet", 0.0, "unknown") == readiness(stepped)
+    assert [] == stepped.catalogue.found + stepped.store.calls
+
+
+def test_an_idle_instance_is_ready_for_as_long_as_nobody_asks(ready: Issuing) -> None:
+    assert Readiness(True, None, None, "up") == readiness(ready)
+
+
+def test_at_a_rate_the_reserve_lasts_so_many_seconds(ready: Issuing, clock: Clock) -> None:
+    spend_at_10_a_second(ready, clock)
+
+    assert Readiness(True, None, ready.allocator().left / 10, "up") == readiness(ready)
+    assert 900 <= ready.allocator().left / 10
 
 
 def test_a_busier_series_does_not_shorten_the_default_ones_reserve(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+    ready: Issuing, clock: Clock
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(refiller, "time", clock)
-    issuing.ready()
-    issuing.issuer.check(SHIPMENT, "gifts")
-    _spend_at_10_a_second(issuing, clock, "gifts")
+    ready.opened("gifts")
+    spend_at_10_a_second(ready, clock, "gifts")
 
-    assert issuing.issuer.readiness().reserve_seconds is None
+    assert readiness(ready).reserve_seconds is None
 
 
 def test_while_the_database_is_away_it_stays_ready_and_says_for_how_long(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+    ready: Issuing, clock: Clock
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(refiller, "time", clock)
-    issuing.ready()
-    _spend_at_10_a_second(issuing, clock)
-    issuing.store.failure = AWAY
-    clock.now += attempts.PING_SECONDS
-    issuing.issuer._refiller.call()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+    spend_at_10_a_second(ready, clock)
+    go_away(ready, clock)
 
-    readiness = issuing.issuer.readiness()
+    found = readiness(ready)
 
-    seconds = readiness.reserve_seconds
+    seconds = found.reserve_seconds
     assert seconds is not None
-    assert (
-        Readiness(
-            True,
-            f"the database cannot be reached; the reserve lasts about {seconds:.0f} seconds",
-            seconds,
-            "away",
-        )
-        == readiness
-    )
+    reason = f"the database cannot be reached; the reserve lasts about {seconds:.0f} seconds"
+    assert Readiness(True, reason, seconds, "away") == found
 
 
-def test_an_idle_instance_outlasts_any_outage(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    issuing.ready()
-    monkeypatch.setattr(attempts, "PING_SECONDS", 0.0)
-    issuing.store.failure = AWAY
-    issuing.issuer._refiller.call()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+def test_an_idle_instance_outlasts_any_outage(ready: Issuing, clock: Clock) -> None:
+    go_away(ready, clock)
 
-    assert (
-        Readiness(
-            True,
-            "the database cannot be reached; the reserve lasts until numbers are asked for",
-            None,
-            "away",
-        )
-        == issuing.issuer.readiness()
-    )
+    reason = "the database cannot be reached; the reserve lasts until numbers are asked for"
+    assert Readiness(True, reason, None, "away") == readiness(ready)
 
 
-def test_started_while_the_database_is_away_it_becomes_ready_by_itself(issuing: Issuing) -> None:
-    issuing.catalogue.failure = AWAY
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.issuer.database == "away", "the failure")
+def test_started_while_the_database_is_away_it_becomes_ready_by_itself(stepped: Issuing) -> None:
+    stepped.catalogue.failure = AWAY
+    stepped.instance.start()
+    stepped.step()
 
-    readiness = issuing.issuer.readiness()
-    assert (
-        Readiness(
-            False, "the database cannot be reached, and no serials are left in memory", 0.0, "away"
-        )
-        == readiness
-    )
+    reason = "the database cannot be reached, and no serials are left in memory"
+    assert Readiness(False, reason, 0.0, "away") == readiness(stepped)
 
-    issuing.catalogue.failure = None
-    issuing.ready()
+    stepped.catalogue.failure = None
+    stepped.step()
+    assert readiness(stepped).ready
 
 
 @pytest.mark.parametrize("error", [SchemaError("run `flask db upgrade`"), KeyChangedError()])
-def test_what_an_operator_must_mend_is_said(issuing: Issuing, error: Exception) -> None:
-    issuing.store.failure = error
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.observer.failures, "the failure")
-    issuing.until(lambda: issuing.issuer.readiness().reason == str(error), "the reason")
-
-    readiness = issuing.issuer.readiness()
+def test_what_an_operator_must_mend_is_said(stepped: Issuing, error: Exception) -> None:
+    stepped.store.failure = error
+    stepped.instance.start()
+    stepped.step()
 
     # It answered, if not with a block.
-    assert Readiness(False, str(error), 0.0, "up") == readiness
+    found = readiness(stepped)
+    assert (False, str(error), 0.0) == (found.ready, found.reason, found.reserve_seconds)
+    assert "away" != found.database
 
 
-def test_a_fault_of_the_service_itself_is_not_told_to_callers(issuing: Issuing) -> None:
-    issuing.store.failure = ZeroDivisionError("a secret")
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.issuer.failing, "the failure")
+def test_a_fault_of_the_service_itself_is_not_told_to_callers(stepped: Issuing) -> None:
+    stepped.instance.start()
+    stepped.store.failure = ZeroDivisionError("a secret")
+    stepped.step()
+    stepped.store.failure = None  # or it would meet the handing back, too
 
-    readiness = issuing.issuer.readiness()
-    issuing.store.failure = None  # or it would meet the handing back, too
-
-    assert (False, "leasing fails, as the log says") == (readiness.ready, readiness.reason)
+    reason = "The service met a fault of its own, as the log says."
+    assert (False, reason) == (readiness(stepped).ready, readiness(stepped).reason)
 
 
 def test_a_failure_that_is_not_the_databases_is_told_with_how_long_the_reserve_lasts(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+    ready: Issuing, clock: Clock
 ) -> None:
-    issuing.ready()
-    monkeypatch.setattr(attempts, "PING_SECONDS", 0.0)
-    issuing.store.failure = SchemaError("run `flask db upgrade`")
-    issuing.issuer._refiller.call()
-    issuing.until(lambda: issuing.issuer.failing, "the failure")
+    go_away(ready, clock, SchemaError("run `flask db upgrade`"))
 
     reason = "run `flask db upgrade`; the reserve lasts until numbers are asked for"
-    assert Readiness(True, reason, None, "up") == issuing.issuer.readiness()
+    assert Readiness(True, reason, None, "up") == readiness(ready)
 
 
-def test_a_witness_that_cannot_be_written_is_said(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [HighWaterMarkError, ImpossibleMarkError])
+def test_marks_that_stop_the_leases_are_said_without_their_path(
+    stepped: Issuing, monkeypatch: pytest.MonkeyPatch, kind: type[TrackingServiceError]
 ) -> None:
-    def fails(*_: Any) -> None:
-        raise WitnessError("witness.json: Read-only file system")
+    def fails(*_: Any, **__: Any) -> None:
+        raise kind("/var/lib/high-water-marks.json: Read-only file system")
 
-    monkeypatch.setattr(Witness, "record", fails)
-    issuing.issuer.start()
-    issuing.until(lambda: issuing.observer.failures, "the failure")
+    monkeypatch.setattr(HighWaterMarkFile, "record", fails)
+    stepped.instance.start()
+    stepped.step()
 
-    readiness = issuing.issuer.readiness()
-
-    # Which file, the log says.
-    assert (False, str(WitnessError())) == (readiness.ready, readiness.reason)
-    assert "away" != readiness.database
+    found = readiness(stepped)
+    assert (False, str(kind())) == (found.ready, found.reason)
+    assert "away" != found.database
 
 
 def test_one_that_leaves_is_not_ready_and_goes_on_issuing(issuing: Issuing) -> None:
     issuing.ready()
 
-    issuing.issuer.stop_being_ready()
+    issuing.instance.stop_being_ready()
 
-    readiness = issuing.issuer.readiness()
-    assert (False, "shutting down") == (readiness.ready, readiness.reason)
+    assert (False, "shutting down") == (readiness(issuing).ready, readiness(issuing).reason)
     assert [0, 1] == [issuing.serial(), issuing.serial()]
     # Also from a series that nobody has asked for yet.
     assert 0 == issuing.serial("gifts")
-
-
-def test_asking_one_that_leaves_does_not_start_it(issuing: Issuing) -> None:
-    issuing.issuer.stop_being_ready()
-    issuing.issuer.readiness()
-
-    assert issuing.issuer.close(0)
-    assert [] == issuing.catalogue.found + issuing.store.calls
-
-
-def _spend_at_10_a_second(issuing: Issuing, clock: Clock, series: str = "default") -> None:
-    """Spend 10 serials for each second that `clock` is moved on, and let that be seen."""
-    (supply,) = [each for each in issuing.issuer.supplies if each.series == series]
-    for _ in range(2):
-        issuing.issuer.issue_many(SHIPMENT, 20, series)
-        clock.now += 2.0
-        issuing.issuer._refiller.call()
-        issuing.until(lambda: supply.meter._at == clock.now, "the rate to be measured")
-    issuing.until(lambda: 10 == supply.meter.rate, "the rate")
-    issuing.until(lambda: supply.allocator.holding().left >= 9_000, "the reserve")
-    issuing.until(
-        lambda: issuing.issuer._refiller._attempts.lasted(math.inf) == 0, "the end of that"
-    )

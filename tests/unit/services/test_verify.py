@@ -13,7 +13,7 @@ from tracking_service.errors import (
     NotIssuedError,
     StoreUnavailableError,
 )
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Shipment
 from tracking_service.services.verify import Verifier
 
@@ -54,8 +54,8 @@ class Verified:
 
     def __init__(self, state: str | None = "leased", *, spent: bool = False) -> None:
         self.catalogue = FakeCatalogue(*SERIES)
-        self.spaces = Spaces(self.catalogue)
-        self.format = self.spaces.of(SERIES[0]).format
+        self.spaces = NumberSpaces(self.catalogue)
+        self.format = self.spaces.get(SERIES[0]).format
         self.blocks = FakeBlocks(None if state is None else FakeBlock(state))
         self.asked_spent: list[tuple[str, int, str]] = []
         self._spent = spent

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes import FakeCatalogue, FakeSeries
 from tracking_service.errors import MalformedNumberError, StoreUnavailableError
-from tracking_service.instance.number_spaces import Spaces
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Shipment
 from tracking_service.services.verify import Verifier
 
@@ -31,8 +31,8 @@ class NoBlocks:
 def refused(series: FakeSeries, slip: Callable[[str], str], *, away: bool = False) -> bool:
     """Whether the number of the series' first serial, so spoilt, looks like a typing error."""
     catalogue = FakeCatalogue(series)
-    spaces = Spaces(catalogue)
-    number = spaces.of(series).format.encode(0, SHIPMENT)
+    spaces = NumberSpaces(catalogue)
+    number = spaces.get(series).format.encode(0, SHIPMENT)
     if away:
         catalogue.failure = StoreUnavailableError()
     with pytest.raises(MalformedNumberError) as caught:

@@ -65,7 +65,7 @@ def test_an_observation_counts_in_its_bucket_and_all_above(seconds: float, bucke
         (errors.StoreUnavailableError(), "database_unavailable"),
         (errors.CounterWentBackwardsError(), "went_backwards"),
         (errors.SchemaError(), "store_error"),
-        (errors.WitnessError(), "witness_error"),
+        (errors.HighWaterMarkError(), "high_water_mark_error"),
         (RuntimeError(), "error"),
     ],
 )
@@ -142,7 +142,7 @@ def test_plain_text_is_told_to_whoever_asks_for_nothing_else(accept: str | None)
 def test_the_child_of_a_fork_begins_at_nothing(busy: Metrics) -> None:
     busy.place(multiprocess=False)
     busy.watch(lambda: InstanceState("unknown", ()))
-    busy.forget()
+    busy.reset_after_fork()
     told = read(busy.render()[0])
 
     assert not busy.placed

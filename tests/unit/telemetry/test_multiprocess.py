@@ -26,7 +26,7 @@ class Worker:
         self.tally.share(folder)
 
     def die(self) -> None:
-        self.tally.forget()
+        self.tally.reset_after_fork()
 
     def count(self, name: str = "a") -> float:
         return self.tally.totals().counts[(name,)][0]
@@ -69,7 +69,7 @@ def test_what_was_counted_before_goes_along(tmp_path: Path) -> None:
     assert before == tally.totals()
     tally.count(("a",))
     assert 8 == tally.totals().counts[("a",)][0]
-    tally.forget()
+    tally.reset_after_fork()
 
 
 def test_the_counts_of_the_dead_stay_and_their_state_goes(worker: Callable[[], Worker]) -> None:
@@ -216,7 +216,7 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
     assert 400 == value(told, "tracking_series_remaining_serials")
     assert 0 == value(told, "tracking_database_up")
     for metrics in workers:
-        metrics.forget()
+        metrics.reset_after_fork()
 
 
 def test_a_process_alone_makes_no_file(tmp_path: Path) -> None:

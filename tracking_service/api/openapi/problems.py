@@ -32,7 +32,7 @@ INVALID: list[Exception] = [
 NO_NUMBER: list[Exception] = [
     errors.ReserveEmptyError(),
     errors.SeriesExhaustedError("series exhausted: my-post has no serials left"),
-    errors.ClosedError(),
+    errors.ShuttingDownError(),
 ]
 DATABASE_AWAY: list[Exception] = [errors.StoreUnavailableError()]
 BATCH: list[Exception] = [

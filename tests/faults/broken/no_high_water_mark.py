@@ -1,0 +1,9 @@
+"""Broken on purpose: a database that goes backwards is not noticed."""
+
+from tracking_service.allocation import HighWaterMark
+
+HighWaterMark.is_ahead_of = lambda self, lease: False  # type: ignore[method-assign]
+
+from wsgi import app  # noqa: E402
+
+__all__ = ["app"]

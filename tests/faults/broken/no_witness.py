@@ -1,9 +1,0 @@
-"""Broken on purpose: a database that goes backwards is not noticed."""
-
-from tracking_service.allocation import Mark
-
-Mark.past = lambda self, lease: False  # type: ignore[method-assign]
-
-from wsgi import app  # noqa: E402
-
-__all__ = ["app"]
