@@ -4,6 +4,8 @@ errors, countries, file_locks, installation, wait_limiter
     <- settings, numbering, allocation, auth, telemetry
     <- store, serving, instance <- services
     <- api, cli <- app <- wsgi, __main__
+
+client      (stands alone)
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "app": CORE | USE_CASES | {"installation", "api", "cli", "wait_limiter"},
     "wsgi": frozenset({"errors", "app"}),
     "__main__": frozenset({"app", "cli"}),
+    # Installed without the service: nothing of it may be imported.
+    "client": frozenset(),
 }
 
 # The layers that use the standard library alone, but for these packages.
@@ -53,6 +57,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "numbering": frozenset({"cryptography", "numpy"}),
     "instance": frozenset(),
     "countries": frozenset({"pycountry"}),
+    "client": frozenset({"httpx2"}),
 }
 
 WEB = frozenset({"flask", "werkzeug", "marshmallow", "waitress", "flask_sqlalchemy"})

@@ -23,7 +23,17 @@ def tree(folder: Path, module: str, source: str) -> Path:
         path = folder / PACKAGE / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    for package in ["", "numbering", "allocation", "services", "store", "api", "cli", "telemetry"]:
+    for package in [
+        "",
+        "numbering",
+        "allocation",
+        "services",
+        "store",
+        "api",
+        "cli",
+        "telemetry",
+        "client",
+    ]:
         path = folder / PACKAGE / package / "__init__.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -69,6 +79,9 @@ def test_the_package_is_looked_at() -> None:
         ("__init__.py", "from tracking_service.app import create_app"),
         ("__init__.py", "import flask"),
         ("store/lease.py", "if TYPE_CHECKING:\n    from ..app import create_app"),
+        ("client/buffer.py", "from tracking_service.errors import TrackingServiceError"),
+        ("client/buffer.py", "import anyio"),
+        ("api/routes.py", "from tracking_service.client import Client"),
         ("helpers.py", ""),
     ],
 )
@@ -91,6 +104,7 @@ def test_an_import_against_an_arrow_is_caught(tmp_path: Path, module: str, sourc
         ("services/issue.py", "from tracking_service.telemetry import metrics"),
         ("api/routes.py", "import flask\nfrom tracking_service.services.issue import Issuer"),
         ("cli/serve.py", "import click\nfrom tracking_service import __version__"),
+        ("client/buffer.py", "import httpx2\nfrom tracking_service import __version__"),
         ("app.py", "from tracking_service import api, cli, services, settings, store"),
     ],
 )

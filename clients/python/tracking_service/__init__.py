@@ -1,0 +1,1 @@
+../../../tracking_service/__init__.py

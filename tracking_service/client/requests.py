@@ -1,0 +1,71 @@
+"""The requests that the client sends, one function for each call. Nothing here is sent."""
+
+import json
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from tracking_service.client.errors import InvalidNumber, Problem
+from tracking_service.client.shipment import Shipment
+
+NEXT_NUMBER = "/api/next-tracking-number/"
+NUMBERS = "/api/tracking-numbers/"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `target` is its path and query."""
+
+    target: str
+    accept: str = "application/json"
+    body: bytes | None = None
+    """The JSON of a POST; None makes it a GET."""
+    idempotency_key: str | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that are the request's own."""
+        headers = {"Accept": self.accept}
+        if self.body is not None:
+            headers["Content-Type"] = "application/json"
+        if self.idempotency_key is not None:
+            headers["Idempotency-Key"] = self.idempotency_key
+        return headers
+
+
+def next_number(shipment: Shipment, series: str | None = None) -> Request:
+    """Build the request for one number."""
+    return Request(f"{NEXT_NUMBER}?{urlencode(_parameters(shipment, series))}")
+
+
+def batch(
+    shipment: Shipment, count: int, series: str | None = None, *, idempotency_key: str | None
+) -> Request:
+    """Build the request for `count` numbers."""
+    body = json.dumps({"count": count, **_parameters(shipment, series)}).encode()
+    return Request(NUMBERS, body=body, idempotency_key=idempotency_key)
+
+
+def verify(number: str) -> Request:
+    """Build the request that asks what is known of a number. Raises InvalidNumber."""
+    return Request(NUMBERS + _segment(number))
+
+
+def barcode(number: str) -> Request:
+    """Build the request for a number's barcode. Raises InvalidNumber."""
+    return Request(f"{NUMBERS}{_segment(number)}/barcode.svg", accept="image/svg+xml")
+
+
+def _parameters(shipment: Shipment, series: str | None) -> dict[str, str]:
+    return shipment.parameters() | ({} if series is None else {"series": series})
+
+
+def _segment(number: str) -> str:
+    # Without a letter or digit, or with a slash, the path would lead to another route.
+    if "/" in number or not any(map(str.isalnum, number)):
+        fault = "is not a tracking number"
+        problem = Problem(400, "/problems/malformed-number", errors=(("number", fault),))
+        raise InvalidNumber(f"{number!r} {fault}", problem=problem)
+    return quote(number, safe="")

@@ -1,0 +1,46 @@
+"""What `Client` and `AsyncClient` are made with, checked in one place."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+
+import httpx2
+
+from tracking_service.client.endpoints import Endpoints
+from tracking_service.client.exchange import Terms
+
+TOKEN_VARIABLE = "TN_TOKEN"  # noqa: S105 - a name, not a token
+"""The environment variable that the token is read from. Not TRACKING_…: the service refuses to
+start with a variable of that prefix that is no setting of its own."""
+
+LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
+"""Connections of one client. Servers and proxies close those that rest longer than a minute or so,
+and a request that is sent just then has to be repeated."""
+
+_is_token = re.compile(r"[\x21-\x7e]+").fullmatch
+
+
+def terms(
+    urls: str | Sequence[str],
+    *,
+    token: str | None,
+    timeout: float,
+    give_up_after: float,
+    clock: Callable[[], float],
+    random: Callable[[], float],
+) -> Terms:
+    """Check what a client is made with. Raises ValueError."""
+    if token is None:
+        token = os.environ.get(TOKEN_VARIABLE) or None
+    if token is not None and _is_token(token) is None:
+        raise ValueError("the token has white space or other characters that no token has")
+    if timeout <= 0 or give_up_after < 0:
+        raise ValueError("timeout must be above 0, give_up_after 0 or above; both are in seconds")
+    return Terms(
+        endpoints=Endpoints(urls, clock=clock, random=random),
+        token=token,
+        timeout=timeout,
+        give_up_after=give_up_after,
+        clock=clock,
+        random=random,
+    )

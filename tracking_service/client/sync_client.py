@@ -1,0 +1,204 @@
+"""The client for threads; `AsyncClient` is the same for tasks."""
+
+import random as chance
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from os import PathLike
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import httpx2
+
+from tracking_service.client import answers, forks, requests, settings
+from tracking_service.client.answers import Batch, IssuedNumber, VerifiedNumber
+from tracking_service.client.buffer import NumberBuffer
+from tracking_service.client.errors import ClientError, Closed
+from tracking_service.client.exchange import Exchange
+from tracking_service.client.fetcher import FETCH_FINAL
+from tracking_service.client.requests import Request
+from tracking_service.client.shipment import Shipment
+
+
+def _open() -> httpx2.Client:
+    return httpx2.Client(limits=settings.LIMITS)
+
+
+class Client:
+    """Calls the service over kept connections. Any number of threads may share one.
+
+    Every call raises `Refused` where the request is at fault, `Unavailable` where no instance gave
+    an answer in time, `UnexpectedAnswer` where something else answers; all are `ClientError`.
+    """
+
+    def __init__(
+        self,
+        urls: str | Sequence[str],
+        *,
+        token: str | None = None,
+        timeout: float = 10.0,
+        give_up_after: float = 30.0,
+        open_http: Callable[[], httpx2.Client] = _open,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] = chance.random,
+    ) -> None:
+        """`urls` are base URLs of the service, such as `http://127.0.0.1:8000`; any may be down.
+
+        `token` is by default that of the environment variable TN_TOKEN, if there is one.
+        `timeout` bounds each wait for the network in one attempt, and `give_up_after` the time in
+        which attempts are begun, both in seconds. `open_http` makes the HTTP client, for proxies
+        and certificates of your own; it is called again after a fork. `clock`, `sleep` and
+        `random` (evenly from [0, 1)) are there for tests. Raises ValueError.
+        """
+        self._terms = settings.terms(
+            urls,
+            token=token,
+            timeout=timeout,
+            give_up_after=give_up_after,
+            clock=clock,
+            random=random,
+        )
+        self._open_http = open_http
+        self._sleep = sleep
+        self._closed = False
+        self._lock = threading.Lock()
+        self._http: httpx2.Client | None = None
+        forks.reset_in_children(self)
+
+    def next(
+        self,
+        shipment: Shipment,
+        *,
+        series: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> IssuedNumber:
+        """Get one number. A repeated attempt may leave a number unused; it never gives one twice.
+
+        With an `idempotency_key`, such as the order's id, asking again gives the same number, after
+        a crash of the caller too; the service then needs its database.
+        """
+        if idempotency_key is None:
+            return answers.read_number(self._call(requests.next_number(shipment, series)))
+        batch = self.batch(shipment, 1, series=series, idempotency_key=idempotency_key)
+        return IssuedNumber(batch.tracking_numbers[0], batch.created_at)
+
+    def batch(
+        self,
+        shipment: Shipment,
+        count: int,
+        *,
+        series: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Batch:
+        """Get `count` numbers, 1 to 100,000, for one shipment's data.
+
+        All attempts carry one idempotency key, by default a new one, so that they give the same
+        numbers.
+        """
+        return self._issue(shipment, count, series, idempotency_key or uuid4().hex)
+
+    def verify(self, number: str) -> VerifiedNumber:
+        """Look a number up as people type it. Raises InvalidNumber, UnknownNumber."""
+        return answers.read_verified(self._call(requests.verify(number)))
+
+    def barcode(self, number: str) -> str:
+        """Get a number's barcode as an SVG document. Raises InvalidNumber."""
+        return answers.read_barcode(self._call(requests.barcode(number)))
+
+    def buffered(
+        self,
+        shipment: Shipment,
+        size: int = 1000,
+        *,
+        series: str | None = None,
+        spool: str | PathLike[str] | None = None,
+        wait: float = 30.0,
+    ) -> NumberBuffer:
+        """Return a buffer that hands numbers out from memory; close it before the client.
+
+        `size`, 1 to 100,000, is how many are fetched at a time; the next ones are fetched when half
+        of that is left. `wait` is how long its `next` waits when none is left, in seconds. `spool`
+        is a file of its own in which unused numbers outlive the process. Raises SpoolError.
+        """
+        return NumberBuffer(
+            partial(self._issue, shipment, size, series, final=FETCH_FINAL),
+            size=size,
+            wait=wait,
+            spool=spool,
+            lane=(shipment.origin_country_id, shipment.destination_country_id, series or "default"),
+            clock=self._terms.clock,
+            random=self._terms.random,
+        )
+
+    def close(self) -> None:
+        """Close the connections; later calls raise Closed."""
+        with self._lock:
+            self._closed = True
+            if self._http is not None:
+                self._http.close()
+
+    def reset_after_fork(self) -> None:
+        """Leave the connections to the parent. Called in every forked child."""
+        self._lock = threading.Lock()
+        forks.keep(self._http)
+        self._http = None
+
+    def _issue(
+        self,
+        shipment: Shipment,
+        count: int,
+        series: str | None,
+        idempotency_key: str | None,
+        *,
+        final: tuple[type[ClientError], ...] = (),
+    ) -> Batch:
+        asked = requests.batch(shipment, count, series, idempotency_key=idempotency_key)
+        return answers.read_batch(self._call(asked, final=final), count, idempotency_key)
+
+    def _call(self, request: Request, *, final: tuple[type[ClientError], ...] = ()) -> bytes:
+        exchange = Exchange(self._terms, request, final=final)
+        while True:
+            attempt = exchange.next_attempt()
+            if attempt.pause > 0:
+                self._sleep(attempt.pause)
+            try:
+                response = self._connections().request(
+                    request.method,
+                    attempt.url,
+                    content=request.body,
+                    headers=exchange.headers,
+                    timeout=self._terms.timeout,
+                )
+            except httpx2.RequestError as error:
+                exchange.not_answered(attempt, error)
+                continue
+            except RuntimeError as error:
+                if self._closed:
+                    raise Closed("the client was closed amid the call") from error
+                raise
+            body = response.content
+            if exchange.answered(attempt, response.status_code, response.headers, body):
+                return body
+
+    def _connections(self) -> httpx2.Client:
+        # Made at the first call, not before: an app that forks its workers may never call.
+        with self._lock:
+            if self._closed:
+                raise Closed("the client is closed")
+            if self._http is None:
+                self._http = self._open_http()
+            return self._http
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
