@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -180,6 +181,10 @@ def parse(setting: Field[Any], text: str) -> Any:
     if kind is bool:
         return _SWITCH[text]
     if kind is str:
+        if invisible := _invisible(text):
+            # Of a secret, only what is wrong with it.
+            shown = f", in {text!r}" if setting.repr else ""
+            raise SettingsError(f"{env} has {invisible}{shown}, which cannot be meant: take it out")
         return text
     if _WRITTEN[kind].fullmatch(text) is None:
         noun = "a whole number" if kind is int else "a number"
@@ -190,6 +195,24 @@ def parse(setting: Field[Any], text: str) -> Any:
     if not setting.metadata["least"] <= value <= setting.metadata["most"]:
         raise SettingsError(f"{env} must be from {written_range(setting)}, not {text}")
     return kind(value)
+
+
+def _invisible(text: str) -> str | None:
+    r"""What of a text nobody can see and so cannot mean: white space around it, a line break or
+    another control character anywhere, a byte that is not UTF-8.
+
+    >>> _invisible("x.db\\n"), _invisible(" x"), _invisible("a b"), _invisible("")
+    ("'\\\\n' at its end", "' ' at its beginning", None, None)
+    """
+    for place, char in (("beginning", text[:1]), ("end", text[-1:])):
+        # A byte order mark and other format characters, too, are not printable.
+        if char.isspace() or not char.isprintable():
+            return f"{char!r} at its {place}"
+    # A space of any kind may be part of a path.
+    found = next(
+        (c for c in text if not (c.isprintable() or unicodedata.category(c) == "Zs")), None
+    )
+    return None if found is None else f"{found!r} within"
 
 
 def written_range(setting: Field[Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.answers import assert_one_line, fails
-from tests.support.commands import ROOT, environment
+from tests.support.commands import ROOT, environment, flask
 from tests.support.instance import Instance
 from tests.support.ports import free_port
 from tests.support.stores import Stores
@@ -30,8 +30,8 @@ UNESCAPED = "hunter2@secret"
         ("PORT", "65536", "PORT must be from 0 to 65535, not 65536"),
         ("PORT", "1_0", "PORT must be a whole number, such as 8000, not '1_0'"),
         ("TRACKING_WAIT_SECONDS", "inf", "must be a number, such as 2, not 'inf'"),
-        ("DATABASE_URL", f"clerk:{SECRET}@db", "DATABASE_URL is not a database URL"),
-        ("DATABASE_URL", f"mysql://c:{SECRET}@db/x", "must name sqlite or postgresql, not mysql"),
+        ("DATABASE_URL", f"clerk:{SECRET}@db", "must begin with sqlite:/// or"),
+        ("DATABASE_URL", f"mysql://c:{SECRET}@db/x", "must begin with sqlite:/// or postgresql:"),
     ],
 )
 def test_a_bad_setting_stops_the_start(name: str, value: str, message: str) -> None:
@@ -186,3 +186,22 @@ def test_an_option_takes_what_its_setting_takes(option: str, name: str, value: s
     assert told in in_environment
     assert 2 == typed.returncode
     assert f"Error: Invalid value for '{option}': {told}" in typed.stderr
+
+
+@pytest.mark.parametrize("command", ["serve --port 0", "db upgrade"])
+def test_a_line_break_behind_a_setting_makes_no_file(tmp_path: Path, command: str) -> None:
+    """As `echo … | base64` puts it into a Secret of Kubernetes."""
+    env = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db\n"}
+    line = fails(*command.split(), env=env).stderr
+
+    assert r"DATABASE_URL has '\n' at its end, which cannot be meant: take it out" in line
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_an_instance_folder_that_cannot_be_made_is_told_in_one_line() -> None:
+    """As in a checkout of root's, or a container whose file system is read-only."""
+    env = {"TRACKING_INSTANCE_PATH": "/proc/nothing"}
+
+    assert "/proc/nothing cannot be made: " in fails("db", "upgrade", env=env).stderr
+    assert "there is no SQLite file where DATABASE_URL says" in fails("serve", env=env).stderr
+    assert 0 == flask("--help", env=env).returncode

@@ -104,10 +104,42 @@ def test_the_environment_that_is_given_is_the_only_one(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("env", TEXTS)
-def test_a_text_is_taken_as_it_is(env: str) -> None:
-    settings = Settings.from_environment({env: " x=1 "})
+@pytest.mark.parametrize("text", ["x=1", "a b", "/données/\u3000x", "%0A"])
+def test_a_text_is_taken_as_it_is(env: str, text: str) -> None:
+    assert text == getattr(Settings.from_environment({env: text}), TEXTS[env])
 
-    assert " x=1 " == getattr(settings, TEXTS[env])
+
+@pytest.mark.parametrize("env", TEXTS)
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        # As `echo … | base64` puts it into a Secret of Kubernetes.
+        ("hunter2\n", r"'\n' at its end"),
+        ("hunter2 ", "' ' at its end"),
+        (" hunter2", "' ' at its beginning"),
+        (" ", "' ' at its beginning"),
+        ("\tx", r"'\t' at its beginning"),
+        ("hunter2\u00a0", r"'\xa0' at its end"),
+        ("\ufeffhunter2", r"'\ufeff' at its beginning"),
+        ("hun\nter2", r"'\n' within"),
+        ("hun\x00ter2", r"'\x00' within"),
+        ("hun\x7fter2", r"'\x7f' within"),
+        ("hun\u2028ter2", r"'\u2028' within"),
+        # A byte that is not UTF-8, as Python has it in os.environ.
+        ("hun\udcffter2", r"'\udcff' within"),
+    ],
+)
+def test_what_nobody_can_see_is_refused_and_shown(env: str, text: str, found: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({env: text})
+    told = str(caught.value)
+
+    assert told.startswith(f"{env} has {found}")
+    assert told.isprintable()
+    if env == "DATABASE_URL":
+        assert "hun" not in told
+    else:
+        assert repr(text) in told
 
 
 @pytest.mark.parametrize("env", CHOICES)

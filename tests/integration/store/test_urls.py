@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import URL
 
 from tests.support.ports import free_port
 from tests.support.stores import Stores
@@ -13,41 +16,59 @@ from tracking_service.errors import SettingsError
 from tracking_service.store.database import database_url
 
 
+def given(url: URL) -> dict[str, Any]:
+    """What the driver gets."""
+    _, facts = url.get_dialect()().create_connect_args(url)
+    return dict(facts)
+
+
 @pytest.mark.parametrize(
-    "text, driver, host, port, database",
+    "text, database",
     [
-        ("postgresql://h/db", "postgresql+psycopg", "h", None, "db"),
-        ("postgres://h/db", "postgresql+psycopg", "h", None, "db"),
-        ("postgresql+psycopg://h:5433/db", "postgresql+psycopg", "h", 5433, "db"),
-        ("postgresql://[::1]:5433/db", "postgresql+psycopg", "::1", 5433, "db"),
-        ("postgresql:///db", "postgresql+psycopg", None, None, "db"),
-        ("sqlite:///a.sqlite3", "sqlite", None, None, "a.sqlite3"),
-        ("sqlite:////tmp/a.sqlite3", "sqlite", None, None, "/tmp/a.sqlite3"),
-        ("sqlite:////tmp/postgresql://a,b", "sqlite", None, None, "/tmp/postgresql://a,b"),
+        ("sqlite:///a.sqlite3", "a.sqlite3"),
+        ("sqlite+pysqlite:///a.sqlite3", "a.sqlite3"),
+        ("sqlite:////tmp/a.sqlite3", "/tmp/a.sqlite3"),
+        ("sqlite:////tmp/a%20b #c", "/tmp/a b #c"),
+        ("sqlite:////tmp/postgresql://a,b", "/tmp/postgresql://a,b"),
     ],
 )
-def test_one_host_is_read(
-    text: str, driver: str, host: str | None, port: int | None, database: str
-) -> None:
+def test_an_sqlite_file_is_read(text: str, database: str) -> None:
     url = database_url(text)
 
-    assert (driver, host, port, database) == (url.drivername, url.host, url.port, url.database)
+    assert ("sqlite", database) == (url.drivername, url.database)
+
+
+@pytest.mark.parametrize(
+    "text, file", [("sqlite:///a.db", "/somewhere/a.db"), ("sqlite:////tmp/a.db", "/tmp/a.db")]
+)
+def test_a_relative_file_lies_under_the_folder(text: str, file: str) -> None:
+    assert file == database_url(text, folder=Path("/somewhere")).database
 
 
 @pytest.mark.parametrize(
     "text, hosts, ports",
     [
+        ("postgresql://h/db", "h", "5432"),
+        ("postgres://h/db", "h", "5432"),
+        ("postgresql+psycopg://h:5433/db", "h", "5433"),
+        ("postgresql://[::1]:5433/db", "::1", "5433"),
+        ("postgresql://%2Fvar%2Frun/db", "/var/run", "5432"),
         ("postgresql://h1,h2/db", "h1,h2", "5432,5432"),
         ("postgres://h1:5433,h2,h3:5434/db", "h1,h2,h3", "5433,5432,5434"),
         ("postgresql://[::1]:5433,[fe80::1]/db", "::1,fe80::1", "5433,5432"),
         ("postgresql://user:word@h_1,10.0.0.1:6432/db", "h_1,10.0.0.1", "5432,6432"),
     ],
 )
-def test_several_hosts_reach_the_driver(text: str, hosts: str, ports: str) -> None:
-    url = database_url(text)
-    _, given = url.get_dialect()().create_connect_args(url)
+def test_hosts_reach_the_driver(text: str, hosts: str, ports: str) -> None:
+    facts = given(database_url(text))
 
-    assert (hosts, ports, "db") == (given["host"], given["port"], given["dbname"])
+    assert (hosts, ports, "db") == (facts["host"], facts["port"], facts["dbname"])
+
+
+def test_without_a_host_libpq_takes_its_own() -> None:
+    facts = given(database_url("postgresql:///db"))
+
+    assert not {"host", "port"} & set(facts)
 
 
 @pytest.mark.parametrize(
@@ -63,17 +84,18 @@ def test_several_hosts_reach_the_driver(text: str, hosts: str, ports: str) -> No
 )
 @pytest.mark.parametrize("hosts", ["h1", "h1:5433", "h1,h2", "h1:5433,h2", "[::1]"])
 def test_a_password_is_read_whole(password: str, typed: str, hosts: str) -> None:
-    url = database_url(f"postgresql://user:{typed}@{hosts}/db")
-    _, given = url.get_dialect()().create_connect_args(url)
+    facts = given(database_url(f"postgresql://user:{typed}@{hosts}/db"))
 
-    assert ("user", password) == (given["user"], given["password"])
-    assert hosts.partition(":543")[0].split(",")[0].strip("[]") == given["host"].split(",")[0]
+    assert ("user", password) == (facts["user"], facts["password"])
+    assert hosts.partition(":543")[0].split(",")[0].strip("[]") == facts["host"].split(",")[0]
 
 
 def test_every_option_of_libpq_may_be_given() -> None:
     url = database_url("postgresql://h/db?sslmode=verify-full&options=-c%20a%3Db&user=a%40b")
 
-    assert {"sslmode": "verify-full", "options": "-c a=b", "user": "a@b"} == dict(url.query)
+    facts = given(url)
+    assert ("verify-full", "-c a=b") == (facts["sslmode"], facts["options"])
+    assert "a@b" == facts["user"]
 
 
 def test_the_query_and_the_credentials_are_kept() -> None:
@@ -86,24 +108,27 @@ def test_the_query_and_the_credentials_are_kept() -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("mysql://user:hunter2@db.internal/x", "must name sqlite or postgresql, not mysql"),
+        ("mysql://user:hunter2@db.internal/x", "must begin with sqlite:/// or postgresql://"),
         ("postgresql+psycopg2://user:hunter2@db.internal/x", "must leave the driver out"),
         ("postgresql+asyncpg://user:hunter2@db.internal/x", "must leave the driver out"),
         ("sqlite+aiosqlite:///hunter2", "must leave the driver out"),
-        ("nonsense://user:hunter2@db.internal/x", "must name sqlite or postgresql"),
-        ("user:hunter2@db.internal", "is not a database URL"),
-        ("hunter2", "is not a database URL"),
-        ("", "is not a database URL"),
-        ("postgresql://user:hunter2@db.internal:port/x", "is not a database URL"),
-        ("postgresql+psycopg://user:hunter2@db.internal:99999999/x", "is not a database URL"),
-        ("postgresql://user:hunter2@db.internal:0/x", "is not a database URL"),
-        ("postgresql://user:hunter2@db.internal:99999,other:1/x", "is not a database URL"),
-        ("postgresql://user:hunter2@h1:port,db.internal/x", "is not a database URL"),
-        ("postgresql://user:hunter2@h1,,db.internal/x", "is not a database URL"),
+        ("nonsense://user:hunter2@db.internal/x", "must begin with"),
+        ("user:hunter2@db.internal", "must begin with"),
+        ("hunter2", "must begin with"),
+        ("", "must begin with"),
+        ("postgresql://user:hunter2@db.internal:port/x", "needs a port from 1 to 65535"),
+        (
+            "postgresql+psycopg://user:hunter2@db.internal:99999999/x",
+            "needs a port from 1 to 65535",
+        ),
+        ("postgresql://user:hunter2@db.internal:0/x", "needs a port from 1 to 65535"),
+        ("postgresql://user:hunter2@db.internal:99999,other:1/x", "needs a port from 1 to 65535"),
+        ("postgresql://user:hunter2@h1:port,db.internal/x", "needs a port from 1 to 65535"),
+        ("postgresql://user:hunter2@h1,,db.internal/x", "names no host between two commas"),
         ("postgresql://user:hunter2@[::1/x", "is not a database URL"),
-        ("postgresql://user:hunter2@db.internal:5_432/x", "is not a database URL"),
-        ("postgresql://user:hunter2@db.internal:٥٤٣٢/x", "is not a database URL"),
-        ("postgresql://db.internal/x?host=h1,h2&port=1,2,hunter2", "is not a database URL"),
+        ("postgresql://user:hunter2@db.internal:5_432/x", "needs a port from 1 to 65535"),
+        ("postgresql://user:hunter2@db.internal:٥٤٣٢/x", "needs a port from 1 to 65535"),
+        ("postgresql://db.internal/x?host=h1,h2&port=1,2,hunter2", "needs a port from 1 to 65535"),
         # A password that is not escaped.
         ("postgresql://user:hun@ter2@db.internal/x", "write @ as %40"),
         ("postgres://user:hun@ter2@db.internal,other/x", "write @ as %40"),
@@ -117,10 +142,25 @@ def test_the_query_and_the_credentials_are_kept() -> None:
         ("postgresql://user:hun#ter2@db.internal/x", "# as %23"),
         # Read as a password, 1/x?application_name=hunter2, at the host db.internal.
         ("postgresql://h:1/x?application_name=hunter2@db.internal", "write @ as %40"),
-        ("postgresql:user:hunter2@db.internal/x", "write @ as %40"),
+        ("postgresql:user:hunter2@db.internal/x", "must begin with"),
+        # What libpq passes over without a word.
+        ("postgresql://user:hunter2@db.internal/x?", "connection option without a value"),
+        ("postgresql://user:hunter2@db.internal/x?sslmode=", "connection option without a value"),
+        ("postgresql://user:hunter2@db.internal/x?sslmode", "connection option without a value"),
+        ("postgresql://user:hunter2@db.internal/x?sslmode=a&", "connection option without a value"),
+        ("postgresql://user:hunter2@db.internal /x", "a space as %20"),
+        ("postgresql://user:hun ter2@db.internal/x", "a space as %20"),
+        ("postgresql://user:hunter2@db.internal/x\n", "a space as %20"),
+        ("postgresql://user:hunter2@db.internal/x#y", "# as %23"),
+        ("postgresql://user:hun%ter2@db.internal/x", "write it as %25"),
+        ("postgresql://user:hun%0Ater2@db.internal/x", "has a character that cannot be seen"),
+        ("postgresql://user:hun%00ter2@db.internal/x", "is not a database URL"),
+        ("sqlite:///hunter2%0A", "has a character that cannot be seen"),
+        ("sqlite:///hunter2%00.db", "has a character that cannot be seen"),
+        ("sqlite:///hunter2?", "must name a file"),
         # Options that libpq does not know, though perhaps the driver or SQLAlchemy.
-        ("postgresql://db.internal/x?hunter2=1", "number 1 of 1 after the question mark"),
-        ("postgresql://db.internal/x?password=a&hunter2=1", "number 2 of 2"),
+        ("postgresql://db.internal/x?hunter2=1", "option that PostgreSQL does not know"),
+        ("postgresql://db.internal/x?password=a&hunter2=1", "option that PostgreSQL does not know"),
         ("postgresql://h1,db.internal/x?hunter2=1&sslmode=a", "option that PostgreSQL does not"),
         ("postgresql://db.internal/x?autocommit=hunter2", "option that PostgreSQL does not know"),
         ("postgresql://db.internal/x?conninfo=hunter2", "option that PostgreSQL does not know"),

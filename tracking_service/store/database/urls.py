@@ -1,32 +1,40 @@
 """Database URLs as people write them, made into what SQLAlchemy takes.
 
-`postgres://` and `postgresql://` mean psycopg 3. Several hosts, `postgresql://h1,h2:5433/db`, are
-libpq's way of writing a primary and its standbys
-(https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS); SQLAlchemy wants
-them in the query.
+libpq itself reads those of PostgreSQL, several hosts too: `postgresql://h1,h2:5433/db` is a primary
+and its standbys (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS).
+What libpq would pass over without a word is refused here.
 
 A message never repeats a part of the URL: what stands where may be just what was mistaken, and a
 password be read as a host.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 from tracking_service.errors import SettingsError
 
-_SCHEME = re.compile(r"^postgres(?:ql)?://")
-# The user information ends at the one `@` there is, and has none of the characters that end the
-# hosts (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1): SQLAlchemy and libpq each guess
-# differently where it has, and then look the rest of a password up as a host.
-_POSTGRESQL = re.compile(
-    r"(?P<head>[^:/?#@]*://(?:[^@/?#]*@)?)(?P<hosts>[^@/?#]*)(?P<tail>(?:[/?][^@]*)?)", re.DOTALL
+_URL = re.compile(
+    r"(?P<backend>sqlite|postgres|postgresql)(?P<driver>\+\w+)?://(?P<rest>.*)", re.DOTALL
 )
-# A name or an address, one of IPv6 in brackets; then perhaps a port.
-_HOST = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?")
-_DEFAULT_PORT = 5432
+_DRIVERS = {"sqlite": {None, "+pysqlite"}, "postgresql": {None, "+psycopg"}}
+
+# The user information ends at the one `@` there is, and has none of the characters that end the
+# hosts (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1). libpq guesses where it has, and then
+# looks the rest of a password up as a host.
+_PARTS = re.compile(r"(?:[^@/?#\s]*@)?[^@/?#\s]*(?:/[^@?#\s]*)?(?P<options>\?[^@#\s]*)?")
+_OPTION = re.compile(r"([^=]+)=.+")
+
+# How libpq's errors begin, and what to do: the rest of each repeats a part of the URL.
+_ADVICE = {
+    "invalid URI query parameter": "has a connection option that PostgreSQL does not know: mend its"
+    " name or take it out",
+    "invalid percent-encoded": "has a % that stands for itself: write it as %25",
+}
+_DEFAULT_PORT = "5432"
 
 
 def database_url(text: str, *, folder: Path | None = None) -> URL:
@@ -34,99 +42,87 @@ def database_url(text: str, *, folder: Path | None = None) -> URL:
 
     Raises SettingsError, which never holds the URL itself.
     """
-    text = _SCHEME.sub("postgresql+psycopg://", text)
-    hosts: list[str] = []
-    if text.startswith("postgresql"):
-        text, hosts = _without_several(text)
-    try:
-        url = make_url(text)
-        backend = url.get_backend_name()
-    except (ArgumentError, ValueError):
-        raise _not_a_url() from None
-    if backend not in {"sqlite", "postgresql"}:
-        raise SettingsError(f"DATABASE_URL must name sqlite or postgresql, not {backend}")
-    driver = "psycopg" if backend == "postgresql" else "pysqlite"
-    if url.get_driver_name() != driver:
-        raise SettingsError(
-            f"DATABASE_URL must leave the driver out: {driver} is the one supported"
-        )
-    if backend == "sqlite":
-        _check_file(url)
-        return url if folder is None else url.set(database=str(folder / (url.database or "")))
-    url = _with_hosts(url, hosts)
-    _check_options(url)
+    match = _URL.fullmatch(text)
+    if match is None:
+        raise _refused("must begin with sqlite:/// or postgresql://")
+    backend = "sqlite" if match["backend"] == "sqlite" else "postgresql"
+    if match["driver"] not in _DRIVERS[backend]:
+        raise _refused("must leave the driver out")
+    url = _sqlite(match["rest"], folder) if backend == "sqlite" else _postgresql(match["rest"])
+    _refuse_control_characters([*url.translate_connect_args().values(), *url.query.values()])
     return url
 
 
-def _without_several(text: str) -> tuple[str, list[str]]:
-    """Take the hosts out of the URL, where there are several; what they are is checked here."""
-    match = _POSTGRESQL.fullmatch(text)
-    if match is None:
-        raise _misread() if "@" in text else _not_a_url()
-    hosts = match["hosts"].split(",")
-    for host in hosts:
-        part = _HOST.fullmatch(host)
-        if part is None or (len(hosts) > 1 and not (part["ipv6"] or part["name"])):
-            raise _not_a_url()
-        if part["port"] and not 0 < int(part["port"]) < 65_536:
-            raise _not_a_url()
-    if len(hosts) == 1:
-        return text, []
-    return match["head"] + match["tail"], hosts
-
-
-def _with_hosts(url: URL, hosts: list[str]) -> URL:
-    if not hosts:
-        return url
-    # Two lists, as libpq has them: SQLAlchemy's `host:port` knows no address of IPv6.
-    parts = [match for host in hosts if (match := _HOST.fullmatch(host))]
-    names = [part["ipv6"] or part["name"] for part in parts]
-    ports = [part["port"] or str(_DEFAULT_PORT) for part in parts]
-    return url.update_query_dict({"host": ",".join(names), "port": ",".join(ports)})
-
-
-def _check_file(url: URL) -> None:
-    """Refuse a database in memory: each connection would have one of its own.
+def _sqlite(rest: str, folder: Path | None) -> URL:
+    """Refuse a database in memory, of which each connection would have one of its own.
 
     A `file:` URI may name one in many ways, and no file that can be watched for being replaced.
     """
-    name = url.database or ":memory:"
-    more = (url.username, url.password, url.host, url.port, url.query)
-    if any(more) or name == ":memory:" or name.startswith("file:"):
-        raise SettingsError(
-            "DATABASE_URL must name a file, as sqlite:///path, and nothing else: an embedded"
-            " database needs one, since several threads and processes share it"
+    path = unquote(rest.removeprefix("/"))
+    if not rest.startswith("/") or path in {"", ":memory:"} or "?" in rest or path[:5] == "file:":
+        raise _refused(
+            "must name a file, as sqlite:///path, and nothing else: an embedded database needs one,"
+            " since several threads and processes share it"
         )
+    return URL.create("sqlite", database=str(folder / path) if folder else path)
 
 
-def _check_options(url: URL) -> None:
-    """Refuse what no server would ever see: libpq itself does not take it."""
-    # Not imported above: who has SQLite is not to wait for the driver.
-    from psycopg.pq import Conninfo
+def _postgresql(rest: str) -> URL:
+    # Not imported above: with SQLite nobody waits for the driver.
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
 
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
-    for place, name in enumerate(url.query, start=1):
-        if name not in known:
-            # By its place: after a password with an unescaped & the name is a part of that.
-            raise SettingsError(
-                f"DATABASE_URL has a connection option that PostgreSQL does not know, number"
-                f" {place} of {len(url.query)} after the question mark: mend its name or take it"
-                " out"
-            )
+    match = _PARTS.fullmatch(rest)
+    if match is None:
+        raise _refused(
+            "cannot be read for certain: it may have one @, before the host; anywhere else write @"
+            " as %40, a space as %20, and in a user or password / as %2F, ? as %3F and # as %23"
+        )
+    _check_options(match["options"])
     try:
-        _, options = url.get_dialect()().create_connect_args(url)
-    except (ArgumentError, ValueError):
-        raise _not_a_url() from None
-    if not all(isinstance(value, str | int) for value in options.values()):
-        raise SettingsError("DATABASE_URL gives a connection option twice: take one out")
-
-
-def _misread() -> SettingsError:
-    return SettingsError(
-        "DATABASE_URL cannot be read for certain: it may have one @, before the host; anywhere else"
-        " write @ as %40, and in a user or password / as %2F, ? as %3F and # as %23"
+        facts = conninfo_to_dict(f"postgresql://{rest}")
+    except ProgrammingError as error:
+        for beginning, advice in _ADVICE.items():
+            if str(error).startswith(beginning):
+                raise _refused(advice) from None
+        raise _refused("is not a database URL") from None
+    hosts = str(facts.pop("host", "")).split(",")
+    ports = [port or _DEFAULT_PORT for port in str(facts.pop("port", "")).split(",")]
+    if len(hosts) > 1 and not all(hosts):
+        raise _refused("names no host between two commas")
+    if len(ports) not in {1, len(hosts)} or not all(map(_is_port, ports)):
+        raise _refused("needs a port from 1 to 65535 for each host, or none")
+    places = {"host": ",".join(hosts), "port": ",".join(ports)} if any(hosts) else {}
+    user, password, name = (facts.pop(key, None) for key in ("user", "password", "dbname"))
+    return URL.create(
+        "postgresql+psycopg",
+        username=None if user is None else str(user),
+        password=None if password is None else str(password),
+        database=None if name is None else str(name),
+        query={**places, **{key: str(value) for key, value in facts.items()}},
     )
 
 
-def _not_a_url() -> SettingsError:
-    return SettingsError("DATABASE_URL is not a database URL")
+def _check_options(options: str | None) -> None:
+    """Refuse what libpq passes over: an option without a value, and all but the last of a name."""
+    if options is None:
+        return
+    matches = [_OPTION.fullmatch(option) for option in options[1:].split("&")]
+    if not all(matches):
+        raise _refused("has a connection option without a value: give it one or take it out")
+    if len({match[1] for match in matches if match}) < len(matches):
+        raise _refused("gives a connection option twice: take one out")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65_536
+
+
+def _refuse_control_characters(parts: Iterable[object]) -> None:
+    """Of the parts as they are decoded: %0A is a line break, and %00 ends a text for SQLite."""
+    if not all(str(part).isprintable() for part in parts):
+        raise _refused("has a character that cannot be seen, written with %: take it out")
+
+
+def _refused(why: str) -> SettingsError:
+    return SettingsError(f"DATABASE_URL {why}")
