@@ -2,7 +2,7 @@
 
 Each process leases as an instance does, through the service's own store on a connection of its
 own, one lease after the other without a pause. All want the same series, so all wait for one row.
-The witness file is left out: instances on hosts of their own do not share one.
+The high-water marks are left out: instances on hosts of their own do not share one.
 """
 
 from __future__ import annotations
