@@ -22,7 +22,7 @@ DEBIAN := aardvark-dns:/usr/lib/podman/aardvark-dns catatonit:catatonit chromium
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check test-pythons soak outage test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
+.PHONY: help setup run test check test-pythons soak outage buffer test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,9 @@ soak: $(VENV)/.installed-dev ## Break a service in random ways for SOAK_SECONDS 
 
 outage: $(VENV)/.installed-dev ## Measure callers while the database is stopped for OUTAGE_SECONDS
 	@exec $(BIN)/python -m tests.faults.measure_outage
+
+buffer: $(VENV)/.installed-dev ## Take BUFFER_NUMBERS from client buffers while instances are killed and the database stopped
+	@exec $(BIN)/python -m tests.faults.buffer_fleet
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	$(BIN)/ruff check .
