@@ -20,7 +20,7 @@ from benchmarks.traffic import paths
 from tests.support.commands import migrate
 from tracking_service.allocation import Allocator, Block
 from tracking_service.api.context import Tracking
-from tracking_service.api.responses import issue_from_query
+from tracking_service.api.middleware.fast_path import issue_from_query
 from tracking_service.app import create_app
 from tracking_service.instance.instance import Instance
 from tracking_service.numbering import FORMATS, KEY_BYTES, Shipment

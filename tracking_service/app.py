@@ -7,10 +7,10 @@ from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracking_service.allocation import HighWaterMarkFile
-from tracking_service.api import hooks, problems, routes, site
+from tracking_service.api import hooks, routes, site
 from tracking_service.api.context import EXTENSION, Tracking
-from tracking_service.api.middleware.fast_path import HotPath
-from tracking_service.api.middleware.metrics import Watch
+from tracking_service.api.middleware.fast_path import FastPath
+from tracking_service.api.middleware.metrics import MetricsMiddleware
 from tracking_service.api.status import LatestLeases
 from tracking_service.auth import Keyring
 from tracking_service.cli import register_commands
@@ -107,10 +107,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(site.blueprint)
     hooks.register(app, keyring)
-    problems.register(app)
     register_commands(app)
-    app.wsgi_app = Watch(  # type: ignore[method-assign]
-        HotPath(app.wsgi_app, issuer, keyring), metrics, access_log=settings.access_log
+    app.wsgi_app = MetricsMiddleware(  # type: ignore[method-assign]
+        FastPath(app.wsgi_app, issuer, keyring), metrics, access_log=settings.access_log
     )
     if hops := settings.trusted_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -131,14 +131,14 @@ class MissingTokenError(AccessError):
 
 
 class InvalidTokenError(AccessError):
-    """The token is none of this service's, or has been revoked."""
+    """The token is invalid or revoked."""
 
 
 class MissingScopeError(AccessError):
     """The key is not for this."""
 
 
-class ForeignSeriesError(AccessError):
+class SeriesNotAllowedError(AccessError):
     """The key is for other series."""
 
 
@@ -164,10 +164,10 @@ class UnknownKeyError(TrackingServiceError):
 class NumberError(TrackingServiceError):
     """This is not a tracking number of this service."""
 
-    def __init__(self, message: str | None = None, *, typing_error: bool = False) -> None:
-        """`typing_error`: exactly one substitution or swap of neighbours would mend it."""
+    def __init__(self, message: str | None = None, *, likely_typo: bool = False) -> None:
+        """`likely_typo`: exactly one substitution or swap of neighbours would mend it."""
         super().__init__(message)
-        self.typing_error = typing_error
+        self.likely_typo = likely_typo
 
 
 class MalformedNumberError(NumberError):

@@ -1,4 +1,4 @@
-"""Who is let in where: every route of the app, with every kind of key, on the hot path too."""
+"""Who is let in where: every route of the app, with every kind of key, on the fast path too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from tests.support.apps import backstage, opened_app
 from tests.support.client import PARAMETERS, number_path
 from tests.support.ledger import Ledger
-from tracking_service.api import hooks, problems
+from tracking_service.api import hooks
 from tracking_service.api.auth import SCOPES
 from tracking_service.app import create_app
 from tracking_service.auth import Scope, new_token
@@ -107,7 +107,6 @@ def test_every_route_has_its_scope_written_down() -> None:
 
 def test_a_route_that_is_forgotten_is_for_operators(service: Service) -> None:
     app = Flask("forgetful")
-    problems.register(app)
     hooks.register(app, backstage(service.app).keyring)
     app.add_url_rule("/new", view_func=lambda: "told")
     statuses = [
@@ -160,7 +159,7 @@ class TestGuarded:
         self, service: Service, route: tuple[str, str, str]
     ) -> None:
         response = service.send(route, "gifts")
-        slug = "scope-missing" if SCOPES[route[0]] == Scope.OPERATE else "foreign-series"
+        slug = "scope-missing" if SCOPES[route[0]] == Scope.OPERATE else "series-not-allowed"
 
         assert (403, FORBIDDEN) == (response.status_code, response.headers["WWW-Authenticate"])
         if route[2] != "HEAD":

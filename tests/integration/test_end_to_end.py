@@ -120,7 +120,7 @@ def test_a_slip_of_the_fingers_is_told(client: FlaskClient) -> None:
     response = client.get(f"/api/tracking-numbers/{wrong}")
 
     assert 400 == response.status_code
-    assert "looks like a typing error" in response.get_json()["detail"]
+    assert "looks like a typo" in response.get_json()["detail"]
 
 
 @pytest.mark.parametrize("text, status", [("RA123456784MY", 400), ("RA123456785MY", 404)])

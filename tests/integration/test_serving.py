@@ -16,7 +16,7 @@ from tests.support.commands import ROOT
 from tests.support.drain_client import BOUND, Server
 from tests.support.drain_server import PIECE, PIECES
 from tests.support.waiting import wait_until
-from tracking_service.serving.tasks import DETAILS
+from tracking_service.serving.messages import DETAILS
 
 CLIENTS = 16
 

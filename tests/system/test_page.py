@@ -96,11 +96,11 @@ def test_a_mended_request_has_its_number(watched: OpenPage) -> None:
     expect(page.locator(".fault")).to_have_count(0)
 
 
-def test_a_typing_error_is_explained(watched: OpenPage) -> None:
+def test_a_likely_typo_is_explained(watched: OpenPage) -> None:
     page = watched(expected=("/api/tracking-numbers/",)).open()
     check(page, mistyped(ask(page)))
 
-    expect(page.locator("#checked strong")).to_have_text("A typing error, it seems")
+    expect(page.locator("#checked strong")).to_have_text("Probably a typo")
     expect(page.locator("#checked")).to_contain_text("swapping two neighbours")
 
 

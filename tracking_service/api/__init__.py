@@ -1,6 +1,6 @@
-"""The HTTP surface: what a request may say, what it is answered, and how a fault reads.
+"""The HTTP surface: what a request may say, what it is answered, and how an error reads.
 
-An app registers `routes.blueprint` and `site.blueprint`, and calls `guard.register` for keys and
-headers and `problems.register` for errors. Around it stand `HotPath` and, outermost, `Watch`. What
-the routes work with it keeps as `app.extensions["tracking"]`.
+An app registers `routes.blueprint` and `site.blueprint`, and calls `hooks.register` for keys,
+headers and errors. `FastPath` is WSGI middleware around it, and `MetricsMiddleware` around both.
+What the routes work with is `app.extensions["tracking"]`.
 """

@@ -4,9 +4,12 @@ Content-Security-Policy: https://www.w3.org/TR/CSP3/
 """
 
 import hashlib
+import json
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from tracking_service import __version__
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -66,6 +69,20 @@ def page(name: str, root: str) -> bytes:
     """A page's HTML; `root` is the path that the app is mounted at, "" for the host's own."""
     html = (PAGES / name).read_text(encoding="utf-8")
     return html.replace("{root}", root).replace("{version}", version()).encode()
+
+
+@cache
+def openapi_document(*, keys: bool) -> bytes:
+    """The OpenAPI document of an instance whose callers need a key, or none.
+
+    It is a file, written by hand: tests compare its patterns with the rules, its problems with
+    their table, and every answer with its schemas. https://spec.openapis.org/oas/v3.1.1
+    """
+    document = json.loads((PAGES / "openapi.json").read_bytes())
+    document["info"]["version"] = __version__
+    if not keys:
+        document["security"] = []
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _swagger_ui() -> Path:

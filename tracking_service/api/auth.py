@@ -1,7 +1,6 @@
-"""Who may ask for what over HTTP: one check, for the hot path and for Flask alike.
+"""Who may ask for what over HTTP: one check, for the fast path and for Flask alike.
 
 Bearer tokens: https://www.rfc-editor.org/rfc/rfc6750
-Prefetching: https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header
 """
 
 import hashlib
@@ -9,17 +8,13 @@ from typing import TYPE_CHECKING, Final
 from wsgiref.types import WSGIEnvironment
 
 from tracking_service.auth import Scope
-from tracking_service.errors import (
-    MissingScopeError,
-    MissingTokenError,
-    SpeculativeRequestError,
-)
+from tracking_service.errors import MissingScopeError, MissingTokenError
 
 if TYPE_CHECKING:
     from tracking_service.auth import Key, Keyring
 
 CALLER: Final = "tracking.caller"
-"""Where in the WSGI environment the caller's key is; not there where no key is asked for."""
+"""Key of the WSGI environment that holds the caller's API key; absent if no key is needed."""
 
 # By endpoint; None is open to everybody. Pages, assets and the OpenAPI document say nothing that
 # the source does not; whether an instance lives and is ready is for load balancers to see.
@@ -43,8 +38,8 @@ def scope_of(endpoint: str) -> Scope | None:
     return SCOPES.get(endpoint, Scope.OPERATE)
 
 
-def admit(environ: WSGIEnvironment, keyring: "Keyring", scope: Scope) -> "Key":
-    """Return the key of whoever asks, and leave it in `environ`.
+def authenticate(environ: WSGIEnvironment, keyring: "Keyring", scope: Scope) -> "Key":
+    """Return the caller's key, and put it into `environ`.
 
     Raises MissingTokenError, InvalidTokenError, MissingScopeError, KeysUnavailableError.
     """
@@ -56,19 +51,6 @@ def admit(environ: WSGIEnvironment, keyring: "Keyring", scope: Scope) -> "Key":
         raise MissingScopeError(f"This needs a key with the scope {scope}.")
     environ[CALLER] = key
     return key
-
-
-def refuse_prefetch(environ: WSGIEnvironment) -> None:
-    """Raise SpeculativeRequestError where a browser fetches ahead what nobody may come to see."""
-    purpose = (
-        environ.get("HTTP_SEC_PURPOSE")
-        or environ.get("HTTP_PURPOSE")
-        # Older browsers of Mozilla's and of Apple's.
-        or environ.get("HTTP_X_MOZ")
-        or environ.get("HTTP_X_PURPOSE")
-    )
-    if purpose is not None and purpose.lower().startswith(("prefetch", "prerender", "preview")):
-        raise SpeculativeRequestError
 
 
 def own_idempotency_key(key: str | None, caller: "Key | None") -> str | None:

@@ -15,12 +15,11 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from tracking_service.api import rules
-from tracking_service.api.query import TWICE
-from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request, load
-from tracking_service.api.timestamps import write_moment
-from tracking_service.api.validation import KEY_HEADER
-from tracking_service.services.issue_batch import CHUNK, Batch, framed
+from tracking_service.api import schemas
+from tracking_service.api.schemas import ShipmentSchema, Text
+from tracking_service.api.timestamps import format_moment
+from tracking_service.api.validation import KEY_HEADER, TWICE, ShipmentRequest, as_request, load
+from tracking_service.services.issue_batch import CHUNK, Batch
 
 COUNT_MOST = 100_000
 
@@ -33,7 +32,7 @@ class Weight(Text):
     """A weight as text, or as a JSON number, which is read by its value: 1.2300 is 1.23."""
 
     def __init__(self) -> None:
-        super().__init__(rules.weight, required=True)
+        super().__init__(schemas.weight, required=True)
         self.error_messages["invalid"] = "must be a string or a number"
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -46,7 +45,7 @@ class Weight(Text):
 def _in_thousandths(number: Decimal) -> Decimal | str:
     """A number with at most three decimals, written without trailing zeros; any other as it is."""
     # Bounded first: 1E-999999999 has a billion digits.
-    if 0 < number < rules.WEIGHT_BOUND and number == (rounded := number.quantize(_THOUSANDTH)):
+    if 0 < number < schemas.WEIGHT_BOUND and number == (rounded := number.quantize(_THOUSANDTH)):
         return f"{rounded.normalize():f}"
     return number
 
@@ -100,7 +99,7 @@ class BatchRequest:
 def read_request(body: bytes, key: str | None = None) -> BatchRequest:
     """Read a request for a batch from its JSON and from its idempotency key, if there is one.
 
-    Raises ValidationError as `schemas.load` does, with the faults of both.
+    Raises ValidationError as `load` does, with the faults of both.
     """
     faults: dict[str, list[str]] = {}
     if key is not None and KEY.fullmatch(key) is None:
@@ -159,11 +158,22 @@ def _read_object(body: bytes) -> tuple[tuple[str, Any], ...]:
     return data
 
 
+def _frame(numbers: bytes, width: int, before: bytes, after: bytes) -> bytes:
+    """Put `before` and `after` around each of the numbers, which are `width` bytes each."""
+    import numpy as np
+
+    rows = np.frombuffer(numbers, dtype=np.uint8).reshape(-1, width)
+    frame = np.frombuffer(before + bytes(width) + after, dtype=np.uint8)
+    table = np.tile(frame, (len(rows), 1))
+    table[:, len(before) : len(before) + width] = rows
+    return table.tobytes()
+
+
 def as_json(batch: Batch, offset: str) -> Iterator[bytes]:
     """One JSON object, a part at a time."""
     before = b'{"tracking_numbers": ["'
     for chunk in batch.chunks():
-        yield before + framed(chunk, batch.format.width, b"", b'", "')[:-4]
+        yield before + _frame(chunk, batch.format.width, b"", b'", "')[:-4]
         before = b'", "'
     moment = _moment(batch, offset)
     yield f'"], "created_at": "{moment}", "count": {len(batch)}}}'.encode("ascii")
@@ -173,7 +183,7 @@ def as_ndjson(batch: Batch, offset: str) -> Iterator[bytes]:
     """One JSON object a line, each like the answer to a request for one number."""
     after = f'", "created_at": "{_moment(batch, offset)}"}}\n'.encode("ascii")
     for chunk in batch.chunks():
-        yield framed(chunk, batch.format.width, b'{"tracking_number": "', after)
+        yield _frame(chunk, batch.format.width, b'{"tracking_number": "', after)
 
 
 def as_csv(batch: Batch, offset: str) -> Iterator[bytes]:
@@ -181,7 +191,7 @@ def as_csv(batch: Batch, offset: str) -> Iterator[bytes]:
     after = f",{_moment(batch, offset)}\r\n".encode("ascii")
     yield b"tracking_number,created_at\r\n"
     for chunk in batch.chunks():
-        yield framed(chunk, batch.format.width, b"", after)
+        yield _frame(chunk, batch.format.width, b"", after)
 
 
 RENDERINGS: dict[str, Callable[[Batch, str], Iterator[bytes]]] = {
@@ -200,4 +210,4 @@ def render(batch: Batch, media_type: str, offset: str) -> bytes | Iterator[bytes
 
 
 def _moment(batch: Batch, offset: str) -> str:
-    return write_moment(int(batch.issued_at.timestamp()), offset)
+    return format_moment(int(batch.issued_at.timestamp()), offset)

@@ -1,34 +1,56 @@
-"""What holds for every request that Flask answers: the caller's key, and headers of caution."""
+"""What holds for every request that Flask handles: route names, the caller's key, headers, errors."""
 
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
 
-from tracking_service.api.auth import admit, scope_of
-from tracking_service.api.middleware.fast_path import FAULT
+from tracking_service.api import problems
+from tracking_service.api.auth import authenticate, scope_of
+from tracking_service.api.middleware.metrics import ROUTE
 from tracking_service.api.responses import CAUTION_HEADERS
 
 if TYPE_CHECKING:
     from tracking_service.auth import Keyring
 
 
-def register(app: Flask, keyring: "Keyring | None") -> None:
-    """Let nobody in without the key for it, unless `keyring` is None; add the headers."""
+def register(app: Flask, keyring: "Keyring | None" = None) -> None:
+    """Attach the hooks to `app`. With a `keyring`, each route asks for a key of its scope."""
+    app.before_request(_refuse_two_slashes)
+    app.before_request(_name_route)
     if keyring is not None:
-        app.before_request(lambda: _admit(keyring))
-    app.after_request(_add_caution)
+        app.before_request(lambda: _authenticate(keyring))
+    app.after_request(_add_headers)
+    # Flask looks handlers up along the error's bases, so Exception stands for them all: its own
+    # HTTP errors, this service's, and those that nobody expected.
+    app.register_error_handler(Exception, lambda error: respond(problems.problem_for(error)))
 
 
-def _admit(keyring: "Keyring") -> None:
-    # What the hot path has found is not looked for again; and whatever it is, it ends here.
-    if (fault := request.environ.get(FAULT)) is not None:
-        raise fault
+def respond(problem: problems.Problem) -> Response:
+    """Return the response that tells a problem."""
+    status, headers, body = problems.render(problem)
+    return Response(body, status, headers)
+
+
+def _refuse_two_slashes() -> None:
+    """Answer 404 to //metrics, which Werkzeug takes for /metrics: a proxy may keep that back."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound
+
+
+def _name_route() -> None:
+    """Name the route for those who count requests: one rule for both spellings of a path."""
+    if request.url_rule is not None:
+        request.environ[ROUTE] = request.url_rule.rule.rstrip("/") or "/"
+
+
+def _authenticate(keyring: "Keyring") -> None:
     # Without an endpoint it is a 404 or a 405, which tell nothing.
     if request.endpoint is not None and (scope := scope_of(request.endpoint)) is not None:
-        admit(request.environ, keyring, scope)
+        authenticate(request.environ, keyring, scope)
 
 
-def _add_caution(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     for name, value in CAUTION_HEADERS:
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")

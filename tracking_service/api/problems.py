@@ -1,4 +1,4 @@
-"""Every error as problem details: one table from error class to status, one handler for all.
+"""Every error as problem details: one table from error class to status, and how one is written.
 
 A `type` is a path that names the kind of problem and never changes; it need not lead anywhere.
 Errors that say nothing beyond their HTTP status have `about:blank`, as the standard has it.
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from tracking_service import errors
+from tracking_service.api.responses import CAUTION_HEADERS
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -111,8 +111,8 @@ KINDS: dict[type[Exception], Kind] = {
     errors.MissingScopeError: Kind(
         403, "scope-missing", "The key is not for this", challenge=_FORBIDDEN
     ),
-    errors.ForeignSeriesError: Kind(
-        403, "foreign-series", "The key is for other series", challenge=_FORBIDDEN
+    errors.SeriesNotAllowedError: Kind(
+        403, "series-not-allowed", "The key is for other series", challenge=_FORBIDDEN
     ),
     errors.KeysUnavailableError: Kind(
         503,
@@ -131,11 +131,14 @@ KINDS: dict[type[Exception], Kind] = {
 }
 
 
-def register(app: Flask) -> None:
-    """Answer every error of `app`, from any route and from none, with problem+json."""
-    # Flask looks handlers up along the error's bases, so Exception stands for them all: its own
-    # HTTP errors, this service's, and those that nobody expected.
-    app.register_error_handler(Exception, _handle)
+def problem_for(error: Exception) -> Problem:
+    """Return the problem of an error that ends a request, and log an error that nobody expected."""
+    problem = problem_of(error)
+    # An HTTPException of 500 is either meant, or Flask has logged its cause already.
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
+        # Not the path: it is the caller's, and may hold anything.
+        log.error("unexpected error while answering", exc_info=error)
+    return problem
 
 
 def problem_of(error: Exception) -> Problem:
@@ -149,22 +152,23 @@ def problem_of(error: Exception) -> Problem:
     return _http_problem(InternalServerError())
 
 
-def body_of(problem: Problem) -> dict[str, Any]:
-    """The body of the answer."""
-    return {
+def render(problem: Problem) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return status line, headers and body of a problem's response."""
+    body = {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         **problem.members,
     }
-
-
-def respond(problem: Problem) -> Response:
-    """Render a problem."""
-    headers = [*problem.headers, ("Cache-Control", "no-store")]
-    body = json.dumps(body_of(problem), allow_nan=False)
-    return Response(body, problem.status, headers, content_type=CONTENT_TYPE)
+    headers = [
+        ("Content-Type", CONTENT_TYPE),
+        ("Cache-Control", "no-store"),
+        *CAUTION_HEADERS,
+        *problem.headers,
+    ]
+    status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
+    return status, headers, json.dumps(body, allow_nan=False).encode()
 
 
 def problem_of_kind(kind: Kind, detail: str, **members: Any) -> Problem:
@@ -174,15 +178,6 @@ def problem_of_kind(kind: Kind, detail: str, **members: Any) -> Problem:
     if kind.challenge is not None:
         headers = (*headers, ("WWW-Authenticate", kind.challenge))
     return Problem(kind.status, f"/problems/{kind.slug}", kind.title, detail, members, headers)
-
-
-def _handle(error: Exception) -> Response:
-    problem = problem_of(error)
-    # An HTTPException of 500 is either meant, or Flask has logged its cause already.
-    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
-        # Not the path: it is the caller's, and may hold anything.
-        log.error("unexpected error while answering", exc_info=error)
-    return respond(problem)
 
 
 def _http_problem(error: HTTPException) -> Problem:
@@ -214,10 +209,10 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
         case errors.ShipmentRefusedError():
             faults = [(error.parameter, detail)]
         case errors.MalformedNumberError() | errors.CheckCharacterError():
-            members["typing_error"] = error.typing_error
-            if error.typing_error:
+            members["likely_typo"] = error.likely_typo
+            if error.likely_typo:
                 detail = (
-                    f"{detail.removesuffix('.')}. It looks like a typing error: changing one"
+                    f"{detail.removesuffix('.')}. It looks like a typo: changing one"
                     " character, or swapping two neighbours, would mend it."
                 )
         case errors.ReserveEmptyError():

@@ -1,10 +1,9 @@
 """The routes. Each rule takes its path with and without a trailing slash and never redirects.
 
-Errors are raised and become answers in `problems.py`. A HEAD answers as GET does and spends
+Errors are raised and become responses in `hooks.py`. A HEAD answers as GET does and spends
 nothing; OPTIONS and 405 are Flask's.
 """
 
-import json
 from collections.abc import Callable
 from datetime import UTC
 from http import HTTPStatus
@@ -12,16 +11,16 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import NotAcceptable, NotFound, UnsupportedMediaType
+from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 
-from tracking_service.api import health, problems
-from tracking_service.api.auth import CALLER, own_idempotency_key, refuse_prefetch
+from tracking_service.api import health
+from tracking_service.api.auth import CALLER, own_idempotency_key
 from tracking_service.api.batches import RENDERINGS, read_request, render
 from tracking_service.api.context import current_tracking
-from tracking_service.api.middleware.fast_path import FAULT, PATH
-from tracking_service.api.middleware.metrics import ROUTE
-from tracking_service.api.responses import JSON_HEADERS, check_query, issue_from_query
-from tracking_service.api.validation import KEY_HEADER, every_fault
+from tracking_service.api.hooks import respond
+from tracking_service.api.middleware.fast_path import PATH, check_query
+from tracking_service.api.responses import JSON_HEADERS, json_response
+from tracking_service.api.validation import KEY_HEADER, collect_errors
 from tracking_service.services.readiness import assess_readiness
 
 blueprint = Blueprint("api", __name__)
@@ -42,20 +41,6 @@ class EncodedBody(UnsupportedMediaType):
         return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
 
 
-@blueprint.before_app_request
-def refuse_two_slashes() -> None:
-    """Answer 404 to //metrics, which Werkzeug takes for /metrics: a proxy may keep that back."""
-    if request.environ["PATH_INFO"].startswith("//"):
-        raise NotFound
-
-
-@blueprint.before_app_request
-def name_route() -> None:
-    """Tell whoever counts requests which route it is; one rule for both spellings of a path."""
-    if request.url_rule is not None:
-        request.environ[ROUTE] = request.url_rule.rule.rstrip("/") or "/"
-
-
 def get(routes: Blueprint, path: str) -> Callable[[View], View]:
     """Register a view for GET, and so for HEAD and OPTIONS, of a path with and without a slash."""
 
@@ -71,15 +56,12 @@ def get(routes: Blueprint, path: str) -> Callable[[View], View]:
 
 @get(blueprint, PATH)
 def next_tracking_number() -> Response:
-    """Issue one tracking number for the shipment that the query describes."""
-    if (fault := request.environ.get(FAULT)) is not None:
-        raise fault
-    issuer, caller = current_tracking().issuer, request.environ.get(CALLER)
-    query_string = request.environ.get("QUERY_STRING", "")
-    if request.method != "HEAD":
-        refuse_prefetch(request.environ)
-        return _json(issue_from_query(query_string, issuer, caller))
-    check_query(query_string, issuer, caller)
+    """Say what a GET would, and spend nothing: a HEAD. The GET itself is the fast path's."""
+    check_query(
+        request.environ.get("QUERY_STRING", ""),
+        current_tracking().issuer,
+        request.environ.get(CALLER),
+    )
     response = Response(headers=dict(JSON_HEADERS))
     # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
     # is shows only once it is issued.
@@ -101,7 +83,7 @@ def issue_batch() -> Response:
     try:
         asked = read_request(request.get_data(cache=False), request.headers.get(KEY_HEADER))
     except ValidationError as found:
-        raise every_fault(found, tracking.issuer, caller) from None
+        raise collect_errors(found, tracking.issuer, caller) from None
     shipment = asked.shipment
     if caller is not None:
         caller.check_series(shipment.series)
@@ -128,7 +110,7 @@ def verify_tracking_number(number: str) -> Response:
     if (caller := request.environ.get(CALLER)) is not None:
         caller.check_series(verified.series)
     leased_at = verified.leased_at.astimezone(UTC).replace(tzinfo=None)
-    return _json(
+    return json_response(
         {
             "tracking_number": verified.tracking_number,
             "series": verified.series,
@@ -143,7 +125,7 @@ def verify_tracking_number(number: str) -> Response:
 @get(blueprint, "/healthz")
 def healthz() -> Response:
     """Alive: the process answers. Says nothing of the database."""
-    return _json({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @get(blueprint, "/readyz")
@@ -157,8 +139,8 @@ def readyz() -> Response:
         instance.start()
     readiness = assess_readiness(instance)
     if not readiness.ready:
-        return problems.respond(health.not_ready_problem(readiness))
-    return _json(health.ready_body(readiness))
+        return respond(health.not_ready_problem(readiness))
+    return json_response(health.ready_body(readiness))
 
 
 @get(blueprint, "/metrics")
@@ -167,8 +149,3 @@ def metrics() -> Response:
     body, content_type = current_tracking().metrics.render(request.headers.get("Accept"))
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     return Response(body, headers=headers, content_type=content_type)
-
-
-def _json(body: bytes | dict[str, Any]) -> Response:
-    encoded = body if isinstance(body, bytes) else json.dumps(body, allow_nan=False)
-    return Response(encoded, headers=dict(JSON_HEADERS))

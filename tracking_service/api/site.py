@@ -3,14 +3,13 @@
 What they need is read and built when it is first asked for; none of it is on a number's way.
 """
 
-import json
 from html import escape
 
 from flask import Blueprint, Response, abort, request
 
 from tracking_service.api import assets
 from tracking_service.api.context import current_tracking
-from tracking_service.api.responses import JSON_HEADERS
+from tracking_service.api.responses import json_response
 from tracking_service.api.routes import get
 from tracking_service.api.status import status_body
 
@@ -44,9 +43,7 @@ def asset(version: str, name: str) -> Response:
 @get(blueprint, "/openapi.json")
 def openapi() -> Response:
     """The OpenAPI document."""
-    from tracking_service.api.openapi.document import document_bytes
-
-    body = document_bytes(keys=current_tracking().keys_needed)
+    body = assets.openapi_document(keys=current_tracking().keys_needed)
     return _revalidated(Response(body, content_type="application/json"))
 
 
@@ -54,8 +51,7 @@ def openapi() -> Response:
 def status() -> Response:
     """What this instance holds, and the fleet's last leases."""
     tracking = current_tracking()
-    body = status_body(tracking.instance, tracking.leases)
-    return Response(json.dumps(body, allow_nan=False), headers=dict(JSON_HEADERS))
+    return json_response(status_body(tracking.instance, tracking.leases))
 
 
 def _page(name: str, policy: str) -> Response:

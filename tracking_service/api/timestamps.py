@@ -73,7 +73,9 @@ def _missing(text: str) -> str:
     return missing and f"; it lacks {missing}"
 
 
-def write_moment(second: int, offset: str) -> str:
+# Within one second most requests ask for the same few offsets: a look-up in place of 2 µs.
+@lru_cache(maxsize=512)
+def format_moment(second: int, offset: str) -> str:
     """Write a moment in the given offset, in whole seconds, as RFC 3339.
 
     `second` counts from 1970-01-01T00:00:00Z without leap seconds, as `time.time()` does;
@@ -81,10 +83,6 @@ def write_moment(second: int, offset: str) -> str:
     """
     local = datetime.fromtimestamp(second, UTC) + timedelta(minutes=offset_minutes(offset))
     return local.replace(tzinfo=None).isoformat(timespec="seconds") + offset
-
-
-# Within one second most requests ask for the same few offsets: a look-up in place of 2 µs.
-written_moment = lru_cache(maxsize=512)(write_moment)
 
 
 def offset_minutes(offset: str) -> int:

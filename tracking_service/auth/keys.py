@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from tracking_service.errors import ForeignSeriesError
+from tracking_service.errors import SeriesNotAllowedError
 
 TOKEN_BYTES: Final = 32
 TOKEN_PREFIX: Final = "tn_"  # noqa: S105 - it makes a token recognisable, and is no secret
@@ -40,9 +40,9 @@ class Key:
     digest: bytes = field(repr=False)
 
     def check_series(self, series: str) -> None:
-        """Raise ForeignSeriesError where the key is not for this series."""
+        """Raise SeriesNotAllowedError where the key is not for this series."""
         if self.series is not None and series not in self.series:
-            raise ForeignSeriesError
+            raise SeriesNotAllowedError
 
 
 def new_token() -> str:

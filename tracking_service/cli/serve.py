@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from importlib import import_module
 
 import click
 from flask import current_app
@@ -94,7 +93,6 @@ def _import_the_rest() -> None:
 
     It happens once the server listens, on a thread of its own, so that no start waits for it.
     """
-    import_module("tracking_service.api.openapi.document")
     import encodings.utf_8_sig  # noqa: F401
 
     import numpy  # noqa: F401, ICN001

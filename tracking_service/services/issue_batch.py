@@ -39,17 +39,6 @@ class Batch:
                 yield self.format.encode_many(start, end, self.shipment)
 
 
-def framed(numbers: bytes, width: int, before: bytes, after: bytes) -> bytes:
-    """Put `before` and `after` around each of the numbers, which are `width` bytes each."""
-    import numpy as np
-
-    rows = np.frombuffer(numbers, dtype=np.uint8).reshape(-1, width)
-    frame = np.frombuffer(before + bytes(width) + after, dtype=np.uint8)
-    table = np.tile(frame, (len(rows), 1))
-    table[:, len(before) : len(before) + width] = rows
-    return table.tobytes()
-
-
 class Batches:
     """Issues batches. Its methods may be called from any number of threads."""
 

@@ -114,8 +114,8 @@ class Verifier:
         try:
             return self._find(compact(text))
         except (MalformedNumberError, CheckCharacterError) as error:
-            typing_error = looks_like_typing_error(text, _Leased(self._spaces))
-            raise type(error)(str(error), typing_error=typing_error) from None
+            likely_typo = looks_like_typing_error(text, _Leased(self._spaces))
+            raise type(error)(str(error), likely_typo=likely_typo) from None
 
     def _find(self, number: str) -> TracedNumber:
         # First of all: what is no number under any key is so without a database.

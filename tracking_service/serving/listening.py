@@ -1,12 +1,33 @@
-"""Listening sockets, and why there are none."""
+"""Listening sockets: how they are made, why one cannot be, and what is accepted from them."""
 
 import errno
 import ipaddress
+import logging
+import os
 import socket
-from typing import Any
+import sys
+import time
+from typing import Any, Final, cast
+from wsgiref.types import WSGIApplication
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
 
 from tracking_service.errors import SettingsError
+from tracking_service.serving.connections import Channel, Workers
 from tracking_service.serving.options import OPTIONS
+
+# Seconds that a full server spares a connection on which nothing is asked.
+SPARED_SECONDS: Final = 1.0
+
+# Seconds between two lines in the log that say that the server is full.
+REPORT_SECONDS: Final = 60.0
+
+# The kernel, or this process, has no room for another connection.
+_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+log = logging.getLogger(__name__)
 
 
 def url_of(host: str, port: int) -> str:
@@ -30,7 +51,12 @@ def listen(host: str, port: int) -> list[socket.socket]:
     absent: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
         try:
-            sockets.append(_listen_at(family, (address[0], port, *address[2:])))
+            # Waitress listens again; here an address in use is found while it can be told.
+            sockets.append(
+                socket.create_server(
+                    (address[0], port, *address[2:]), family=family, backlog=OPTIONS["backlog"]
+                )
+            )
         except OSError as error:
             # `localhost` may name ::1 where IPv6 is switched off.
             if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
@@ -54,22 +80,6 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
-def _listen_at(family: int, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # So that a restart need not wait for the former instance's last connections to expire.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        # Waitress listens again; here an address in use is found out while it can be told.
-        sock.listen(OPTIONS["backlog"])
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 def _refusal(host: str, port: int, error: OSError) -> SettingsError:
     match error.errno:
         case errno.EADDRINUSE:
@@ -78,4 +88,110 @@ def _refusal(host: str, port: int, error: OSError) -> SettingsError:
             return SettingsError(f"PORT {port} at HOST {host} may not be listened on by this user")
         case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
             return SettingsError(f"HOST {host!r} is not an address of this machine")
-    return SettingsError(f"HOST {host} and PORT {port} cannot be listened on: {error.strerror}")
+    return SettingsError(
+        f"HOST {host} and PORT {port} cannot be listened on: {os.strerror(error.errno or 0)}"
+    )
+
+
+class Listener(TcpWSGIServer):
+    """A listening socket and what waitress hangs on it; its channels outlive its listening."""
+
+    channel_class = Channel
+    draining = False
+    next_channel_cleanup = sys.maxsize  # waitress's own, by the time of day: never
+    # In monotonic seconds.
+    _next_maintenance = 0.0
+    _accepts_again_at = 0.0
+    _next_report = 0.0
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        channels: dict[int, Any],
+        sock: socket.socket,
+        workers: Workers,
+        adjustments: Adjustments,
+    ) -> None:
+        super().__init__(
+            application,
+            channels,
+            _sock=sock,
+            dispatcher=cast(Any, workers),
+            adj=adjustments,
+            sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
+            bind_socket=False,
+        )
+        self.channels = channels
+
+    def readable(self) -> bool:
+        """See waitress: whether to accept. Looks after connections by the monotonic clock."""
+        now = time.monotonic()
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + self.adj.cleanup_interval
+            self.maintenance(now)
+        if not self.accepting or now < self._accepts_again_at:
+            return False
+        if len(self.channels) < self.adj.connection_limit:
+            return True
+        self._make_room(now)
+        return False
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        """See waitress: take a connection from the kernel, if there is room for one."""
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            # The connection stays with the kernel and the socket readable: without a pause the
+            # loop would spin.
+            self._make_room(time.monotonic())
+            return None
+
+    def _make_room(self, now: float) -> None:
+        """Accept nothing for a moment, and close connections on which nothing is asked.
+
+        First all that have never asked; where there are none, those that asked the longest ago.
+        """
+        self._accepts_again_at = now + 0.1
+        if now >= self._next_report:
+            self._next_report = now + REPORT_SECONDS
+            log.warning(
+                "the connection limit is reached; new connections wait, and idle ones are closed",
+                extra={"open": len(self.channels), "limit": self.adj.connection_limit},
+            )
+        idle = [
+            channel
+            for channel in self.channels.values()
+            if isinstance(channel, Channel)
+            and now - channel.last_activity >= SPARED_SECONDS
+            and channel.is_idle()
+        ]
+        if mute := [channel for channel in idle if not channel.has_asked]:
+            for channel in mute:
+                # Without lingering, which would keep the descriptor: no answer is on its way.
+                channel.cut()
+            return
+        idle.sort(key=lambda channel: channel.last_activity)
+        for channel in idle[: max(1, self.adj.connection_limit // 20)]:
+            channel.will_close = True
+
+    def maintenance(self, now: float) -> None:
+        """See waitress: looks after connections, at `now` in monotonic seconds."""
+        super().maintenance(cast(Any, now))
+        for channel in list(cast(dict[int, Channel], self.active_channels).values()):
+            channel.give_up_if_slow(now)
+
+    def stop_listening(self) -> None:
+        """Take in the connections that the kernel has accepted, then refuse any more."""
+        self.draining = True
+        if self.socket is None:
+            return
+        for _ in range(self.adj.backlog):
+            before = len(self.channels)
+            self.handle_accept()
+            now = len(self.channels)
+            if now == before or now >= self.adj.connection_limit:
+                break
+        # Not self.close(): that would close the trigger, which the open channels still need.
+        wasyncore.dispatcher.close(self)

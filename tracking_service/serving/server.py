@@ -20,11 +20,10 @@ from wsgiref.types import WSGIApplication
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from tracking_service.serving.connections import Channel, Lingering, Listener
-from tracking_service.serving.listening import listen, url_of
+from tracking_service.serving.connections import Channel, Lingering, Workers
+from tracking_service.serving.listening import Listener, listen, url_of
 from tracking_service.serving.options import OPTIONS, connection_limit
-from tracking_service.serving.stopping import stop_signal
-from tracking_service.serving.workers import Workers
+from tracking_service.serving.stopping import stop_signal, woken_by_signals
 
 # Seconds between two looks at idle connections while draining; input wakes the loop at once.
 TICK_SECONDS: Final = 0.05
@@ -67,7 +66,7 @@ def serve(
     channels: dict[int, Any] = {}
     limit = connection_limit(threads)
     # Before anything is leased or listens: who sees that may well send a signal.
-    with stop_signal(channels) as stop:
+    with stop_signal() as stop:
         before_listening(lambda: stop.received)
         if stop.received:
             return
@@ -83,10 +82,12 @@ def serve(
             Listener(application, channels, sock, workers, adjustments) for sock in sockets
         ]
         deadline = time.monotonic()
+        wake = cast(Any, listeners[0].trigger).trigger
         try:
-            on_listening(url_of(host, sockets[0].getsockname()[1]), limit)
-            while not stop.received:
-                _turn(channels, adjustments.asyncore_loop_timeout)
+            with woken_by_signals(wake):
+                on_listening(url_of(host, sockets[0].getsockname()[1]), limit)
+                while not stop.received:
+                    wasyncore.loop(adjustments.asyncore_loop_timeout, True, channels, count=1)
             deadline = time.monotonic() + drain_seconds
             for listener in listeners:
                 listener.draining = True
@@ -95,7 +96,7 @@ def serve(
             # After an error, with no time left, this closes what is open.
             for listener in listeners:
                 listener.stop_listening()
-            _drain(channels, deadline)
+            drain(channels, deadline)
             # A worker that is still at it may yet write to its listener's trigger: the descriptor
             # must not be closed, lest its number be given to, say, a database connection.
             if workers.stop(deadline):
@@ -103,12 +104,7 @@ def serve(
                     cast(Any, listener.trigger).close()
 
 
-def _turn(channels: dict[int, Any], timeout: float) -> None:
-    """Wait for input, `timeout` seconds at most, and handle it."""
-    wasyncore.loop(timeout, use_poll=True, map=channels, count=1)
-
-
-def _drain(channels: dict[int, Any], deadline: float) -> None:
+def drain(channels: dict[int, Any], deadline: float) -> None:
     """Turn until every connection is closed; cut off those that are open at `deadline`."""
     kinds = (Channel, Lingering)
     while still_open := [each for each in channels.values() if isinstance(each, kinds)]:
@@ -123,4 +119,4 @@ def _drain(channels: dict[int, Any], deadline: float) -> None:
         for connection in still_open:
             if isinstance(connection, Channel):
                 connection.retire_if_idle(now)
-        _turn(channels, min(TICK_SECONDS, deadline - now))
+        wasyncore.loop(min(TICK_SECONDS, deadline - now), True, channels, count=1)

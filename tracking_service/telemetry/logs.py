@@ -14,11 +14,16 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from tracking_service.errors import TrackingServiceError
-from tracking_service.telemetry import request_ids
 from tracking_service.telemetry.background_log import BackgroundHandler
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being answered: every log line has it. None outside of requests."""
 
 # What every record has; anything else came with `extra` and is a field of the event.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -90,8 +95,8 @@ def written_error(error: BaseException) -> str:
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    if (request_id := request_ids.current.get()) is not None:
-        fields["request_id"] = request_id
+    if (current := request_id.get()) is not None:
+        fields["request_id"] = current
     return dict(sorted(fields.items()))
 
 

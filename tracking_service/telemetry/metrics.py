@@ -66,7 +66,7 @@ class Metrics(Collector):
         if several and self._folder is not None:
             self._tally.share(self._folder)
 
-    def answered(self, route: str, status: str, seconds: float) -> None:
+    def observe_request(self, route: str, status: str, seconds: float) -> None:
         """A request was answered, in whichever way; `status` is its three digits."""
         self._tally.observe((exposition.REQUESTS, route, status), seconds)
 

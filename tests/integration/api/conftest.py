@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.support.fakes import FakeCatalogue, FakeSeries
-from tracking_service.api import problems
+from tracking_service.api import hooks
 from tracking_service.api.context import EXTENSION, Tracking
+from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.api.routes import blueprint
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
@@ -61,8 +62,9 @@ def verifier() -> Mock:
 def app(instance: Mock, issuer: Mock, verifier: Mock) -> Flask:
     app = Flask("api_alone")
     app.register_blueprint(blueprint)
-    problems.register(app)
+    hooks.register(app)
     app.extensions[EXTENSION] = Tracking(instance, issuer, Mock(), verifier, Metrics(), Mock())
+    app.wsgi_app = FastPath(app.wsgi_app, issuer)  # type: ignore[method-assign]
     return app
 
 

@@ -105,7 +105,7 @@ def test_a_slash_is_no_part_of_a_number(
 MALFORMED = "This has not the shape of a tracking number."
 MISMATCH = "The check character does not match."
 MENDABLE = (
-    "The check character does not match. It looks like a typing error: changing one character,"
+    "The check character does not match. It looks like a typo: changing one character,"
     " or swapping two neighbours, would mend it."
 )
 
@@ -115,9 +115,9 @@ MENDABLE = (
     [
         (errors.MalformedNumberError(), "malformed-number", MALFORMED),
         (errors.CheckCharacterError(), "wrong-check-character", MISMATCH),
-        (errors.CheckCharacterError(typing_error=True), "wrong-check-character", MENDABLE),
+        (errors.CheckCharacterError(likely_typo=True), "wrong-check-character", MENDABLE),
         (
-            errors.CheckCharacterError(MISMATCH.removesuffix("."), typing_error=True),
+            errors.CheckCharacterError(MISMATCH.removesuffix("."), likely_typo=True),
             "wrong-check-character",
             MENDABLE,
         ),

@@ -18,57 +18,112 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.support.client import PARAMETERS
 from tests.support.commands import environment
 from tests.support.instance import Instance
-from tracking_service.api import rules, timestamps
+from tracking_service.api import batches, schemas, timestamps
+from tracking_service.api.assets import openapi_document
 from tracking_service.api.auth import SCOPES
-from tracking_service.api.openapi.document import document
-from tracking_service.api.openapi.wire import TEXTS
-from tracking_service.api.problems import KINDS
+from tracking_service.api.problems import KINDS, NOT_READY
 from tracking_service.countries import COUNTRIES
+from tracking_service.instance.number_spaces import SERIES_NAME
 
-
-def examples(node: Any) -> list[dict[str, Any]]:
-    """Every problem that the document shows."""
-    if isinstance(node, list):
-        return [found for one in node for found in examples(one)]
-    if not isinstance(node, dict):
-        return []
-    own = [node["value"]] if str(node.get("value", {}))[:7] == "{'type'" else []
-    return own + [found for one in node.values() for found in examples(one)]
+DOCUMENT = json.loads(openapi_document(keys=True))
+SCHEMAS = DOCUMENT["components"]["schemas"]
 
 
 @pytest.mark.parametrize("keys", [False, True])
 def test_the_document_is_valid(keys: bool) -> None:
-    assert [] == list(OpenAPIV31SpecValidator(document(keys=keys)).iter_errors())
+    assert [] == list(
+        OpenAPIV31SpecValidator(json.loads(openapi_document(keys=keys))).iter_errors()
+    )
 
 
-def test_every_kind_of_problem_has_an_example() -> None:
-    shown = {problem["type"] for problem in examples(document(keys=True))}
+# The texts by the rule that judges them, and the pattern of the rule.
+PATTERNS = {
+    "Weight": (schemas.weight, schemas.WEIGHT),
+    "CreatedAt": (timestamps.read_offset, timestamps.DATE_TIME),
+    "CustomerId": (schemas.customer_id, schemas.UUID),
+    "CustomerSlug": (schemas.customer_slug, schemas.SLUG),
+    "SeriesName": (schemas.series, SERIES_NAME),
+}
 
-    # What allocation may raise beside these is never told by another name.
-    expected = {f"/problems/{kind.slug}" for kind in KINDS.values()} - {"/problems/no-number-now"}
 
-    assert expected <= shown
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_is_that_of_its_rule(name: str) -> None:
+    assert f"^(?:{PATTERNS[name][1].pattern})$" == SCHEMAS[name]["pattern"]
+
+
+def test_an_idempotency_key_has_its_pattern() -> None:
+    (parameter,) = DOCUMENT["paths"]["/api/tracking-numbers/"]["post"]["parameters"]
+
+    assert f"^(?:{batches.KEY.pattern})$" == parameter["schema"]["pattern"]
+
+
+def test_the_numbers_of_the_document_are_those_of_the_rules() -> None:
+    batch = SCHEMAS["Batch"]["properties"]
+
+    assert batches.COUNT_MOST == batch["count"]["maximum"]
+    assert schemas.WEIGHT_BOUND == batch["weight"]["anyOf"][1]["exclusiveMaximum"]
+    assert {schemas.TEXT_LENGTH} == {
+        SCHEMAS[name]["maxLength"] for name in ("CustomerName", "CustomerSlug")
+    }
+
+
+def test_the_countries_are_those_that_are_accepted() -> None:
+    assert COUNTRIES == set(SCHEMAS["CountryCode"]["enum"])
+
+
+def test_the_document_has_every_parameter_of_a_shipment_and_of_a_batch() -> None:
+    parameters = DOCUMENT["components"]["parameters"]
+    required = [name for name, parameter in parameters.items() if parameter["required"]]
+
+    assert list(PARAMETERS) == required
+    assert list(batches.BatchSchema().load_fields) == [*parameters, "count"]
+    assert set(batches.BatchSchema().load_fields) == set(SCHEMAS["Batch"]["properties"])
+
+
+def test_every_kind_of_problem_is_named() -> None:
+    text = openapi_document(keys=True).decode()
+    missing = [
+        kind.slug
+        for kind in KINDS.values()
+        if f"`{kind.slug}`" not in text and f'"/problems/{kind.slug}"' not in text
+    ]
+
+    assert [] == missing
+
+
+def test_an_example_of_a_problem_is_what_the_table_says() -> None:
+    kinds = {f"/problems/{kind.slug}": kind for kind in [*KINDS.values(), NOT_READY]}
+    examples = [
+        content["example"]
+        for response in DOCUMENT["components"]["responses"].values()
+        if "example" in (content := response["content"]["application/problem+json"])
+    ]
+
+    assert len(examples) > 8
+    for example in examples:
+        kind = kinds[example["type"]]
+        assert (kind.status, kind.title) == (example["status"], example["title"])
+        assert kind.detail in (None, example["detail"])
 
 
 def test_an_operation_asks_for_a_key_where_its_route_does() -> None:
     operations = [
-        operation for path in document(keys=True)["paths"].values() for operation in path.values()
+        operation
+        for path in DOCUMENT["paths"].values()
+        for method, operation in path.items()
+        if method != "parameters"
     ]
-    guarded = [operation for operation in operations if operation.get("security")]
+    guarded = [each for each in operations if each.get("security") is None]
     scoped = {endpoint for endpoint, scope in SCOPES.items() if scope is not None}
 
+    assert [{"key": []}] == DOCUMENT["security"]
     # HEAD shares its endpoint with GET.
     assert len(scoped) + 1 == len(guarded)
     assert all("401" in operation["responses"] for operation in guarded)
 
 
 def test_no_operation_asks_for_a_key_where_none_is_needed() -> None:
-    assert [] == document(keys=False)["security"]
-    assert '"401"' not in json.dumps(document(keys=False))
-
-
-def test_the_countries_are_those_that_are_accepted() -> None:
-    assert COUNTRIES == set(document(keys=False)["components"]["schemas"]["CountryCode"]["enum"])
+    assert [] == json.loads(openapi_document(keys=False))["security"]
 
 
 # A text is drawn near each pattern: what it matches, with one character changed now and then.
@@ -95,45 +150,39 @@ def allowed(schema: Any, text: str) -> bool:
     return within and re.search(schema["pattern"].removesuffix("$") + r"\Z", text) is not None
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [rules.weight, rules.customer_id, rules.customer_slug, rules.series],
-    ids=lambda rule: rule.__name__,
-)
+@pytest.mark.parametrize("name", PATTERNS.keys() - {"CreatedAt"})
 @given(data=st.data())
-def test_a_text_is_accepted_where_the_document_allows_it(rule: Any, data: st.DataObject) -> None:
-    schema = TEXTS[rule]
-    text = data.draw(near(schema["pattern"]))
+def test_a_text_is_accepted_where_the_document_allows_it(name: str, data: st.DataObject) -> None:
+    text = data.draw(near(SCHEMAS[name]["pattern"]))
 
-    assert accepted(rule, text) == allowed(schema, text)
+    assert accepted(PATTERNS[name][0], text) == allowed(SCHEMAS[name], text)
 
 
 @given(text=near(r"0{0,3}[0-9]{1,6}(\.[0-9]{0,4})?"))
 def test_a_weight_is_accepted_where_the_document_allows_it(text: str) -> None:
     number = re.fullmatch(r"0*[0-9]{1,5}(\.[0-9]{1,3})?", text, re.ASCII)
 
-    assert accepted(rules.weight, text) == (number is not None and bool(text.strip("0.")))
-    assert accepted(rules.weight, text) == allowed(TEXTS[rules.weight], text)
+    assert accepted(schemas.weight, text) == (number is not None and bool(text.strip("0.")))
+    assert accepted(schemas.weight, text) == allowed(SCHEMAS["Weight"], text)
 
 
-@given(text=near(TEXTS[timestamps.read_offset]["pattern"]))
+@given(text=near(SCHEMAS["CreatedAt"]["pattern"]))
 def test_no_timestamp_is_accepted_that_the_document_forbids(text: str) -> None:
     """The calendar allows fewer than the pattern: no 30 February."""
-    assert not accepted(timestamps.read_offset, text) or allowed(
-        TEXTS[timestamps.read_offset], text
-    )
+    assert not accepted(timestamps.read_offset, text) or allowed(SCHEMAS["CreatedAt"], text)
 
 
-@given(text=near(TEXTS[rules.customer_name]["pattern"]))
+@given(text=near(SCHEMAS["CustomerName"]["pattern"]))
 def test_no_name_is_accepted_that_the_document_forbids(text: str) -> None:
     """The document says in words that one character is to be visible: no pattern can."""
-    assert not accepted(rules.customer_name, text) or allowed(TEXTS[rules.customer_name], text)
+    assert not accepted(schemas.customer_name, text) or allowed(SCHEMAS["CustomerName"], text)
 
 
 def test_no_property_of_a_body_has_a_default() -> None:
     """Generators such as openapi-typescript take it for one that is required."""
-    schemas = document(keys=True)["components"]["schemas"].values()
-    properties = [each for schema in schemas for each in schema.get("properties", {}).values()]
+    properties = [
+        each for schema in SCHEMAS.values() for each in schema.get("properties", {}).values()
+    ]
 
     assert len(properties) > 40
     assert [] == [each for each in properties if "default" in each]
@@ -174,7 +223,7 @@ with Client(base_url=sys.argv[1], raise_on_unexpected_status=True) as client:
 @pytest.fixture
 def client_folder(tmp_path: Path) -> Path:
     """Holds a package `client`, generated from the document."""
-    (tmp_path / "openapi.json").write_text(json.dumps(document(keys=False)))
+    (tmp_path / "openapi.json").write_bytes(openapi_document(keys=False))
     (tmp_path / "config.yml").write_text("post_hooks: []\n")
     command = Path(sys.executable).with_name("openapi-python-client")
     options = ["--path=openapi.json", "--config=config.yml", "--meta=none", "--output-path=client"]
@@ -205,10 +254,3 @@ def test_a_generated_client_gets_numbers(migrated_sqlite_url: str, client_folder
 
     assert 0 == done.returncode, done.stderr
     assert re.fullmatch("MYID[0-9A-Z]{12}", done.stdout.strip())
-
-
-def test_the_examples_of_the_document_are_what_the_contract_shows() -> None:
-    operation = document(keys=False)["paths"]["/api/next-tracking-number/"]["get"]
-    names = [parameter["name"] for parameter in operation["parameters"] if parameter["required"]]
-
-    assert list(PARAMETERS) == names

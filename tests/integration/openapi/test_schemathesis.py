@@ -91,8 +91,8 @@ def test_schemathesis_would_find_a_fault(
         text = instance.get("/openapi.json").body.decode()
         changed = {
             "status": text.replace('"404":', '"418":'),
-            "schema": text.replace('"enum":["issued","reserved"]', '"enum":["lost"]').replace(
-                '"enum":["ok"]', '"enum":["fine"]'
+            "schema": text.replace('"enum": ["issued", "reserved"]', '"enum": ["lost"]').replace(
+                '"enum": ["ok"]', '"enum": ["fine"]'
             ),
         }[fault]
         document = tmp_path / "openapi.json"

@@ -169,7 +169,7 @@ def test_a_slip_in_a_leased_number_looks_like_a_typing_error(desk: Desk) -> None
         with pytest.raises(CheckCharacterError) as caught:
             desk.verifier.verify(text)
 
-        assert caught.value.typing_error
+        assert caught.value.likely_typo
 
 
 def test_a_wrong_check_character_of_an_invention_is_no_typing_error(desk: Desk) -> None:
@@ -178,7 +178,7 @@ def test_a_wrong_check_character_of_an_invention_is_no_typing_error(desk: Desk) 
     with pytest.raises(CheckCharacterError) as caught:
         desk.verifier.verify(wrong)
 
-    assert not caught.value.typing_error
+    assert not caught.value.likely_typo
 
 
 def test_of_a_space_without_series_the_check_digit_is_judged_first(desk: Desk) -> None:
@@ -189,7 +189,7 @@ def test_of_a_space_without_series_the_check_digit_is_judged_first(desk: Desk) -
         desk.verifier.verify(f"RA12345678{right}MY")
     with pytest.raises(CheckCharacterError) as caught:
         desk.verifier.verify(f"RA12345678{wrong}MY")
-    assert not caught.value.typing_error
+    assert not caught.value.likely_typo
 
 
 def test_an_s10_number_says_no_destination(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracking_service.api import query
+from tracking_service.api.validation import parse_query, restore_plus
 
 KNOWN = frozenset(("weight", "created_at", "customer_name"))
 TWICE = ["must not be given more than once"]
@@ -16,7 +16,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
 
 def parse(sent: bytes) -> tuple[dict[str, str], dict[str, list[str]]]:
-    return query.parse(sent.decode("latin-1"), KNOWN)
+    return parse_query(sent.decode("latin-1"), KNOWN)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(KNOWN)), texts))
@@ -124,4 +124,4 @@ def test_unknown_fields_are_ignored_however_many_there_are(unknown: bytes) -> No
     ],
 )
 def test_only_a_space_before_the_offset_reads_as_plus(sent: str, read: str) -> None:
-    assert query.restore_plus(sent) == read
+    assert restore_plus(sent) == read

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from tracking_service.api import rules
+from tracking_service.api import schemas
 from tracking_service.countries import COUNTRIES
 
 # Letters and symbols by category, and yet nothing is to be seen.
@@ -34,7 +34,7 @@ def refusal(rule: Callable[[str], str], text: str) -> str | None:
 
 
 def test_every_assigned_country_is_taken_and_no_other_pair_of_letters() -> None:
-    taken = {a + b for a in UPPER for b in UPPER if refusal(rules.country, a + b) is None}
+    taken = {a + b for a in UPPER for b in UPPER if refusal(schemas.country, a + b) is None}
 
     assert taken == COUNTRIES
     assert len(taken) == 249
@@ -64,7 +64,7 @@ def test_every_assigned_country_is_taken_and_no_other_pair_of_letters() -> None:
     ],
 )
 def test_a_code_that_is_not_officially_assigned_is_refused(text: str) -> None:
-    assert refusal(rules.country, text) is not None
+    assert refusal(schemas.country, text) is not None
 
 
 @given(st.integers(1, 10**8 - 1))
@@ -73,27 +73,27 @@ def test_a_code_that_is_not_officially_assigned_is_refused(text: str) -> None:
 def test_every_whole_number_of_grams_below_100_tonnes_is_a_weight(grams: int) -> None:
     text = f"{grams // 1000}.{grams % 1000:03}"
 
-    assert refusal(rules.weight, text) is None
-    assert refusal(rules.weight, text.rstrip("0").rstrip(".")) is None
+    assert refusal(schemas.weight, text) is None
+    assert refusal(schemas.weight, text.rstrip("0").rstrip(".")) is None
 
 
 @given(st.integers(10**8, 10**15))
 def test_no_weight_from_100_tonnes_up_is_taken(grams: int) -> None:
-    assert refusal(rules.weight, f"{grams // 1000}.{grams % 1000:03}") is not None
+    assert refusal(schemas.weight, f"{grams // 1000}.{grams % 1000:03}") is not None
 
 
 @given(st.text(max_size=12))
 @example("1\N{ARABIC-INDIC DIGIT TWO}")
 @example("\N{SUPERSCRIPT TWO}")
 def test_a_weight_is_ascii_digits_and_at_most_one_point(text: str) -> None:
-    if refusal(rules.weight, text) is None:
+    if refusal(schemas.weight, text) is None:
         assert set(text) <= set("0123456789.")
         assert 0 < float(text) < 100_000
 
 
 @pytest.mark.parametrize("text", ["1", "0.001", "99999.999", "1.0", "0001.5", "00000000001", "10"])
 def test_these_are_weights(text: str) -> None:
-    assert refusal(rules.weight, text) is None
+    assert refusal(schemas.weight, text) is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_these_are_weights(text: str) -> None:
     ],
 )
 def test_these_are_not_weights(text: str) -> None:
-    assert refusal(rules.weight, text) is not None
+    assert refusal(schemas.weight, text) is not None
 
 
 @given(st.uuids(), st.booleans())
@@ -138,7 +138,7 @@ def test_these_are_not_weights(text: str) -> None:
 def test_every_hyphenated_uuid_is_taken_in_either_case(value: uuid.UUID, upper: bool) -> None:
     text = str(value).upper() if upper else str(value)
 
-    assert refusal(rules.customer_id, text) is None
+    assert refusal(schemas.customer_id, text) is None
 
 
 @given(st.uuids(), st.integers(0, 35), st.characters())
@@ -149,7 +149,7 @@ def test_a_uuid_with_one_character_changed_is_taken_only_if_it_still_is_one(
     text = text[:place] + character + text[place + 1 :]
     still = character == "-" if place in (8, 13, 18, 23) else character in string.hexdigits
 
-    assert (refusal(rules.customer_id, text) is None) is still
+    assert (refusal(schemas.customer_id, text) is None) is still
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_uuid_with_one_character_changed_is_taken_only_if_it_still_is_one(
     ],
 )
 def test_other_spellings_of_a_uuid_are_refused(text: str) -> None:
-    assert refusal(rules.customer_id, text) is not None
+    assert refusal(schemas.customer_id, text) is not None
 
 
 @given(
@@ -181,7 +181,7 @@ def test_other_spellings_of_a_uuid_are_refused(text: str) -> None:
 def test_a_name_with_a_visible_character_and_no_control_character_is_taken(
     before: str, visible: str, after: str
 ) -> None:
-    assert refusal(rules.customer_name, before + visible + after) is None
+    assert refusal(schemas.customer_name, before + visible + after) is None
 
 
 @pytest.mark.parametrize(
@@ -208,21 +208,21 @@ def test_a_name_with_a_visible_character_and_no_control_character_is_taken(
     ],
 )
 def test_a_name_that_shows_nothing_is_refused(text: str) -> None:
-    assert refusal(rules.customer_name, text) is not None
+    assert refusal(schemas.customer_name, text) is not None
 
 
 @given(st.text(max_size=100), st.characters(categories=["Cc", "Cs"]), st.text(max_size=100))
 def test_a_name_with_a_control_character_or_a_lone_surrogate_is_refused(
     before: str, control: str, after: str
 ) -> None:
-    assert refusal(rules.customer_name, f"{before}{control}x{after}") is not None
+    assert refusal(schemas.customer_name, f"{before}{control}x{after}") is not None
 
 
 def test_control_characters_are_those_of_unicode() -> None:
     refused = {
         chr(point)
         for point in range(0x110000)
-        if refusal(rules.customer_name, f"x{chr(point)}") is not None
+        if refusal(schemas.customer_name, f"x{chr(point)}") is not None
     }
 
     assert {unicodedata.category(character) for character in refused} == {"Cc", "Cs"}
@@ -231,7 +231,7 @@ def test_control_characters_are_those_of_unicode() -> None:
 
 @pytest.mark.parametrize("length, taken", [(0, False), (1, True), (255, True), (256, False)])
 def test_a_name_has_1_to_255_characters_not_bytes(length: int, taken: bool) -> None:
-    assert (refusal(rules.customer_name, "é" * length) is None) is taken
+    assert (refusal(schemas.customer_name, "é" * length) is None) is taken
 
 
 groups = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=20)
@@ -242,7 +242,7 @@ groups = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=20
 @example("0")
 @example("redbox-logistics")
 def test_groups_joined_by_single_hyphens_are_a_slug(text: str) -> None:
-    assert refusal(rules.customer_slug, text) is None
+    assert refusal(schemas.customer_slug, text) is None
 
 
 @pytest.mark.parametrize(
@@ -266,32 +266,32 @@ def test_groups_joined_by_single_hyphens_are_a_slug(text: str) -> None:
     ],
 )
 def test_these_are_not_slugs(text: str) -> None:
-    assert refusal(rules.customer_slug, text) is not None
+    assert refusal(schemas.customer_slug, text) is not None
 
 
 def test_a_slug_may_have_255_characters() -> None:
-    assert refusal(rules.customer_slug, "a-" * 127 + "b") is None
+    assert refusal(schemas.customer_slug, "a-" * 127 + "b") is None
 
 
 @given(st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=32))
 def test_a_series_name_is_lower_case_letters_digits_and_hyphens(text: str) -> None:
-    assert refusal(rules.series, text) is None
+    assert refusal(schemas.series, text) is None
 
 
 @pytest.mark.parametrize("text", ["A", "a_b", "a b", "a\n", "é", "a" * 33, "../x", "a\0"])
 def test_these_are_not_series_names(text: str) -> None:
-    assert refusal(rules.series, text) is not None
+    assert refusal(schemas.series, text) is not None
 
 
 @pytest.mark.parametrize(
     "rule",
     [
-        rules.country,
-        rules.weight,
-        rules.customer_id,
-        rules.customer_name,
-        rules.customer_slug,
-        rules.series,
+        schemas.country,
+        schemas.weight,
+        schemas.customer_id,
+        schemas.customer_name,
+        schemas.customer_slug,
+        schemas.series,
     ],
 )
 @pytest.mark.parametrize("text", ["?\n<script>\0", "-" * 100_000 + "\x80"])

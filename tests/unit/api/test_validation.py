@@ -8,7 +8,7 @@ import pytest
 from marshmallow import ValidationError
 
 from tracking_service.api.batches import BatchSchema
-from tracking_service.api.validation import every_fault
+from tracking_service.api.validation import collect_errors
 from tracking_service.auth import Key
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.instance.number_spaces import NumberSpace
@@ -27,7 +27,7 @@ def told(
 ) -> dict[str, list[str]]:
     """The faults of a request that is too heavy, besides these valid parameters."""
     found = ValidationError(HEAVY, valid_data=valid)
-    messages: dict[str, list[str]] = every_fault(found, issuing.issuer, caller).messages_dict
+    messages: dict[str, list[str]] = collect_errors(found, issuing.issuer, caller).messages_dict
     return messages
 
 
@@ -79,7 +79,7 @@ def test_nothing_is_told_that_is_not_certain(issuing: Issuing, valid: dict[str, 
 
 
 def test_without_values_there_is_no_series_to_look_up(issuing: Issuing, reads: Reads) -> None:
-    found = every_fault(ValidationError({"": ["the body is not JSON"]}), issuing.issuer)
+    found = collect_errors(ValidationError({"": ["the body is not JSON"]}), issuing.issuer)
 
     assert {"": ["the body is not JSON"]} == found.messages_dict
     assert 0 == reads.count
@@ -89,7 +89,7 @@ def test_faults_come_as_the_parameters_are_documented(issuing: Issuing) -> None:
     names = ["Idempotency-Key", *BatchSchema().load_fields]
     every = {name: ["is wrong"] for name in reversed(names)}
 
-    assert names == list(every_fault(ValidationError(every), issuing.issuer).messages_dict)
+    assert names == list(collect_errors(ValidationError(every), issuing.issuer).messages_dict)
     assert ["origin_country_id", "weight"] == list(told(issuing, shipped("ra")))
 
 

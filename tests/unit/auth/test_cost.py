@@ -1,4 +1,4 @@
-"""What a key costs the hot path, as a share of all that a number costs there."""
+"""What a key costs the fast path, as a share of all that a number costs there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import Mock
 
 from tests.support.client import NEXT_NUMBER, number_path
-from tracking_service.api.middleware.fast_path import HotPath
+from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.auth import Key, Keyring, digest_of, new_token
 from tracking_service.numbering import FORMATS, Shipment
 from tracking_service.services.issue import Issuer
@@ -40,7 +40,7 @@ class ManyKeys:
         return [Key("a", scopes, series, digest_of(token)) for token in self._tokens]
 
 
-def microseconds(path: HotPath, environ: dict[str, Any]) -> float:
+def microseconds(path: FastPath, environ: dict[str, Any]) -> float:
     """Of this thread's own time, for a request."""
     start: Callable[..., Any] = Mock()
     began = time.thread_time()
@@ -59,7 +59,7 @@ def test_a_key_costs_little_of_a_number() -> None:
     keyring = Keyring(ManyKeys(token))
     assert keyring.start(30)
     application: Any = Mock(side_effect=AssertionError("a fault"))
-    off, required = HotPath(application, Issuing()), HotPath(application, Issuing(), keyring)
+    off, required = FastPath(application, Issuing()), FastPath(application, Issuing(), keyring)
     without, with_key = [], []
     # In turns, and the best of each, so that what else the machine does falls on both or on none.
     for _ in range(ROUNDS):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tracking_service.auth import Key, digest_of, new_token
-from tracking_service.errors import ForeignSeriesError
+from tracking_service.errors import SeriesNotAllowedError
 
 
 def test_tokens_are_recognisable_and_differ() -> None:
@@ -35,5 +35,5 @@ def test_a_key_with_series_is_for_no_other() -> None:
     key = Key("shop", frozenset({"issue"}), frozenset({"gifts"}), b"")
     key.check_series("gifts")
 
-    with pytest.raises(ForeignSeriesError):
+    with pytest.raises(SeriesNotAllowedError):
         key.check_series("default")

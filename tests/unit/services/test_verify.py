@@ -169,7 +169,7 @@ def test_a_slip_of_the_hand_looks_like_one() -> None:
     with pytest.raises(CheckCharacterError) as caught:
         verified.verifier.verify(slip)
 
-    assert caught.value.typing_error
+    assert caught.value.likely_typo
     assert [] == verified.blocks.asked
 
 
@@ -181,7 +181,7 @@ def test_a_wrong_number_that_no_slip_explains_does_not() -> None:
     with pytest.raises(CheckCharacterError) as caught:
         verified.verifier.verify(wrong)
 
-    assert not caught.value.typing_error
+    assert not caught.value.likely_typo
 
 
 @pytest.mark.parametrize("text", ["", "MYID", "MYID7K2M0QX4C9TÜ", "RA473124829MY-X", "!"])
@@ -228,4 +228,4 @@ def test_a_number_that_is_none_is_told_so_while_the_database_is_away() -> None:
     with pytest.raises(CheckCharacterError) as caught:
         verified.verifier.verify(number[:-1] + last)
 
-    assert not caught.value.typing_error
+    assert not caught.value.likely_typo

@@ -29,7 +29,7 @@ class NoBlocks:
 
 
 def refused(series: FakeSeries, slip: Callable[[str], str], *, away: bool = False) -> bool:
-    """Whether the number of the series' first serial, so spoilt, looks like a typing error."""
+    """Whether the number of the series' first serial, so spoilt, looks like a typo."""
     catalogue = FakeCatalogue(series)
     spaces = NumberSpaces(catalogue)
     number = spaces.get(series).format.encode(0, SHIPMENT)
@@ -37,7 +37,7 @@ def refused(series: FakeSeries, slip: Callable[[str], str], *, away: bool = Fals
         catalogue.failure = StoreUnavailableError()
     with pytest.raises(MalformedNumberError) as caught:
         Verifier(spaces, NoBlocks(), lambda *_: True).verify(slip(number))
-    return caught.value.typing_error
+    return caught.value.likely_typo
 
 
 def at(place: int, character: str) -> Callable[[str], str]:

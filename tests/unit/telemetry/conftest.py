@@ -13,9 +13,9 @@ def busy() -> Metrics:
     metrics.watch(
         lambda: InstanceState("up", (SeriesState("default", 70, 29_930, 10.0, 5_000_000),))
     )
-    metrics.answered("/api/next-tracking-number", "200", 0.00003)
-    metrics.answered("/api/next-tracking-number", "200", 0.003)
-    metrics.answered("/readyz", "503", 20.0)
+    metrics.observe_request("/api/next-tracking-number", "200", 0.00003)
+    metrics.observe_request("/api/next-tracking-number", "200", 0.003)
+    metrics.observe_request("/readyz", "503", 20.0)
     metrics.leased("default", 30_000, 0.004)
     metrics.lease_failed(StoreUnavailableError(), 5.0)
     metrics.went_backwards("default")

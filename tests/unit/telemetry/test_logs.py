@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from tracking_service.errors import SchemaError
-from tracking_service.telemetry import request_ids
 from tracking_service.telemetry.background_log import BackgroundHandler
-from tracking_service.telemetry.logs import FORMATS, configure_logging
+from tracking_service.telemetry.logs import FORMATS, configure_logging, request_id
 
 SECRET = "hunter2"
 
@@ -39,10 +38,10 @@ def write() -> Callable[..., str]:
 
 
 @pytest.fixture
-def request_id() -> Iterator[str]:
-    token = request_ids.current.set("abc-123")
+def current_id() -> Iterator[str]:
+    token = request_id.set("abc-123")
     yield "abc-123"
-    request_ids.current.reset(token)
+    request_id.reset(token)
 
 
 def failure(error: Exception, cause: Exception | None = None) -> Any:
@@ -78,9 +77,9 @@ def test_a_field_does_not_hide_what_every_line_has(write: Callable[..., str]) ->
 
 @pytest.mark.parametrize("log_format", FORMATS)
 def test_what_belongs_to_a_request_has_its_id(
-    write: Callable[..., str], log_format: str, request_id: str
+    write: Callable[..., str], log_format: str, current_id: str
 ) -> None:
-    assert request_id in write(log_format)
+    assert current_id in write(log_format)
 
 
 @pytest.mark.parametrize("log_format", FORMATS)

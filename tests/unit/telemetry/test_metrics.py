@@ -48,7 +48,7 @@ def test_what_is_held_is_told(busy: Metrics) -> None:
 @pytest.mark.parametrize("seconds, bucket", [(0.00005, "5e-05"), (0.003, "0.005"), (11, "+Inf")])
 def test_an_observation_counts_in_its_bucket_and_all_above(seconds: float, bucket: str) -> None:
     metrics = Metrics()
-    metrics.answered("/", "200", seconds)
+    metrics.observe_request("/", "200", seconds)
     samples = read(metrics.render()[0])["tracking_http_request_duration_seconds"].samples
     counts = {
         float(sample.labels["le"]): sample.value for sample in samples if "le" in sample.labels

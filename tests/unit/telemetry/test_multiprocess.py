@@ -203,7 +203,7 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
         metrics = Metrics(tmp_path)
         metrics.watch(lambda state=state: state)  # type: ignore[misc]
         metrics.place(multiprocess=True)
-        metrics.answered("/", "200", 0.1)
+        metrics.observe_request("/", "200", 0.1)
         metrics.looked_after()
         workers.append(metrics)
     told = read(workers[0].render()[0])
@@ -222,7 +222,7 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
 def test_a_process_alone_makes_no_file(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path / "metrics")
     metrics.place(multiprocess=False)
-    metrics.answered("/", "200", 0.1)
+    metrics.observe_request("/", "200", 0.1)
 
     assert [] == list(tmp_path.iterdir())
     assert 1 == total(read(metrics.render()[0]), "tracking_http_requests_total")

@@ -1,33 +1,38 @@
-"""The hot path: a plain request for one number is answered ahead of Flask.
+"""GET for one number: from the query string to the bytes of the answer, ahead of Flask.
 
 Flask's dispatch costs several times what validating, issuing and rendering do together, and a
-request for one number needs none of it. So this WSGI middleware does that one thing with the same
-`issue_from_query` that the route uses, and leaves everything else to Flask: other methods, other
-paths, and every fault. A fault is passed on as it is, so that a request is never validated twice
-and never waits twice for a lease; the route raises it, and it becomes a problem in one place.
+request for one number needs none of it. So this WSGI middleware answers it whole: an error becomes
+its problem here, as Flask's error handler makes one of the same error. All other requests go on to
+Flask, a HEAD for the same path too.
+
+Prefetching: https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header
 """
 
 from collections.abc import Iterable
+from time import time
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from tracking_service.api.auth import admit, refuse_prefetch
+from marshmallow import ValidationError
+
+from tracking_service.api import problems
+from tracking_service.api.auth import authenticate
 from tracking_service.api.middleware.metrics import ROUTE
-from tracking_service.api.responses import JSON_HEADERS, issue_from_query
+from tracking_service.api.responses import JSON_HEADERS
+from tracking_service.api.timestamps import format_moment
+from tracking_service.api.validation import collect_errors, read_query
 from tracking_service.auth import Scope
+from tracking_service.errors import SpeculativeRequestError
 
 if TYPE_CHECKING:
-    from tracking_service.auth import Keyring
+    from tracking_service.auth import Key, Keyring
     from tracking_service.services.issue import Issuer
 
 PATH = "/api/next-tracking-number"
 
-FAULT = "tracking.fault"
-"""Where in the WSGI environment a fault is passed on to the route."""
 
-
-class HotPath:
-    """WSGI middleware around the Flask app. Without a keyring everybody may ask."""
+class FastPath:
+    """WSGI middleware around the Flask app. Without a keyring, callers need no key."""
 
     def __init__(
         self, application: WSGIApplication, issuer: "Issuer", keyring: "Keyring | None" = None
@@ -38,17 +43,62 @@ class HotPath:
         self._paths = frozenset((PATH, f"{PATH}/"))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a valid request for one number; pass on whatever else comes."""
-        if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] in self._paths:
-            keyring = self._keyring
-            try:
-                caller = None if keyring is None else admit(environ, keyring, Scope.ISSUE)
-                refuse_prefetch(environ)
-                body = issue_from_query(environ.get("QUERY_STRING", ""), self._issuer, caller)
-            except Exception as fault:  # noqa: BLE001 - the route raises it again
-                environ[FAULT] = fault
-            else:
-                environ[ROUTE] = PATH
-                start_response("200 OK", [*JSON_HEADERS, ("Content-Length", str(len(body)))])
-                return [body]
-        return self._application(environ, start_response)
+        """Answer a GET for one number; pass all else on."""
+        if environ["REQUEST_METHOD"] != "GET" or environ["PATH_INFO"] not in self._paths:
+            return self._application(environ, start_response)
+        environ[ROUTE] = PATH
+        keyring = self._keyring
+        try:
+            caller = None if keyring is None else authenticate(environ, keyring, Scope.ISSUE)
+            _refuse_prefetch(environ)
+            body = issue_from_query(environ.get("QUERY_STRING", ""), self._issuer, caller)
+        except Exception as error:  # noqa: BLE001 - every error has its problem, if only a 500
+            status, headers, body = problems.render(problems.problem_for(error))
+            start_response(status, [*headers, ("Content-Length", str(len(body)))])
+            return [body]
+        start_response("200 OK", [*JSON_HEADERS, ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> bytes:
+    """Issue one number for the request in `query_string` and return the JSON body of its answer.
+
+    The query has a character for each byte, as WSGI has it. Raises ValidationError with every
+    fault of the request, SeriesNotAllowedError if the caller's key is for other series, and what
+    `Issuer.issue` raises.
+    """
+    try:
+        request = read_query(query_string)
+    except ValidationError as found:
+        raise collect_errors(found, issuer, caller) from None
+    if caller is not None:
+        caller.check_series(request.series)
+    number = issuer.issue(request.shipment, request.series)
+    # The moment of issue is taken after it: the issue may have waited for a lease.
+    moment = format_moment(int(time()), request.offset)
+    # Nothing to escape: the number is [A-Z0-9], the moment digits and punctuation.
+    return f'{{"tracking_number": "{number}", "created_at": "{moment}"}}'.encode("ascii")
+
+
+def check_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> None:
+    """Raise what `issue_from_query` would raise of this request, and spend no serial."""
+    try:
+        request = read_query(query_string)
+    except ValidationError as found:
+        raise collect_errors(found, issuer, caller) from None
+    if caller is not None:
+        caller.check_series(request.series)
+    issuer.check(request.shipment, request.series)
+
+
+def _refuse_prefetch(environ: WSGIEnvironment) -> None:
+    """Raise SpeculativeRequestError if a browser fetches ahead what may never be looked at."""
+    purpose = (
+        environ.get("HTTP_SEC_PURPOSE")
+        or environ.get("HTTP_PURPOSE")
+        # Older browsers of Mozilla's and of Apple's.
+        or environ.get("HTTP_X_MOZ")
+        or environ.get("HTTP_X_PURPOSE")
+    )
+    if purpose is not None and purpose.lower().startswith(("prefetch", "prerender", "preview")):
+        raise SpeculativeRequestError

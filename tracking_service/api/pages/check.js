@@ -25,7 +25,7 @@ function explain(status, body) {
   }
   const kind = problemKind(body.type);
   if (kind === "wrong-check-character") {
-    if (body.typing_error) return ["warn", "A typing error, it seems", body.detail];
+    if (body.likely_typo) return ["warn", "Probably a typo", body.detail];
     return ["bad", "Wrong check character", body.detail];
   }
   if (kind === "malformed-number") return ["bad", "Not a tracking number", body.detail];

@@ -7,8 +7,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from tracking_service.api.middleware.metrics import ROUTE, Watch
-from tracking_service.telemetry import request_ids
+from tracking_service.api.middleware.metrics import ROUTE, MetricsMiddleware
+from tracking_service.telemetry.logs import request_id
 
 
 class Metrics:
@@ -23,7 +23,7 @@ class Metrics:
         self.placed = True
         self.multiprocess.append(multiprocess)
 
-    def answered(self, route: str, status: str, seconds: float) -> None:
+    def observe_request(self, route: str, status: str, seconds: float) -> None:
         assert 0 <= seconds < 60
         self.answers.append((route, status))
 
@@ -38,7 +38,7 @@ class Body:
 
     def __iter__(self) -> Iterator[bytes]:
         for part in self.parts:
-            self.ids.append(request_ids.current.get())
+            self.ids.append(request_id.get())
             if isinstance(part, Exception):
                 raise part
             yield part
@@ -55,11 +55,11 @@ class Watched:
         self.metrics = Metrics()
         self.heads: list[tuple[str, list[tuple[str, str]]]] = []
         self.seen_ids: list[str | None] = []
-        self.watch = Watch(self._answer, self.metrics, access_log=access_log)  # type: ignore[arg-type]
+        self.watch = MetricsMiddleware(self._answer, self.metrics, access_log=access_log)  # type: ignore[arg-type]
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[ROUTE] = "/route"
-        self.seen_ids.append(request_ids.current.get())
+        self.seen_ids.append(request_id.get())
         if isinstance(self.body, BaseException):
             raise self.body
         start_response(self.status, [("A", "b")])
@@ -129,12 +129,12 @@ def test_an_application_that_fails_counts_as_a_500(error: BaseException) -> None
         watched.ask()
 
     assert [("/route", "500")] == watched.metrics.answers
-    assert request_ids.current.get() is None
+    assert request_id.get() is None
 
 
 def test_what_has_no_route_is_counted_as_other() -> None:
     watched = Watched([b""])
-    watch = Watch(lambda _, start: (start("404 NOT FOUND", []), [])[1], watched.metrics)  # type: ignore[arg-type]
+    watch = MetricsMiddleware(lambda _, start: (start("404 NOT FOUND", []), [])[1], watched.metrics)  # type: ignore[arg-type]
     watch({"REQUEST_METHOD": "GET"}, lambda *_: lambda _: None)
 
     assert [("other", "404")] == watched.metrics.answers
@@ -148,7 +148,7 @@ def test_a_request_has_its_id_from_its_beginning_to_its_end_and_no_longer() -> N
 
     assert ["given-1"] == watched.seen_ids == body.ids
     assert "given-1" == watched.answered_id
-    assert request_ids.current.get() is None
+    assert request_id.get() is None
 
 
 def test_an_id_that_is_not_sane_is_not_sent_back() -> None:

@@ -1,35 +1,49 @@
-"""Requests that two servers could read in two ways are refused, where waitress would guess.
+"""Requests and responses as they go over the wire, where waitress guesses or says too little.
 
 A proxy that sees the end of a request elsewhere than this server does lets its clients smuggle
 requests past it. Waitress refuses most of what is ambiguous (bare line feeds, unlike lengths,
-unknown transfer codings); this adds what the standard lets a server refuse and waitress reads.
+unknown transfer codings); the parser adds what the standard lets a server refuse and waitress
+reads. Responses are sent in one piece if they are small, and errors are problem details.
 
 Standard: https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (framing), #section-5.2 (folded lines),
-#section-3.2 (Host), #section-2.3 (versions)
+#section-3.2 (Host), #section-2.3 (versions); https://www.rfc-editor.org/rfc/rfc9457 (problems)
 """
 
+import json
 import re
+import secrets
 from typing import Any, Final
 
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import BadRequest
+
+from tracking_service.telemetry.logs import REQUEST_ID_HEADER
+
+# Because waitress's own texts repeat parts of the request.
+DETAILS: Final = {
+    400: "The request is not well-formed HTTP.",
+    408: "The request did not come to its end in time.",
+    413: "The request's body is too large.",
+    431: "The request line and the header fields together are too large.",
+    500: "The server failed to answer this request.",
+    501: "The request's transfer coding is not supported.",
+}
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 # Fields that say where a request ends, whom it is for and who asks; each may stand there once.
-_TELLING: Final = re.compile(
+_SINGLE: Final = re.compile(
     rb"\r\n(host|content-length|transfer-encoding|authorization):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-
 # The bytes that a request may begin with. An empty line before it is let pass (section 2.2).
 _BEGINNINGS: Final = frozenset(b"\r\n") | frozenset(range(0x21, 0x7F))
 _TLS_HANDSHAKE: Final = 0x16
-
 # What waitress makes up, to have something to answer, for a head that is too large.
 _TOO_LARGE: Final = b"GET / HTTP/1.0\r\n"
 
 
 class Detail(str):
-    """What is wrong with a request, in words that may be answered: they repeat nothing of it."""
+    """What is wrong with a request, in words fit for the answer: they repeat nothing of it."""
 
     __slots__ = ()
 
@@ -47,8 +61,8 @@ class Parser(HTTPRequestParser):
         if data[0] not in _BEGINNINGS and self.body_rcv is None and not self.header_plus:
             # At once: a client of another protocol would wait for an answer until the time-out.
             tls = data[0] == _TLS_HANDSHAKE
-            said = "This port speaks HTTP, not HTTPS." if tls else "This is not HTTP."
-            self.error = BadRequest(Detail(said))
+            detail = "This port speaks HTTP, not HTTPS." if tls else "This is not HTTP."
+            self.error = BadRequest(Detail(detail))
             self.completed = True
             return len(data)
         used: int = super().received(data)
@@ -69,9 +83,9 @@ class Parser(HTTPRequestParser):
             )
         if b"\r\n " in header_plus or b"\r\n\t" in header_plus:
             raise _refusal("A header field is folded over two lines.")
-        told = _TELLING.findall(header_plus)
-        fields = {name.lower(): value for name, value in told}
-        if len(fields) < len(told):
+        found = _SINGLE.findall(header_plus)
+        fields = {name.lower(): value for name, value in found}
+        if len(fields) < len(found):
             raise _refusal(
                 "Host, Content-Length, Transfer-Encoding or Authorization stands there twice."
             )
@@ -110,3 +124,77 @@ class Parser(HTTPRequestParser):
 def _refusal(detail: str) -> ParsingError:
     """Return the error that waitress makes a 400 of."""
     return ParsingError(Detail(detail))
+
+
+class _Whole(Task):
+    """Sends the head of a response together with the beginning of its body.
+
+    Waitress sends the head by itself. A process that is killed between the two leaves half a
+    response, and a proxy that has passed the head on can no longer ask another instance.
+    """
+
+    channel: Any  # a Channel, which imports this module
+
+    def write(self, data: bytes) -> None:
+        """See waitress."""
+        if self.wrote_header or not data:
+            super().write(data)
+            return
+        with self.channel.one_piece():
+            super().write(data)
+
+
+class ApplicationTask(_Whole, WSGITask):
+    """Sends what the application answers."""
+
+    request: Any
+
+    def get_environment(self) -> dict[str, Any]:
+        """See waitress, which would take //metrics for /metrics. A proxy may keep that back."""
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.path.startswith("//"):
+            environ["PATH_INFO"] = self.request.path
+        return environ
+
+    def build_response_header(self) -> bytes:
+        """See waitress."""
+        if self.channel.server.draining and self.channel.on_last_request():
+            # As if the client had asked for it: so waitress closes after HTTP/1.0 and 1.1 alike.
+            self.request.headers["CONNECTION"] = "close"
+        return super().build_response_header()
+
+
+class ProblemTask(_Whole, ErrorTask):
+    """Sends waitress's own errors, bad HTTP for most, in the form of all the others."""
+
+    request: Any
+
+    def execute(self) -> None:
+        """See waitress."""
+        self.request.error = _Problem(self.request.error)
+        super().execute()
+
+
+class _Problem:
+    """Stands in for a `waitress.utilities.Error`."""
+
+    def __init__(self, error: Any) -> None:
+        self._status: int = error.code
+        self._title: str = error.reason
+        own = isinstance(error.body, Detail)
+        self._detail: str = error.body if own else DETAILS.get(error.code, error.reason)
+
+    def to_response(self, _ident: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
+        problem = {
+            "type": "about:blank",
+            "title": self._title,
+            "status": self._status,
+            "detail": self._detail,
+        }
+        headers = [
+            ("Content-Type", "application/problem+json"),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            (REQUEST_ID_HEADER, secrets.token_hex(8)),
+        ]
+        return f"{self._status} {self._title}", headers, json.dumps(problem).encode()

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from tracking_service.telemetry.request_ids import choose
+from tracking_service.api.middleware.metrics import choose_id
 
 MADE = re.compile(r"[0-9a-f]{16}")
 
 
 @pytest.mark.parametrize("given", ["a", "A-Z.a_z-0.9", "x" * 128, "de619854-b59b-425e", "..", "-"])
 def test_a_sane_id_is_taken_over(given: str) -> None:
-    assert given == choose(given)
+    assert given == choose_id(given)
 
 
 @pytest.mark.parametrize(
@@ -19,14 +19,14 @@ def test_a_sane_id_is_taken_over(given: str) -> None:
     [None, "", "x" * 129, "a b", "a\n", "a\r\nSet-Cookie: x", "é", "a,b", "<script>", "a\0"],
 )
 def test_any_other_is_replaced(given: str | None) -> None:
-    made = choose(given)
+    made = choose_id(given)
 
     assert made != given
     assert MADE.fullmatch(made)
 
 
 def test_new_ids_differ_and_do_not_count_up() -> None:
-    made = [choose(None) for _ in range(1000)]
+    made = [choose_id(None) for _ in range(1000)]
 
     assert 1000 == len(set(made))
     assert made != sorted(made)
