@@ -1,6 +1,6 @@
 """Which module of the package may import which: the import rules of the architecture, as a table.
 
-errors, countries, file_locks, installation, wait_limiter
+errors, countries, clock, file_locks, installation, wait_limiter
     <- settings, numbering, allocation, auth, telemetry
     <- store, serving, instance <- services
     <- api, cli <- app <- wsgi, __main__
@@ -19,12 +19,13 @@ from pathlib import Path
 PACKAGE = "tracking_service"
 
 # What a layer may import of the package, besides itself and the version.
-CORE = frozenset({"errors", "settings", "countries", "numbering", "allocation", "auth"})
+CORE = frozenset({"errors", "settings", "countries", "clock", "numbering", "allocation", "auth"})
 USE_CASES = frozenset({"telemetry", "store", "instance", "services"})
 LAYERS: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "settings": frozenset({"errors"}),
     "countries": frozenset(),
+    "clock": frozenset(),
     "file_locks": frozenset(),
     "installation": frozenset(),
     "wait_limiter": frozenset(),
@@ -34,7 +35,9 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
     "instance": frozenset({"errors", "numbering", "allocation", "telemetry", "wait_limiter"}),
     "store": CORE | {"telemetry", "installation"},
-    "services": frozenset({"errors", "numbering", "allocation", "telemetry", "instance", "store"}),
+    "services": frozenset(
+        {"errors", "clock", "numbering", "allocation", "telemetry", "instance", "store"}
+    ),
     "serving": frozenset({"errors", "telemetry"}),
     "api": CORE | USE_CASES,
     "cli": CORE | USE_CASES | {"serving"},
@@ -47,6 +50,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
 
 # The layers that use the standard library alone, but for these packages.
 PURE: Mapping[str, frozenset[str]] = {
+    "clock": frozenset(),
     "errors": frozenset(),
     "settings": frozenset(),
     "allocation": frozenset(),

@@ -57,11 +57,16 @@ class Client:
         self._late: list[socket.socket] = []
 
     def request(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Response:
         whole = False
         try:
-            self._connection.request(method, path, headers=dict(headers or {}))
+            self._connection.request(method, path, body, headers=dict(headers or {}))
             response = _whole(self._connection.getresponse())
             whole = True
         except TimeoutError:

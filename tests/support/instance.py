@@ -108,13 +108,18 @@ class Instance(Lifetime):
         return self.request("GET", path, headers=headers)
 
     def request(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Response:
         client: Client | None = getattr(self._clients, "client", None)
         if client is None:
             client = self._clients.client = Client(*self.address, timeout=self._timeout)
             self._opened.append(client)
-        return client.request(method, path, headers=headers)
+        return client.request(method, path, headers=headers, body=body)
 
     def number(self, **overrides: str | None) -> str:
         """Ask for a number with a valid request, changed by `overrides`; None leaves one out.

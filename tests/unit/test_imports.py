@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,20 @@ def test_an_import_against_an_arrow_is_caught(tmp_path: Path, module: str, sourc
 )
 def test_an_import_along_an_arrow_is_let_through(tmp_path: Path, module: str, source: str) -> None:
     assert [] == violations(tree(tmp_path, module, source))
+
+
+# The wall clock, by the names that Python has for it.
+WALL_CLOCK = re.compile(
+    r"\btime\.time\(|\btime\.time\b|from time import (.*, )?time\b"
+    r"|datetime\.(now|utcnow|today)\(|date\.today\("
+)
+
+
+def test_only_one_module_reads_the_wall_clock() -> None:
+    found = {
+        path.name
+        for path in (ROOT / PACKAGE).rglob("*.py")
+        if WALL_CLOCK.search(path.read_text(encoding="utf-8").replace("`time.time()`", ""))
+    }
+
+    assert {"clock.py"} == found

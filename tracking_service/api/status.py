@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tracking_service import __version__
+from tracking_service.clock import utc_now
 from tracking_service.errors import StoreError
 from tracking_service.services.readiness import assess_readiness
 
@@ -53,7 +54,7 @@ class LatestLeases:
         if database != "away" and now >= self._read_again_at:
             self._read_again_at = now + READING_SECONDS
             try:
-                self._last = (self._source.latest(limit=LEASES), datetime.now(UTC))
+                self._last = (self._source.latest(limit=LEASES), utc_now())
             except StoreError:
                 # The leasing thread finds out by itself, and says so.
                 pass

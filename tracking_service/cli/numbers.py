@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Generator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tracking_service.cli.output import (
     print_json,
     standard_output,
 )
+from tracking_service.clock import utc_now
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
@@ -116,7 +116,7 @@ def mint(
         click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
     ):
         for run in runs:
-            batch = Batch(number_format, shipment, (run,), datetime.now(UTC))
+            batch = Batch(number_format, shipment, (run,), utc_now())
             for chunk in batch.chunks():
                 ends = range(0, len(chunk), number_format.width)
                 file.writelines(chunk[at : at + number_format.width] + b"\n" for at in ends)

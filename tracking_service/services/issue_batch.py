@@ -6,11 +6,12 @@ is recorded is one row: the key, a fingerprint of the request, the serials. The 
 are written anew from the serials; none is stored.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tracking_service.allocation import Block
+from tracking_service.clock import utc_now
 from tracking_service.numbering import Format, Shipment
 from tracking_service.services.issue import Issuer
 from tracking_service.store.batches import BatchStore, RecordedBatch
@@ -48,13 +49,11 @@ class Batches:
         store: BatchStore,
         *,
         keep_seconds: float,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`keep_seconds` is how long a key is remembered after its batch was issued."""
         self._issuer = issuer
         self._store = store
         self._keep_seconds = keep_seconds
-        self._now = now
 
     def issue(
         self, shipment: Shipment, count: int, series: str, *, key: str | None, fingerprint: str
@@ -70,7 +69,7 @@ class Batches:
             number_format = self._issuer.format_of(series)
         else:
             number_format, blocks = self._issuer.issue_many(shipment, count, series)
-            recorded = RecordedBatch(blocks, self._now())
+            recorded = RecordedBatch(blocks, utc_now())
             if key is not None:
                 recorded = self._store.record(
                     key, fingerprint, recorded, keep_seconds=self._keep_seconds

@@ -9,7 +9,6 @@ Prefetching: https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-he
 """
 
 from collections.abc import Iterable
-from time import time
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -22,6 +21,7 @@ from tracking_service.api.responses import JSON_HEADERS
 from tracking_service.api.timestamps import format_moment
 from tracking_service.api.validation import collect_errors, read_query
 from tracking_service.auth import Scope
+from tracking_service.clock import wall_time
 from tracking_service.errors import SpeculativeRequestError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" =
         caller.check_series(request.series)
     number = issuer.issue(request.shipment, request.series)
     # The moment of issue is taken after it: the issue may have waited for a lease.
-    moment = format_moment(int(time()), request.offset)
+    moment = format_moment(int(wall_time()), request.offset)
     # Nothing to escape: the number is [A-Z0-9], the moment digits and punctuation.
     return f'{{"tracking_number": "{number}", "created_at": "{moment}"}}'.encode("ascii")
 
