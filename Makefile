@@ -15,10 +15,9 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -
 	--progress-bar off
 
 # What tests/system runs of Debian's packages: the package, and a program that it brings.
-DEBIAN := aardvark-dns:/usr/lib/podman/aardvark-dns catatonit:catatonit chromium:chromium curl:curl \
-	docker.io:dockerd etcd-server:etcd iproute2:ip mmdebstrap:mmdebstrap \
-	netavark:/usr/lib/podman/netavark nginx:nginx patroni:patroni podman:podman \
-	postgresql:/usr/lib/postgresql/*/bin/postgres prometheus:promtool systemd:systemd-analyze
+DEBIAN := chromium:chromium curl:curl docker.io:dockerd etcd-server:etcd mmdebstrap:mmdebstrap \
+	nginx:nginx patroni:patroni postgresql:/usr/lib/postgresql/*/bin/postgres prometheus:promtool \
+	systemd:systemd-analyze
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

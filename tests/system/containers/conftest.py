@@ -15,10 +15,6 @@ from tests.support import stand_ins
 from tests.support.commands import ROOT
 from tests.support.compose import Compose
 from tests.support.docker_engine import DockerEngine
-from tests.support.podman import Podman
-
-IMAGE = "tracking-service"
-POSTGRES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["postgres"]["image"]
 
 
 def base_images() -> list[str]:
@@ -63,16 +59,3 @@ def compose(engine: DockerEngine, checkout: Path) -> Iterator[Compose]:
     with Compose(engine, checkout) as compose:
         compose.typed("docker compose up --build --detach --wait")
         yield compose
-
-
-@pytest.fixture(scope="session")
-def podman(
-    compose: Compose, engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Podman]:
-    """Podman with the image that compose has built, and with PostgreSQL's."""
-    archive = tmp_path_factory.mktemp("images") / "images.tar"
-    engine.docker("save", f"--output={archive}", IMAGE, POSTGRES)
-    with Podman() as podman:
-        podman.run("load", "--quiet", f"--input={archive}", seconds=300)
-        archive.unlink()
-        yield podman
