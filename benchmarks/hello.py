@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from benchmarks.traffic import NEXT_NUMBER
-
 app = Flask(__name__, static_folder=None)
 
 
-@app.get(NEXT_NUMBER)
+@app.get("/api/next-tracking-number/")
 def hello() -> dict[str, str]:
     """Greet the world."""
     return {"message": "Hello, world!"}

@@ -6,7 +6,9 @@ misses just the waiting that it is there to find ("coordinated omission"; wrk2 t
 
     python -m benchmarks.paced 127.0.0.1 8000 --rate 400 --seconds 5
 
-prints one line of JSON. https://github.com/giltene/wrk2
+prints one line of JSON. The requests are those of `tracking_service.client`; they are sent over
+sockets of its own, because an HTTP library takes longer for a request than the service does, and it
+would be that which is measured. https://github.com/giltene/wrk2
 """
 
 from __future__ import annotations

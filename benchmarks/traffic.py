@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterator
-from urllib.parse import urlencode
 
-NEXT_NUMBER = "/api/next-tracking-number/"
+from tracking_service.client import Shipment
+from tracking_service.client.requests import next_number
 
 # A few lanes carry most parcels, and many lanes a few.
 BUSY_LANES = (("MY", "ID"), ("SG", "MY"), ("CN", "SG"), ("ID", "ID"), ("TH", "VN"), ("PH", "PH"))
@@ -51,6 +51,6 @@ def shipments(seed: int = 1) -> Iterator[dict[str, str]]:
 
 
 def paths(count: int = 512, seed: int = 1) -> list[str]:
-    """Paths with queries, ready to be sent as they are."""
+    """Paths with queries, ready to be sent as they are: those that the client would send."""
     given = shipments(seed)
-    return [f"{NEXT_NUMBER}?{urlencode(next(given))}" for _ in range(count)]
+    return [next_number(Shipment(**next(given))).target for _ in range(count)]

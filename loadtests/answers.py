@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
+from tracking_service.client import BadRequest, ClientError
 from tracking_service.errors import NumberError
 from tracking_service.numbering import check_number
 
-PROBLEM = "application/problem+json"
 CLOCKS_APART = timedelta(seconds=60)
 """How far the clocks of a caller and a server may be apart."""
 
@@ -68,15 +67,11 @@ def moment_fault(text: object, request: Mapping[str, str], now: datetime) -> str
     return None
 
 
-def problem_fault(
-    status: int, content_type: str, body: Mapping[str, Any], parameter: str
-) -> str | None:
-    """Of the answer to a bad request: 400, problem+json, and it names the parameter."""
-    if status != 400:
-        return f"a bad {parameter} was answered with {status}"
-    if content_type.partition(";")[0] != PROBLEM:
-        return f"a problem came as {content_type}"
-    if missing := {"type", "title", "status", "detail", "errors"} - body.keys():
-        return f"a problem without {', '.join(sorted(missing))}"
-    named = [error.get("parameter") for error in body["errors"]]
+def refusal_fault(error: ClientError | None, parameter: str) -> str | None:
+    """Of what a bad request raised: a BadRequest, from problem+json, that names the parameter."""
+    if error is None:
+        return f"a bad {parameter} was not refused"
+    if not isinstance(error, BadRequest):
+        return f"a bad {parameter} was answered with {error!r}"
+    named = list(error.errors)
     return None if parameter in named else f"a bad {parameter} is not named: {named}"

@@ -9,34 +9,40 @@ opens the web interface on port 8089. https://docs.locust.io/
 
 from __future__ import annotations
 
+import logging
 import random
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from locust import FastHttpUser, between, events, task
+from locust import User, between, events, task
 from locust.env import Environment
 
-from benchmarks.traffic import NEXT_NUMBER, shipments
-from loadtests.answers import Seen, moment_fault, number_fault, problem_fault
+from benchmarks.traffic import shipments
+from loadtests.answers import Seen, moment_fault, number_fault, refusal_fault
+from tracking_service.client import Client, ClientError, Shipment
 
-NUMBERS = "/api/tracking-numbers/"
 BATCH = 100
 
-# One parameter each, made wrong; None leaves it out.
-BAD: tuple[tuple[str, str | None], ...] = (
-    ("origin_country_id", "XX"),
-    ("destination_country_id", "my"),
-    ("destination_country_id", None),
-    ("weight", "0"),
-    ("weight", "1.2345"),
-    ("created_at", "2026-02-30T10:00:00+08:00"),
-    ("created_at", "2026-02-03T10:00:00"),
-    ("customer_id", "42"),
-    ("customer_name", ""),
-    ("customer_slug", "Not-A-Slug"),
+# Of each request it would log the URL.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+# One parameter each, made wrong.
+BAD: tuple[dict[str, str], ...] = (
+    {"origin_country_id": "XX"},
+    {"destination_country_id": "my"},
+    {"destination_country_id": ""},
+    {"weight": "0"},
+    {"weight": "1.2345"},
+    {"created_at": "2026-02-30T10:00:00+08:00"},
+    {"created_at": "2026-02-03T10:00:00"},
+    {"customer_id": "42"},
+    {"customer_name": ""},
+    {"customer_slug": "Not-A-Slug"},
 )
 
 seen = Seen()
@@ -44,42 +50,56 @@ lately: deque[tuple[str, dict[str, str]]] = deque(maxlen=1000)
 given = shipments(seed=random.SystemRandom().getrandbits(32))
 
 
-class Caller(FastHttpUser):
+class WrongAnswer(Exception):
+    """The service answered, and not as it should."""
+
+
+class Caller(User):
     """A program that labels parcels; it rests between two requests, in seconds."""
 
     wait_time = between(0.01, 0.1)
+
+    def on_start(self) -> None:
+        # One attempt a call: a repeated one would hide what failed.
+        self.caller = Client(self.host or "", give_up_after=0)
+
+    def on_stop(self) -> None:
+        self.caller.close()
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        """Tell Locust of a request, and what was wrong with it."""
+        error: Exception | None = None
+        began = time.perf_counter()
+        try:
+            yield
+        except (ClientError, WrongAnswer) as caught:
+            error = caught
+        self.environment.events.request.fire(
+            request_type="client",
+            name=name,
+            response_time=1000 * (time.perf_counter() - began),
+            response_length=0,
+            exception=error,
+            context={},
+        )
 
     @task(80)
     def number(self) -> None:
         """One number."""
         request = next(given)
-        path = f"{NEXT_NUMBER}?{urlencode(request)}"
-        with self.client.get(path, name="number", catch_response=True) as answer:
-            if answer.status_code != 200:
-                answer.failure(f"answered {answer.status_code}")
-                return
-            body: dict[str, Any] = answer.json()
-            fault = self._faults([body.get("tracking_number")], body, request)
-            if fault:
-                answer.failure(fault)
-            else:
-                lately.append((body["tracking_number"], request))
+        with self._timed("number"):
+            issued = self.caller.next(Shipment(**request))
+            _check([issued.tracking_number], issued.created_at, request)
+            lately.append((issued.tracking_number, request))
 
     @task(2)
     def batch(self) -> None:
         """A hundred numbers in one request."""
         request = next(given)
-        wanted = {**request, "count": BATCH}
-        with self.client.post(NUMBERS, json=wanted, name="batch", catch_response=True) as answer:
-            if answer.status_code != 201:
-                answer.failure(f"answered {answer.status_code}")
-                return
-            body: dict[str, Any] = answer.json()
-            numbers = body.get("tracking_numbers", [])
-            if len(numbers) != BATCH:
-                answer.failure(f"{len(numbers)} numbers instead of {BATCH}")
-            elif fault := self._faults(numbers, body, request):
-                answer.failure(fault)
+        with self._timed("batch"):
+            batch = self.caller.batch(Shipment(**request), BATCH)
+            _check(batch.tracking_numbers, batch.created_at, request)
 
     @task(8)
     def check(self) -> None:
@@ -87,55 +107,53 @@ class Caller(FastHttpUser):
         if not lately:
             return
         number, request = random.choice(lately)
-        with self.client.get(NUMBERS + number, name="check", catch_response=True) as answer:
-            body: dict[str, Any] = answer.json()
+        with self._timed("check"):
+            known = self.caller.verify(number)
             lane = (request["origin_country_id"], request["destination_country_id"])
             # Another instance may have issued it, and then knows alone that it did.
-            if answer.status_code != 200 or body.get("status") not in {"issued", "reserved"}:
-                answer.failure(f"{number} is not known: {answer.status_code}")
-            elif (body["origin_country_id"], body["destination_country_id"]) != lane:
-                answer.failure(f"{number} is of another lane")
+            if known.status not in {"issued", "reserved"}:
+                raise WrongAnswer(f"{number} is {known.status}")
+            if (known.origin_country_id, known.destination_country_id) != lane:
+                raise WrongAnswer(f"{number} is of another lane")
 
     @task(2)
-    def typing_error(self) -> None:
+    def typo(self) -> None:
         """A number with one wrong character: never taken for another one."""
         if not lately:
             return
         number, _ = random.choice(lately)
         wrong = number[:-1] + random.choice([c for c in "0123456789ABCXYZ" if c != number[-1]])
-        path = NUMBERS + wrong
-        with self.client.get(path, name="typing error", catch_response=True) as answer:
-            self._expect_problem(answer, "number")
+        with self._timed("typo"), _refused("number"):
+            self.caller.verify(wrong)
 
     @task(8)
     def bad_request(self) -> None:
-        """One parameter is wrong or missing."""
-        parameter, value = random.choice(BAD)
-        request = {**next(given), parameter: value}
-        query = urlencode({name: text for name, text in request.items() if text is not None})
-        path = f"{NEXT_NUMBER}?{query}"
-        with self.client.get(path, name="bad request", catch_response=True) as answer:
-            self._expect_problem(answer, parameter)
+        """One parameter is wrong."""
+        wrong = random.choice(BAD)
+        shipment = replace(Shipment(**next(given)), **wrong)
+        (parameter,) = wrong
+        with self._timed("bad request"), _refused(parameter):
+            self.caller.next(shipment)
 
-    @staticmethod
-    def _expect_problem(answer: Any, parameter: str) -> None:
-        content_type = answer.headers.get("Content-Type", "")
-        fault = problem_fault(answer.status_code, content_type, answer.json(), parameter)
-        if fault:
-            answer.failure(fault)
-        else:
-            # To Locust any 400 is a failure; this one is what was wanted.
-            answer.success()
 
-    @staticmethod
-    def _faults(
-        numbers: list[Any], body: Mapping[str, Any], request: Mapping[str, str]
-    ) -> str | None:
-        for number in numbers:
-            if fault := number_fault(number, request):
-                return fault
-        moment = moment_fault(body.get("created_at"), request, datetime.now(UTC))
-        return seen.add(numbers) or moment
+@contextmanager
+def _refused(parameter: str) -> Iterator[None]:
+    """Expect a refusal that names the parameter; WrongAnswer where none comes."""
+    refusal: ClientError | None = None
+    try:
+        yield
+    except ClientError as error:
+        refusal = error
+    if fault := refusal_fault(refusal, parameter):
+        raise WrongAnswer(fault) from refusal
+
+
+def _check(numbers: Sequence[str], created_at: datetime, request: dict[str, str]) -> None:
+    faults = [fault for number in numbers if (fault := number_fault(number, request))]
+    repeat = seen.add(numbers)
+    moment = moment_fault(created_at, request, datetime.now(UTC))
+    if fault := next(iter(faults), None) or repeat or moment:
+        raise WrongAnswer(fault)
 
 
 def judge(environment: Environment, **_: Any) -> None:

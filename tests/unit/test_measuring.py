@@ -18,8 +18,15 @@ from benchmarks.results import Figure, Figures, Target, percentile
 from benchmarks.scale import SCALE_VARIABLES
 from benchmarks.simulation import World, run
 from benchmarks.traffic import paths
-from loadtests.answers import Seen, moment_fault, number_fault, problem_fault
+from loadtests.answers import Seen, moment_fault, number_fault, refusal_fault
 from tests.support.commands import ROOT
+from tracking_service.client import (
+    BadRequest,
+    ClientError,
+    Problem,
+    Unavailable,
+    UnexpectedAnswer,
+)
 
 REQUEST = {
     "origin_country_id": "MY",
@@ -206,26 +213,25 @@ def test_a_repeat_is_found_across_users() -> None:
     assert (["B"], 3) == (seen.repeats, len(seen))
 
 
-PROBLEM = {"type": "", "title": "", "status": 400, "detail": "", "errors": [{"parameter": "x"}]}
+NAMED = Problem(400, "/problems/invalid-request", errors=(("x", "is wrong"),))
 
 
 @pytest.mark.parametrize(
-    "status, content_type, body, parameter",
+    "error, parameter",
     [
-        (200, "application/problem+json", PROBLEM, "x"),
-        (400, "application/json", PROBLEM, "x"),
-        (400, "application/problem+json", {"errors": []}, "x"),
-        (400, "application/problem+json", PROBLEM, "y"),
+        (None, "x"),
+        (Unavailable("503"), "x"),
+        (UnexpectedAnswer("a 400 that is no problem+json"), "x"),
+        (BadRequest("400"), "x"),
+        (BadRequest("400", problem=NAMED), "y"),
     ],
 )
-def test_a_bad_answer_to_a_bad_request_is_found(
-    status: int, content_type: str, body: dict[str, object], parameter: str
-) -> None:
-    assert problem_fault(status, content_type, body, parameter) is not None
+def test_a_bad_answer_to_a_bad_request_is_found(error: ClientError | None, parameter: str) -> None:
+    assert refusal_fault(error, parameter) is not None
 
 
-def test_a_problem_that_names_the_parameter_is_right() -> None:
-    assert problem_fault(400, "application/problem+json", PROBLEM, "x") is None
+def test_a_refusal_that_names_the_parameter_is_right() -> None:
+    assert refusal_fault(BadRequest("400", problem=NAMED), "x") is None
 
 
 @pytest.mark.parametrize(
