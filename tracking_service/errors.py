@@ -196,11 +196,15 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreFailedError(StoreError):
-    """The database answers, and cannot do what is asked of it: its disk is full, for example."""
+    """The database cannot do what is asked of it, as the log says: its disk may be full."""
+
+
+class UnsafeFileError(StoreError):
+    """The SQLite file may be in use by another path, and serials would be leased twice."""
 
 
 class ConflictError(StoreError):
-    """The database refuses a row that contradicts another one."""
+    """The database refuses a row, as the log says: it contradicts another one."""
 
     concerns_one_series = True
 

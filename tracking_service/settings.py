@@ -198,11 +198,11 @@ def parse(setting: Field[Any], text: str) -> Any:
 
 
 def _invisible(text: str) -> str | None:
-    r"""What of a text nobody can see and so cannot mean: white space around it, a line break or
-    another control character anywhere, a byte that is not UTF-8.
+    r"""Describe a character of a setting that cannot be meant, or None: white space around it, a
+    control character anywhere, a byte that is not UTF-8.
 
-    >>> _invisible("x.db\\n"), _invisible(" x"), _invisible("a b"), _invisible("")
-    ("'\\\\n' at its end", "' ' at its beginning", None, None)
+    >>> _invisible("x.db\n"), _invisible(" x"), _invisible("a b"), _invisible("")
+    ("'\\n' at its end", "' ' at its beginning", None, None)
     """
     for place, char in (("beginning", text[:1]), ("end", text[-1:])):
         # A byte order mark and other format characters, too, are not printable.

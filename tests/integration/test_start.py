@@ -34,7 +34,12 @@ def test_a_database_without_a_schema_stops_every_command(
 ) -> None:
     done = fails(*command.split(), env={"DATABASE_URL": empty_database_url})
 
-    assert "the database has no schema yet: run `flask db upgrade`" in done.stderr
+    if empty_database_url.startswith("sqlite"):
+        assert "there is no SQLite file where DATABASE_URL says: check it, or" in done.stderr
+        assert "begin a new database with `flask db upgrade`" in done.stderr
+        assert not Path(empty_database_url.removeprefix("sqlite:///")).exists()
+    else:
+        assert "the database has no schema yet: run `flask db upgrade`" in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -76,15 +81,27 @@ def test_a_half_migrated_database_has_no_schema(sqlite_url: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("command", ["serve", "blocks list", "db upgrade"])
+def test_a_path_to_a_folder_that_is_missing_stops_every_command(
+    tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "missing" / "x.sqlite3"
+    line = fails(*command.split(), env={"DATABASE_URL": f"sqlite:///{file}"}).stderr
+
+    if command == "db upgrade":
+        assert f"{file} cannot be made: No such file or directory; check DATABASE_URL" in line
+    else:
+        assert "there is no SQLite file where DATABASE_URL says" in line
+    # Nor is the folder made, for the sake of high-water marks.
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["serve", "blocks list", "db upgrade"])
 def test_an_sqlite_file_that_cannot_be_opened_stops_every_command(
     tmp_path: Path, command: str
 ) -> None:
-    env = {"DATABASE_URL": f"sqlite:///{tmp_path / 'missing' / 'x.sqlite3'}"}
-    line = fails(*command.split(), env=env).stderr
+    line = fails(*command.split(), env={"DATABASE_URL": f"sqlite:///{tmp_path}"}).stderr
 
     assert "unable to open database file; check DATABASE_URL, and that this user may" in line
-    # Nor is the folder made, for the sake of high-water marks.
-    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["blocks list", "db upgrade"])

@@ -1,7 +1,8 @@
 """A TCP proxy between a client and a server that loses what a test tells it to lose.
 
-One message, with the connection that it came on; or, as a black hole, everything from now on: then
-connections are accepted, bytes are taken, and nothing ever comes back. Nobody is told.
+One message, with the connection that it came on; or, as a black hole, everything from now on, or
+from a log-in on: then connections are accepted, bytes are taken, and nothing ever comes back.
+Nobody is told.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from tests.support.ports import HOST, free_port
 
 Loss = Literal["request", "answer", "line"]
 CHUNK = 65_536
+# The beginning of PostgreSQL's ReadyForQuery message.
+READY = b"Z\0\0\0\5"
 # Seconds between two looks at whether the proxy is to end.
 TICK = 0.1
 
@@ -37,6 +40,9 @@ class Proxy(Lifetime):
         self.port = free_port()
         self.losses = 0
         self.swallowing = False
+        self.answers_left: int | None = None
+        self.unanswered = 0
+        """Requests that were taken on connections that pass nothing on."""
         self.ended = threading.Event()
         self._order: _Order | None = None
         self._lock = threading.Lock()
@@ -61,9 +67,17 @@ class Proxy(Lifetime):
         for line in self._lines:
             line.lost = True
 
+    def mute(self, after: int) -> None:
+        """Let new connections log in, and pass nothing after the server was ready `after` times.
+
+        1 is after the log-in itself, as when PgBouncer is paused.
+        """
+        self.answers_left = after
+
     def forward(self) -> None:
         """Forward new connections again. Those from before have lost bytes, and stay lost."""
         self.swallowing = False
+        self.answers_left = None
 
     def close(self) -> None:
         """End every connection; may be called twice."""
@@ -114,6 +128,7 @@ class _Line:
     def __init__(self, proxy: Proxy, client: socket.socket) -> None:
         self.lost = proxy.swallowing
         self._proxy = proxy
+        self._answers_left = proxy.answers_left
         self.thread = threading.Thread(target=self._run, args=(client,), name="line", daemon=True)
         self.thread.start()
 
@@ -137,8 +152,12 @@ class _Line:
                     data = source.recv(CHUNK)
                     if not data or (source is client and self._is_lost(data, server)):
                         return
+                    self._proxy.unanswered += self.lost and source is client
                     if not self.lost and key.data is not None:
                         key.data.sendall(data)
+                    if source is server and READY in data and self._answers_left is not None:
+                        self._answers_left -= 1
+                        self.lost = self._answers_left == 0
 
     def _is_lost(self, data: bytes, server: socket.socket | None) -> bool:
         """Whether the connection is to be dropped for what its client said just now."""

@@ -128,6 +128,14 @@ KINDS: dict[type[Exception], Kind] = {
         "The database cannot be reached or did not answer in time; try again.",
         retry_after=5,
     ),
+    # It answers, and cannot do what is asked of it: its disk is full, its schema is missing.
+    errors.StoreError: Kind(
+        503,
+        "database-failed",
+        "The database cannot be used",
+        "The database cannot do what this needs, as this instance's log says; try again later.",
+        retry_after=30,
+    ),
 }
 
 
@@ -138,6 +146,8 @@ def problem_for(error: Exception) -> Problem:
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
         # Not the path: it is the caller's, and may hold anything.
         log.error("unexpected error while answering", exc_info=error)
+    elif problem.type == f"/problems/{KINDS[errors.StoreError].slug}":
+        log.error("the database failed while answering", extra={"error": str(error)})
     return problem
 
 

@@ -31,8 +31,9 @@ _STEPS_ASIDE = "timeline_steps_aside"
 def server_timeline(connection: Connection) -> str | None:
     """The history that the server is writing, such as `7311…/00000002`.
 
-    None where the server has no timelines (SQLite, for one) or does not let this role see them.
-    That is found out once for each connection.
+    None where the server has no timelines (SQLite; CockroachDB and YugabyteDB, which agree on
+    each commit and lose none) or does not let this role see them. That is found out once for
+    each connection.
     """
     if connection.dialect.name != "postgresql" or connection.info.get(_STEPS_ASIDE):
         return None

@@ -1,23 +1,28 @@
 """One database as one process uses it: its connections, and every transaction on them."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Connection, Engine, RootTransaction, event
+from sqlalchemy import URL, Connection, Engine, RootTransaction, column, event, func, select
+from sqlalchemy import table as sql_table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from tracking_service.errors import StoreError, StoreUnavailableError
 from tracking_service.store.database.bulkhead import Bulkhead
-from tracking_service.store.database.errors import translated
+from tracking_service.store.database.errors import SequenceBehindError, translated
 from tracking_service.store.database.fork_guard import fork_guard
 from tracking_service.store.database.sqlite import Sqlite
 from tracking_service.store.database.sqlite_file import create_file
 
 if TYPE_CHECKING:
     from tracking_service.store.database.postgresql import Postgresql
+
+log = logging.getLogger(__name__)
 
 _USED = "used"
 """Marks, among a pooled connection's facts, one that has begun a transaction before."""
@@ -72,31 +77,40 @@ class Database:
         or the bulkhead refuses; SchemaError; ConflictError; and StoreFailedError for any other
         error of the database. After an error in the commit its outcome is unknown.
         """
-        with (
-            # Outermost, for it tells errors apart by this service's own classes.
-            self.bulkhead.acquire() if use is Use.REQUEST else nullcontext(),
-            translated(),
-            fork_guard.transaction() if self.backend == "sqlite" else nullcontext(),
-        ):
-            begun = self._begin(self.engine(use), write=write)
+        try:
             with (
-                begun.connection as connection,
-                self._dialect.limited(connection, answer_seconds),
-                begun,
+                # Outermost, for it tells errors apart by this service's own classes.
+                self.bulkhead.acquire() if use is Use.REQUEST else nullcontext(),
+                translated(),
+                fork_guard.transaction() if self.backend == "sqlite" else nullcontext(),
             ):
-                yield connection
+                begun = self._begin(self.engine(use), write=write)
+                with (
+                    begun.connection as connection,
+                    self._dialect.limited(connection, answer_seconds),
+                    begun,
+                ):
+                    yield connection
+        except SequenceBehindError as error:
+            self._advance_sequence(error.table, use)
+            raise
 
     def engine(self, use: Use = Use.INSTANCE) -> Engine:
         """The engine that transactions for `use` run on."""
         return self._leasing if use is Use.LEASE else self._engine
 
     def create_file(self, *, home: Path) -> None:
-        """Make the SQLite file where there is none; without effect on PostgreSQL.
+        """Make the SQLite file if there is none; without effect on PostgreSQL.
 
-        Its folder must be there, unless that is `home`, which is made too.
+        Its folder must be there, unless that is `home`, which is made too. Raises
+        StoreUnavailableError.
         """
         if self.backend == "sqlite":
-            create_file(Path(self.url.database or ""), home=home)
+            try:
+                create_file(Path(self.url.database or ""), home=home)
+            except OSError as error:
+                message = f"{error.filename} cannot be made: {error.strerror}"
+                raise StoreUnavailableError(message) from error
 
     def close(self) -> None:
         """Close every connection, one in use as soon as its transaction ends; later transactions
@@ -113,10 +127,30 @@ class Database:
 
     def reset_after_fork(self) -> None:
         """Drop the parent's connections unclosed, and every lock that another thread held."""
-        # New engines, not only new pools: an engine's first connection is made under a lock, which
-        # the parent may have held.
+        # New engines, not only new pools: an engine asks the server what it is on its first
+        # connection alone, and the parent may have been about to.
         self._make_engines()
         self.bulkhead.reset_after_fork()
+
+    def _advance_sequence(self, table: str, use: Use) -> None:
+        """Draw ids until they are new: else one transaction would fail for each row of the table.
+
+        Logical replication does not replicate sequences.
+        https://www.postgresql.org/docs/current/logical-replication-restrictions.html
+        """
+        sequence = func.pg_get_serial_sequence(table, "id")
+        behind = select(
+            (select(func.max(column("id"))).select_from(sql_table(table)).scalar_subquery())
+            - func.nextval(sequence)
+        ).scalar_subquery()
+        with suppress(StoreError), self.transaction(use, write=True) as connection:
+            # Not setval(), which a role that may only insert may not call.
+            connection.execute(
+                select(func.count(func.nextval(sequence))).select_from(
+                    func.generate_series(1, behind)
+                )
+            )
+            log.warning("ids drawn anew: the sequence was behind its table", extra={"table": table})
 
     def _make_engines(self) -> None:
         self._engine = self._dialect.make_engine()

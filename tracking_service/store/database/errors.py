@@ -45,6 +45,14 @@ def remedy(backend: str) -> str:
     return _REMEDIES[backend]
 
 
+class SequenceBehindError(ConflictError):
+    """The sequence that ids are drawn from has fallen behind its table."""
+
+    def __init__(self, message: str, table: str) -> None:
+        super().__init__(message)
+        self.table = table
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise a StoreError for whatever SQLAlchemy raises within.
@@ -54,7 +62,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise ConflictError(f"the database refuses a row: {_first_line(error)}") from error
+        message = f"the database refuses a row: {_first_line(error)}"
+        if table := _table_with_this_id(error):
+            raise SequenceBehindError(message, table) from error
+        raise ConflictError(message) from error
     except DBAPIError as error:
         raise _translate(error) from error
     except PoolTimeoutError as error:
@@ -79,6 +90,14 @@ def _translate(error: DBAPIError) -> StoreError:
     what = "the database fails" if state or isinstance(error.orig, sqlite3.Error) else ""
     message = f"{what or 'the database does not answer'}: {cause}"
     return StoreUnavailableError(message) if unavailable else StoreFailedError(message)
+
+
+def _table_with_this_id(error: IntegrityError) -> str | None:
+    """The table that has a row of the id which PostgreSQL has drawn for a new one, if that is it."""
+    facts = getattr(error.orig, "diag", None)
+    if facts is not None and facts.constraint_name == f"pk_{facts.table_name}":
+        return str(facts.table_name)
+    return None
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -32,16 +32,16 @@ class TimedConnection(psycopg.Connection[Any]):
         return super().wait(self._bounded(gen), *args, **kwargs)
 
     def _bounded(self, gen: PQGen[RV]) -> PQGen[RV]:
-        end = min(self.give_up_at, time.monotonic() + self.answer_seconds)
+        began = time.monotonic()
+        end = min(self.give_up_at, began + self.answer_seconds)
         try:
             state = next(gen)
             while True:
                 ready = yield state
-                if time.monotonic() >= end:
-                    # What the server says later must not be taken for the answer to another
-                    # question.
+                if (now := time.monotonic()) >= end:
+                    # A late answer must not be taken for the answer to another question.
                     self.pgconn.finish()
-                    raise psycopg.OperationalError("the server did not answer in time")
+                    raise psycopg.OperationalError(f"given up after {now - began:.1f} s")
                 state = gen.send(ready)
         except StopIteration as done:
             result: RV = done.value

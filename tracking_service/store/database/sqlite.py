@@ -1,5 +1,6 @@
 """Connections to an SQLite file that is there, is the same as before, and has one path alone."""
 
+import os
 import sqlite3
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +13,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tracking_service.errors import SchemaError
-from tracking_service.store.database.errors import UPGRADE
+from tracking_service.installation import program
 from tracking_service.store.database.sqlite_file import check_single_path, identity
 
 WAL_SECONDS = 5.0
@@ -34,13 +35,13 @@ class Sqlite:
         """Return an engine on the file. Its connections make no file: `create_file` does."""
         engine = create_engine(
             self._url,
-            creator=self._open,
             # A statement's parameters may be a key, and are not for any log or traceback.
             hide_parameters=True,
             pool_timeout=self._timeout_seconds,
             **pool,
         )
-        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "do_connect", self._open)
+        event.listen(engine, "connect", self._prepare)
         event.listen(engine, "checkout", self._checked_out)
         return engine
 
@@ -58,14 +59,21 @@ class Sqlite:
         """Calls return by themselves: the only wait is for a lock, and has a time-out."""
         return nullcontext()
 
-    def _open(self) -> sqlite3.Connection:
-        # Resolved, as SQLite does it: the write-ahead log lies beside the file itself.
-        file = self._path.resolve()
-        if file.parent.is_dir() and not file.exists():
-            # SQLite would make an empty file here, which is taken for a database.
-            raise SchemaError(f"the database has no schema yet: {UPGRADE}")
+    def _open(
+        self, _dialect: object, record: ConnectionPoolEntry, _args: object, _named: object
+    ) -> sqlite3.Connection:
+        # As SQLite resolves it: the write-ahead log lies beside the file itself.
+        file = Path(os.path.realpath(self._path))
+        # Before it is opened: a file that takes its place meanwhile is another one.
+        record.info[_FILE] = identity(file)
+        if record.info[_FILE] is None:
+            raise SchemaError(
+                "there is no SQLite file where DATABASE_URL says: check it, or begin a new database"
+                f" with `{program()} db upgrade`"
+            )
         check_single_path(file)
         return sqlite3.connect(
+            # SQLite itself would make a file that is missing.
             f"file:{quote(str(file))}?mode=rw",
             uri=True,
             timeout=self._timeout_seconds,
@@ -74,9 +82,11 @@ class Sqlite:
             check_same_thread=False,
         )
 
-    def _connected(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        _prepare(connection)
-        record.info[_FILE] = identity(self._path)
+    def _prepare(self, connection: sqlite3.Connection, _record: object) -> None:
+        _use_wal(connection)
+        # WAL with NORMAL may forget a committed lease at a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
 
     def _checked_out(
         self, _connection: object, record: ConnectionPoolEntry, _fairy: object
@@ -85,13 +95,6 @@ class Sqlite:
         # would be to lease what others lease from the copy.
         if record.info.get(_FILE) != identity(self._path):
             raise InvalidatePoolError
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    _use_wal(connection)
-    # WAL with NORMAL may forget a committed lease at a power cut.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

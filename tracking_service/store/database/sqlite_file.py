@@ -1,18 +1,19 @@
 """Makes sure that an SQLite file has one path alone.
 
-The write-ahead log and the locks belong to the path. Two processes that open one file by two paths
-do not see each other's transactions, and lease the same serials
-(https://www.sqlite.org/howtocorrupt.html, section 2.5). A file has a second path when it has
-another hard link, or is bind-mounted by itself, without its folder.
+The write-ahead log belongs to the path. Processes that open one file by two paths do not see each
+other's transactions, and lease the same serials
+(https://www.sqlite.org/howtocorrupt.html, section 2.5). SQLite resolves symbolic links by itself.
+What remains is a second hard link, and a file that is mounted without its folder.
 """
 
+import os
 import re
 from pathlib import Path
 
-from tracking_service.errors import SettingsError
+from tracking_service.errors import UnsafeFileError
 
-MOUNTS = Path("/proc/self/mountinfo")
-"""The mounts of this process, where the kernel is Linux (proc_pid_mountinfo(5))."""
+MOUNTINFO = Path("/proc/self/mountinfo")
+"""The mounts that this process sees; Linux alone has it (proc_pid_mountinfo(5))."""
 
 NETWORK = frozenset(
     [
@@ -20,14 +21,14 @@ NETWORK = frozenset(
         *("lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"),
     ]
 )
-"""File systems that hosts share. Write-ahead logging needs memory that its users share, so users on
-two hosts do not see each other's transactions (https://www.sqlite.org/wal.html)."""
+"""File systems that hosts share, but not the memory in which SQLite keeps the index of the log
+(https://www.sqlite.org/wal.html): processes on two hosts do not see each other's transactions."""
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Which file is at `path` now, whatever it is called; None where there is none."""
+    """Return which file is at `path` now, whatever it is called; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -36,58 +37,55 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def create_file(path: Path, *, home: Path) -> None:
-    """Make an empty file at `path` where there is none, and `home` if it is to lie in it.
+    """Make an empty file at `path` if there is none, and first `home` if it is to lie in it.
 
-    What stands in the way shows when the file is opened.
+    Raises OSError.
     """
+    if path.parent == home:
+        home.mkdir(parents=True, exist_ok=True)
     try:
-        if path.parent == home:
-            home.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o644)
-    except OSError:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o644))
+    except FileExistsError:
+        # Not opened: to close it would drop the locks that this process may have on it.
         return
 
 
-def check_single_path(file: Path) -> None:
-    """Raise SettingsError if `file`, with its links resolved, may be in use by another path."""
-    try:
-        found, folder = file.stat(), file.parent.stat()
-    except OSError:
-        # SQLite tells more when it opens it.
-        return
-    if found.st_nlink > 1:
-        raise _refused(
-            f"has {found.st_nlink} hard links: whoever opens it by another one leases the same"
-            " serials; copy it instead"
+def check_single_path(file: Path, *, mountinfo: Path = MOUNTINFO) -> None:
+    """Raise UnsafeFileError if others may use `file`, whose links are resolved, by another path."""
+    links = file.stat().st_nlink
+    if links > 1:
+        raise _unsafe(
+            f"has {links} hard links, and instances that open it by another lease the same serials:"
+            " remove all but one"
         )
-    mounts = _mounts()
-    if found.st_dev != folder.st_dev or str(file) in mounts:
-        raise _refused("is mounted without its folder, where its -wal file lies: mount the folder")
-    kind = _file_system(file, mounts)
+    mounts = _mounts(mountinfo)
+    if file in mounts:
+        raise _unsafe(
+            "is mounted without its folder, and the -wal file beside it is not: mount the folder"
+        )
+    kind = next((mounts[each] for each in file.parents if each in mounts), "")
     if kind in NETWORK:
-        raise _refused(
-            f"lies on {kind}, where hosts that share it lease the same serials: move it to a local"
+        raise _unsafe(
+            f"lies on {kind}, and hosts that share it lease the same serials: move it to a local"
             " disk, or use PostgreSQL"
         )
 
 
-def _refused(why: str) -> SettingsError:
-    return SettingsError(f"DATABASE_URL names an SQLite file that {why}")
+def _unsafe(fault: str) -> UnsafeFileError:
+    return UnsafeFileError(f"the SQLite file that DATABASE_URL names {fault}")
 
 
-def _mounts() -> dict[str, str]:
-    """The type of the file system at each mount point; of several, the last is on top."""
+def _mounts(mountinfo: Path) -> dict[Path, str]:
+    """The mount points, each with its type of file system."""
     try:
-        lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
+        text = mountinfo.read_text(errors="surrogateescape")
     except OSError:
+        # Not Linux: other kernels mount folders alone.
         return {}
     mounts = {}
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), before.split(" ")[4])
-        mounts[point] = after.split(" ")[0]
+    for line in text.splitlines():
+        mount, _, system = line.partition(" - ")
+        point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), mount.split(" ")[4])
+        # Of several at one point the last one is on top.
+        mounts[Path(point)] = system.split(" ")[0]
     return mounts
-
-
-def _file_system(file: Path, mounts: dict[str, str]) -> str | None:
-    return next((mounts[str(each)] for each in file.parents if str(each) in mounts), None)
