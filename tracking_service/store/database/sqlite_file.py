@@ -8,6 +8,7 @@ What remains is a second hard link, and a file that is mounted without its folde
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from tracking_service.errors import UnsafeFileError
@@ -52,8 +53,10 @@ def create_file(path: Path, *, home: Path) -> None:
 
 def check_single_path(file: Path, *, mountinfo: Path = MOUNTINFO) -> None:
     """Raise UnsafeFileError if others may use `file`, whose links are resolved, by another path."""
-    links = file.stat().st_nlink
-    if links > 1:
+    found = file.stat()
+    links = found.st_nlink
+    # A folder has a link for each folder in it; SQLite says that it is no file.
+    if links > 1 and not stat.S_ISDIR(found.st_mode):
         raise _unsafe(
             f"has {links} hard links, and instances that open it by another lease the same serials:"
             " remove all but one"
