@@ -2,6 +2,7 @@
 
 from tracking_service.allocation.allocator import Allocator
 from tracking_service.allocation.block import Block
+from tracking_service.allocation.disk import Disk
 from tracking_service.allocation.guarded_leases import GuardedLeases
 from tracking_service.allocation.high_water_marks import HighWaterMarkFile
 from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease, RecordedLease
@@ -12,6 +13,7 @@ __all__ = [
     "Allocator",
     "Block",
     "BlockStore",
+    "Disk",
     "GuardedLeases",
     "HighWaterMark",
     "HighWaterMarkFile",

@@ -13,17 +13,15 @@ lease of theirs that no single history can have beside this one shows two histor
 records first and looks then, so of two at least one sees the other, in whatever order they run.
 """
 
-import fcntl
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracking_service import file_locks
+from tracking_service.allocation.disk import Disk
 from tracking_service.allocation.lease import HighWaterMark, Lease, RecordedLease
 from tracking_service.errors import HighWaterMarkError
 
@@ -61,15 +59,20 @@ class _Contents:
 class HighWaterMarkFile:
     """The marks of every series that the instances of one folder were given blocks of."""
 
-    def __init__(self, folder: Path, *, lock_seconds: float = 1.0) -> None:
-        """`lock_seconds`: how long a neighbour may keep the lock; it needs a few milliseconds."""
+    def __init__(
+        self, folder: Path, *, lock_seconds: float = 1.0, disk: Disk | None = None
+    ) -> None:
+        """`lock_seconds`: how long a neighbour may keep the lock; it needs a few milliseconds.
+        `disk` is where the folder lies, the host's own by default.
+        """
         self.folder = folder
         self._lock_seconds = lock_seconds
+        self._disk = disk or Disk()
 
     @property
     def path(self) -> Path:
         """The file itself, where a link leads elsewhere."""
-        return (self.folder / FILE).resolve()
+        return self._disk.resolve(self.folder / FILE)
 
     def read(self, series: str) -> Reading:
         """The mark of `series`, which is the lowest one where the series was never seen.
@@ -95,11 +98,11 @@ class HighWaterMarkFile:
         recorded = RecordedLease(lease.number, lease.block.start, lease.block.end, instance)
         own = self.path.with_suffix(f".{instance.replace(':', '-')}.json")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._disk.make_folder(self.folder)
             try:
                 with self._locked() as paths:
                     self._add(paths, series, recorded, absorb=own)
-                    own.unlink(missing_ok=True)
+                    self._disk.remove(own)
             except BlockingIOError:
                 # A neighbour that is frozen would stop all others. A file of one's own needs no lock.
                 log.warning(
@@ -144,27 +147,44 @@ class HighWaterMarkFile:
             [name, each.number, each.start, each.end, each.instance]
             for name, each in (before.leases + added)[-RECORDED_MOST:]
         ]
-        _save(paths[0], {**data, "recorded": before.count + len(added), "leases": leases})
+        self._save(paths[0], {**data, "recorded": before.count + len(added), "leases": leases})
         for path in paths[1:]:
-            _save(path, data)
+            self._save(path, data)
+
+    def _save(self, path: Path, data: Any) -> None:
+        """Replace a file whole: after a crash there is the old one or the new one."""
+        fresh = path.with_suffix(".new")
+        self._disk.write(fresh, json.dumps(data))
+        self._disk.replace(fresh, path)
+        # The rename itself must last too, or a power cut brings the old file back.
+        self._disk.sync_folder(path.parent)
 
     @contextmanager
     def _locked(self) -> Iterator[list[Path]]:
         """Keep the neighbours out of the files to be written, which this yields."""
-        former = (self.folder / FORMER_FILE).resolve()
-        paths = [self.path, former] if former.exists() else [self.path]
+        former = self._disk.resolve(self.folder / FORMER_FILE)
+        paths = [self.path, former] if self._disk.exists(former) else [self.path]
         with ExitStack() as stack:
             for path in paths:
-                lock = stack.enter_context(path.with_suffix(".lock").open("w"))
-                file_locks.lock(lock, fcntl.LOCK_EX, seconds=self._lock_seconds)
-                # Closing is not enough: a child forked in this moment has the file open as well.
-                stack.callback(fcntl.flock, lock, fcntl.LOCK_UN)
+                lock = self._disk.lock(path.with_suffix(".lock"), seconds=self._lock_seconds)
+                stack.enter_context(lock)
             yield paths
 
     def _load_all(self) -> dict[str, _Contents]:
         path = self.path
-        paths = [path, *path.parent.glob(f"{path.stem}.*.json"), self.folder / FORMER_FILE]
-        return {each.name: contents for each in paths if (contents := _load(each)) is not None}
+        beside = self._disk.find(path.parent, f"{path.stem}.*.json")
+        paths = [path, *beside, self.folder / FORMER_FILE]
+        return {each.name: contents for each in paths if (contents := self._load(each)) is not None}
+
+    def _load(self, path: Path) -> _Contents | None:
+        try:
+            text = self._disk.read(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise HighWaterMarkError(f"{path} cannot be read: {error}") from error
+        try:
+            return None if text is None else _parse(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise HighWaterMarkError(f"{path} is damaged") from error
 
 
 def _merged(files: Mapping[str, _Contents]) -> dict[str, HighWaterMark]:
@@ -173,19 +193,6 @@ def _merged(files: Mapping[str, _Contents]) -> dict[str, HighWaterMark]:
         for name, mark in contents.marks.items():
             marks[name] = marks.get(name, HighWaterMark()).merge(mark)
     return marks
-
-
-def _load(path: Path) -> _Contents | None:
-    try:
-        text = path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HighWaterMarkError(f"{path} cannot be read: {error}") from error
-    try:
-        return _parse(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HighWaterMarkError(f"{path} is damaged") from error
 
 
 def _parse(data: Any) -> _Contents:
@@ -204,19 +211,3 @@ def _whole(number: Any) -> int:
     if not isinstance(number, int):
         raise TypeError
     return number
-
-
-def _save(path: Path, data: Any) -> None:
-    """Replace a file whole: after a crash there is the old one or the new one."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="ascii") as file:
-        file.write(json.dumps(data))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        # The rename itself must last too, or a power cut brings the old file back.
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -22,10 +22,10 @@ from tracking_service.instance.database_health import Clock, DatabaseHealth, Uni
 from tracking_service.instance.leaser import Leaser
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, NumberSpaces, SeriesSource
 from tracking_service.instance.process import (
+    FollowsProcess,
     ResetsAfterFork,
-    close_at_exit,
+    follow_process,
     instance_name,
-    reset_after_fork,
 )
 from tracking_service.instance.registry import SeriesRegistry
 from tracking_service.instance.series import OpenSeries
@@ -51,6 +51,8 @@ class Instance:
         threaded: bool = True,
         clock: Clock = time.monotonic,
         uniform: Uniform = random.uniform,
+        new_name: Callable[[], str] = instance_name,
+        follow: Callable[[FollowsProcess], None] = follow_process,
     ) -> None:
         """`store_for` makes the block store of an instance of a given name. `number_spaces` are
         those that requests read numbers with. `reserve_seconds` and `wait_seconds` are the
@@ -58,6 +60,9 @@ class Instance:
 
         `parts` are reset in the child of a fork, before the instance itself. Without `threaded`
         nothing leases but calls of `leaser.step`.
+
+        `new_name` names the process, and its child after a fork, as no other is named. `follow`
+        has the instance told of forks and of the end of the process.
         """
         self.number_spaces = number_spaces or NumberSpaces(series_source)
         self.limiter = limiter or WaitLimiter(clock=clock)
@@ -71,12 +76,12 @@ class Instance:
         self._threaded = threaded
         self._clock = clock
         self._uniform = uniform
+        self._new_name = new_name
         self._begin()
-        reset_after_fork(self)
-        close_at_exit(self)
+        follow(self)
 
     def _begin(self) -> None:
-        self.name = instance_name()
+        self.name = self._new_name()
         self._store = self._store_for(self.name)
         self.health = DatabaseHealth(self._clock)
         self._woken = threading.Event()

@@ -29,6 +29,16 @@ class Closes(Protocol):
     def close(self) -> object: ...
 
 
+class FollowsProcess(ResetsAfterFork, Closes, Protocol):
+    """Lives as long as the process that it is in."""
+
+
+def follow_process(owner: "FollowsProcess") -> None:
+    """Reset `owner` in the child of every fork, and close it when a process ends in good order."""
+    reset_after_fork(owner)
+    close_at_exit(owner)
+
+
 def reset_after_fork(owner: ResetsAfterFork) -> None:
     """Call `reset_after_fork` in the child of every fork, first of all."""
     reference = weakref.ref(owner)

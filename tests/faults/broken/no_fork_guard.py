@@ -3,9 +3,9 @@
 import sys
 
 from tests.support.client import number_path
-from tracking_service.instance import instance
+from tracking_service.instance import process
 
-vars(instance)["reset_after_fork"] = lambda owner: None
+vars(process)["reset_after_fork"] = lambda owner: None
 
 from wsgi import app  # noqa: E402
 

@@ -1,0 +1,76 @@
+"""The file system as the high-water marks use it: what is read, and what is made to last.
+
+Handed in, so that a simulation can lose power between two steps, and keep a neighbour waiting,
+without a disk and without time.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tracking_service import file_locks
+
+
+class Disk:
+    """The host's file system. Every method may raise OSError."""
+
+    def resolve(self, path: Path) -> Path:
+        """The file itself, where a link leads to it."""
+        return path.resolve()
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def find(self, folder: Path, pattern: str) -> list[Path]:
+        """The files in a folder whose names match; none where there is no folder."""
+        return list(folder.glob(pattern))
+
+    def read(self, path: Path) -> str | None:
+        """The text of a file, or None where there is none. Raises UnicodeDecodeError."""
+        try:
+            return path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are not there."""
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a file; on return its content is on the disk, and perhaps not yet its name."""
+        with path.open("w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Give a file another's name, which then is the one or the other, and nothing between."""
+        source.replace(target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, folder: Path) -> None:
+        """On return the names in a folder are on the disk."""
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+    @contextmanager
+    def lock(self, path: Path, *, seconds: float) -> Iterator[None]:
+        """Keep other processes that lock `path` out of the block; it is made where it is missing.
+
+        Raises BlockingIOError if another keeps it for `seconds`.
+        """
+        with path.open("w") as file:
+            file_locks.lock(file, fcntl.LOCK_EX, seconds=seconds)
+            try:
+                yield
+            finally:
+                # Closing is not enough: a child forked in this moment has the file open as well.
+                fcntl.flock(file, fcntl.LOCK_UN)
