@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,9 @@ from sqlalchemy import Engine, text
 
 from tests.support.lifetime import Lifetime
 from tracking_service.store.blocks import BlockReader, BlockStore
-from tracking_service.store.database import Bulkhead, Database, Use, database_url
+from tracking_service.store.database import TIMELINE_QUERY, Bulkhead, Database, Use, database_url
 from tracking_service.store.series import SeriesRecord, SeriesStore
+from tracking_service.store.skipping import RandBelow
 
 
 class Stores(Lifetime):
@@ -23,6 +25,8 @@ class Stores(Lifetime):
         self.database = Database(
             self.url, timeout_seconds=timeout_seconds, bulkhead=Bulkhead(threads=8)
         )
+        self.randbelow: RandBelow = secrets.randbelow
+        """Draws the part of a skip that is left to chance."""
         self.catalogue = SeriesStore(self.database)
         self.blocks = BlockReader(self.database)
 
@@ -36,8 +40,13 @@ class Stores(Lifetime):
         """What leases run on; for events alone."""
         return self.database.engine(Use.LEASE)
 
+    def answer_timeline(self, query: str | None) -> None:
+        """Let the database tell the history that it writes by another query, or not at all."""
+        for engine in (self.engine, self.leases):
+            engine.update_execution_options(**{TIMELINE_QUERY: query})
+
     def store(self, instance: str = "host:1:aaaa") -> BlockStore:
-        return BlockStore(self.database, instance=instance)
+        return BlockStore(self.database, instance=instance, randbelow=self.randbelow)
 
     def create(
         self,

@@ -6,7 +6,7 @@ is recorded is one row: the key, a fingerprint of the request, the serials. The 
 are written anew from the serials; none is stored.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,11 +49,15 @@ class Batches:
         store: BatchStore,
         *,
         keep_seconds: float,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`keep_seconds` is how long a key is remembered after its batch was issued."""
+        """`keep_seconds` is how long a key is remembered after its batch was issued; `now` is the
+        moment that a batch shows.
+        """
         self._issuer = issuer
         self._store = store
         self._keep_seconds = keep_seconds
+        self._now = now
 
     def issue(
         self, shipment: Shipment, count: int, series: str, *, key: str | None, fingerprint: str
@@ -69,7 +73,7 @@ class Batches:
             number_format = self._issuer.format_of(series)
         else:
             number_format, blocks = self._issuer.issue_many(shipment, count, series)
-            recorded = RecordedBatch(blocks, utc_now())
+            recorded = RecordedBatch(blocks, self._now())
             if key is not None:
                 recorded = self._store.record(
                     key, fingerprint, recorded, keep_seconds=self._keep_seconds

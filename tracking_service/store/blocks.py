@@ -1,5 +1,6 @@
 """Blocks in the database: leased and handed back by one instance, and looked up."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from tracking_service.installation import program
 from tracking_service.store import leasing, release, skipping
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.skipping import RandBelow
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,17 @@ class BlockStore:
     thrown away.
     """
 
-    def __init__(self, database: Database, *, instance: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        instance: str,
+        randbelow: RandBelow = secrets.randbelow,
+    ) -> None:
+        """`randbelow` draws the part of a skip that is left to chance."""
         self._database = database
         self._instance = instance
+        self._randbelow = randbelow
         self._held: set[int] = set()
 
     @property
@@ -75,6 +85,7 @@ class BlockStore:
                     blocks,
                     fingerprint=fingerprint,
                     instance=self._instance,
+                    randbelow=self._randbelow,
                 )
         except ConflictError as error:
             raise ConflictError(
@@ -93,7 +104,14 @@ class BlockStore:
     def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         """See `BlockStore`."""
         with self._database.transaction(Use.LEASE, write=True) as connection:
-            skipping.skip_past(connection, series, mark, refused, instance=self._instance)
+            skipping.skip_past(
+                connection,
+                series,
+                mark,
+                refused,
+                instance=self._instance,
+                randbelow=self._randbelow,
+            )
 
     def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block:
         """Skip ahead at an operator's word; return what was left out."""

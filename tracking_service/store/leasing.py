@@ -7,6 +7,7 @@ is unique within its series, so that the database itself would refuse a repeat.
 Each function works in a transaction that its caller began and commits.
 """
 
+import secrets
 from dataclasses import dataclass, field, fields
 
 from sqlalchemy import BigInteger, Connection, case, cast, insert, or_, select, update
@@ -16,7 +17,7 @@ from tracking_service.errors import KeyChangedError, SeriesExhaustedError, Unkno
 from tracking_service.numbering import key_fingerprint
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, NumberSpace, Series
-from tracking_service.store.skipping import skip_if_forgotten
+from tracking_service.store.skipping import RandBelow, skip_if_forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def lease(
     *,
     fingerprint: str | None,
     instance: str,
+    randbelow: RandBelow = secrets.randbelow,
 ) -> Lease | None:
     """Lease a block to `instance`; return None if a skip took all that was left, which is to be
     committed.
@@ -65,7 +67,14 @@ def lease(
     if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
         # Others would write these serials under the one key, and the caller under the other.
         raise KeyChangedError.of(row.space)
-    skips = skip_if_forgotten(connection, row.id, row.timeline, taken=taken, instance=instance)
+    skips = skip_if_forgotten(
+        connection,
+        row.id,
+        row.timeline,
+        taken=taken,
+        instance=instance,
+        randbelow=randbelow,
+    )
     if skips:
         try:
             row, taken = _take(connection, series, blocks)

@@ -7,7 +7,7 @@ takes one series.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,10 +74,17 @@ _RECORD = select(
 class SeriesStore:
     """The series of a database. Every method may raise StoreError."""
 
-    def __init__(self, database: Database, use: Use = Use.INSTANCE) -> None:
-        """`use` is what series are read for."""
+    def __init__(
+        self,
+        database: Database,
+        use: Use = Use.INSTANCE,
+        *,
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        """`use` is what series are read for. `token_bytes` draws the keys of number spaces."""
         self._database = database
         self._use = use
+        self._token_bytes = token_bytes
 
     def find(self, name: str) -> SeriesRecord:
         """The series of this name, or UnknownSeriesError."""
@@ -116,7 +123,9 @@ class SeriesStore:
         for _ in range(TRIES):
             try:
                 with self._database.transaction(write=True) as connection:
-                    space_id = _lock_space(connection, number_space, format, options)
+                    space_id = _lock_space(
+                        connection, number_space, format, options, self._token_bytes
+                    )
                     first = _first_free(connection, space_id)
                     if first + serials > space_capacity:
                         raise NumberSpaceTakenError(
@@ -150,7 +159,13 @@ class SeriesStore:
             return [SeriesRecord(*row) for row in connection.execute(query)]
 
 
-def _lock_space(connection: Connection, name: str, format: str, options: Mapping[str, str]) -> int:
+def _lock_space(
+    connection: Connection,
+    name: str,
+    format: str,
+    options: Mapping[str, str],
+    token_bytes: Callable[[int], bytes],
+) -> int:
     """The number space's id, with its row locked: one at a time takes serials out of it."""
     touch = (
         update(NumberSpace)
@@ -169,7 +184,7 @@ def _lock_space(connection: Connection, name: str, format: str, options: Mapping
                 name=name,
                 format=format,
                 options=dict(options),
-                key=secrets.token_bytes(KEY_BYTES),
+                key=token_bytes(KEY_BYTES),
             )
             .returning(NumberSpace.id)
         ).scalar_one()

@@ -5,6 +5,7 @@ have been leased again by a lease that the database has forgotten.
 """
 
 import secrets
+from collections.abc import Callable
 
 from sqlalchemy import Connection, case, func, insert, select, update
 
@@ -14,12 +15,22 @@ from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, Series
 from tracking_service.store.timeline import is_first, promotions, server_timeline
 
+RandBelow = Callable[[int], int]
+"""Draws a number from 0 to one below the given one, as `secrets.randbelow` does."""
+
 LEASES_AHEAD = 1_000_000_000
 """Added to `lease_count` where leases may have been forgotten, so that new lease numbers exceed
 every recorded high-water mark: a database that was skipped ahead did not go backwards."""
 
 
-def margin(*, remaining: int, block_size: int, failover_skip: int, promotions: int = 1) -> int:
+def margin(
+    *,
+    remaining: int,
+    block_size: int,
+    failover_skip: int,
+    promotions: int = 1,
+    randbelow: RandBelow = secrets.randbelow,
+) -> int:
     """How many serials to leave out, from the counter on, where leases may have been forgotten.
 
     Between once and twice a hundredth of what remains, 100 blocks, or the series' `failover_skip`,
@@ -32,7 +43,7 @@ def margin(*, remaining: int, block_size: int, failover_skip: int, promotions: i
     tells, their ranges lie apart altogether.
     """
     least = max(remaining // 100, 100 * block_size, failover_skip)
-    return (2 * promotions - 1) * least + secrets.randbelow(least)
+    return (2 * promotions - 1) * least + randbelow(least)
 
 
 def skip(connection: Connection, series_id: int, skipped: Block, *, instance: str) -> Block | None:
@@ -79,6 +90,7 @@ def skip_if_forgotten(
     *,
     taken: int = 0,
     instance: str,
+    randbelow: RandBelow,
 ) -> bool:
     """Skip a series ahead, whose row is locked, if the server may have forgotten leases of it.
 
@@ -106,6 +118,7 @@ def skip_if_forgotten(
             block_size=row.block_size,
             failover_skip=row.failover_skip,
             promotions=promotions(recorded, timeline),
+            randbelow=randbelow,
         )
         skipped = Block(row.next_serial - taken, row.next_serial + left_out)
         skip(connection, series_id, skipped, instance=instance)
@@ -119,6 +132,7 @@ def skip_past(
     refused: Block,
     *,
     instance: str,
+    randbelow: RandBelow,
 ) -> Block | None:
     """Move a series that went backwards beyond `mark`, and by a `margin` further.
 
@@ -157,6 +171,7 @@ def skip_past(
         remaining=max(0, row.end_serial - reached),
         block_size=row.block_size,
         failover_skip=row.failover_skip,
+        randbelow=randbelow,
     )
     return skip(connection, row.id, Block(row.next_serial, beyond), instance=instance)
 

@@ -5,9 +5,8 @@ A standby that is promoted, and a server restored to a point in time, begin a ne
 asynchronous replication the new one may lack the last commits of the old one, leases among them;
 so a change of timeline is a reason to skip ahead.
 
-The timeline is read off the name of the WAL file that is being written. `pg_control_checkpoint()`
-would be the plainer way and is the wrong one: it tells the timeline of the last checkpoint, which
-a promoted server makes only some time after it took its first commit.
+The dialect knows the query (`store/database/postgresql.py`); its answer is such as
+`7311…/00000002`.
 """
 
 import logging
@@ -15,12 +14,9 @@ import logging
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-log = logging.getLogger(__name__)
+from tracking_service.store.database import TIMELINE_QUERY
 
-_TIMELINE = text(
-    "SELECT (SELECT system_identifier FROM pg_control_system())"
-    " || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
-)
+log = logging.getLogger(__name__)
 
 # undefined_function, insufficient_privilege, feature_not_supported, undefined_table
 _NO_SUCH_FUNCTION = {"42883", "42501", "0A000", "42P01"}
@@ -35,14 +31,15 @@ def server_timeline(connection: Connection) -> str | None:
     each commit and lose none) or does not let this role see them. That is found out once for
     each connection.
     """
-    if connection.dialect.name != "postgresql" or connection.info.get(_STEPS_ASIDE):
+    query = connection.get_execution_options()[TIMELINE_QUERY]
+    if query is None or connection.info.get(_STEPS_ASIDE):
         return None
     if _STEPS_ASIDE in connection.info:
-        return _read(connection)
+        return _read(connection, query)
     try:
         # In a savepoint, for a failed statement would end the transaction.
         with connection.begin_nested():
-            timeline = _read(connection)
+            timeline = _read(connection, query)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) not in _NO_SUCH_FUNCTION:
             raise
@@ -77,6 +74,6 @@ def is_first(timeline: str) -> bool:
     return timeline.endswith("/00000001")
 
 
-def _read(connection: Connection) -> str:
-    timeline: str = connection.execute(_TIMELINE).scalar_one()
+def _read(connection: Connection, query: str) -> str:
+    timeline: str = connection.execute(text(query)).scalar_one()
     return timeline

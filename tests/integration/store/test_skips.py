@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,9 @@ SERIES = "small"
 
 
 @pytest.fixture(autouse=True)
-def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_chance(stores: Stores) -> None:
     """Let the part of a margin that is drawn at random be 0."""
-    monkeypatch.setattr(secrets, "randbelow", lambda _: 0)
+    stores.randbelow = lambda _: 0
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from tests.support.commands import migrate
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
-from tracking_service.store import skipping
 from tracking_service.store.database import Use
-from tracking_service.store.skipping import LEASES_AHEAD
+from tracking_service.store.skipping import LEASES_AHEAD, RandBelow
 from tracking_service.store.timeline import server_timeline
 
 SERIES = "small"
@@ -136,13 +135,11 @@ def test_the_same_timeline_skips_once(failover: Failover) -> None:
     assert before.end == after.start
 
 
-def test_without_the_check_the_forgotten_leases_are_repeated(
-    failover: Failover, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_check_the_forgotten_leases_are_repeated(failover: Failover) -> None:
     """A test of the test above."""
-    monkeypatch.setattr(skipping, "server_timeline", lambda _: None)
     failover.other_standby.promote()
     with Stores(failover.other_standby.url(failover.database)) as stores:
+        stores.answer_timeline(None)
         store = stores.store("host:3:cccc")
         again = [store.lease(SERIES, 1).block for _ in range(4)]
 
@@ -150,10 +147,13 @@ def test_without_the_check_the_forgotten_leases_are_repeated(
     assert failover.leased[-4:] == again
 
 
-def leased_by_both(failover: Failover, series: str) -> list[Block]:
+def leased_by_both(
+    failover: Failover, series: str, *, randbelow: RandBelow = secrets.randbelow
+) -> list[Block]:
     blocks = []
     for standby in (failover.standby, failover.other_standby):
         with Stores(promoted(standby).url(failover.database)) as stores:
+            stores.randbelow = randbelow
             blocks.append(stores.store("host:3:cccc").lease(series, 1).block)
     return blocks
 
@@ -168,12 +168,9 @@ def test_a_second_standby_that_knows_nothing_of_the_first_leases_elsewhere(
     assert abs(first.start - second.start) > 100
 
 
-def test_without_chance_both_would_lease_the_same(
-    failover: Failover, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_chance_both_would_lease_the_same(failover: Failover) -> None:
     """A test of the test above."""
-    monkeypatch.setattr(secrets, "randbelow", lambda _: 0)
-    first, second = leased_by_both(failover, "both-without-chance")
+    first, second = leased_by_both(failover, "both-without-chance", randbelow=lambda _: 0)
 
     assert first == second
 

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, RootTransaction, column, event, func, select
 from sqlalchemy import table as sql_table
@@ -19,9 +19,6 @@ from tracking_service.store.database.fork_guard import fork_guard
 from tracking_service.store.database.sqlite import Sqlite
 from tracking_service.store.database.sqlite_file import create_file
 
-if TYPE_CHECKING:
-    from tracking_service.store.database.postgresql import Postgresql
-
 log = logging.getLogger(__name__)
 
 _USED = "used"
@@ -29,6 +26,29 @@ _USED = "used"
 
 _CLOSINGS = "closings"
 """Names, among these, how often the database had been closed when the connection was made."""
+
+
+TIMELINE_QUERY = "tracking_service_timeline_query"
+"""Names, among a connection's execution options, what its `Dialect` has of this name."""
+
+
+class Dialect(Protocol):
+    """What differs between the kinds of databases: how to connect, and to begin a transaction."""
+
+    @property
+    def timeline_query(self) -> str | None:
+        """Asks a server for the history that it writes (`store/timeline.py`); None: it has none."""
+
+    def make_engine(self, **pool: Any) -> Engine:
+        """Return an engine that has not connected yet; `pool` are options of its pool."""
+
+    def begin(self, connection: Connection, *, write: bool) -> None:
+        """Begin a transaction on a connection that has none."""
+
+    def limited(
+        self, connection: Connection, answer_seconds: float | None
+    ) -> AbstractContextManager[None]:
+        """Bound how long the database may take in the block: see `Database.transaction`."""
 
 
 class Use(Enum):
@@ -49,12 +69,21 @@ class Database:
     It connects when the first transaction begins. In the child of a fork it starts afresh.
     """
 
-    def __init__(self, url: URL, *, timeout_seconds: float, bulkhead: Bulkhead) -> None:
-        """`timeout_seconds`: how long a connection attempt, a lock or a statement may take."""
+    def __init__(
+        self,
+        url: URL,
+        *,
+        timeout_seconds: float,
+        bulkhead: Bulkhead,
+        dialect: Dialect | None = None,
+    ) -> None:
+        """`timeout_seconds`: how long a connection attempt, a lock or a statement may take.
+        `dialect` is by default the one for the URL.
+        """
         self.url = url
         self.backend = url.get_backend_name()
         self.bulkhead = bulkhead
-        self._dialect = _dialect(url, timeout_seconds)
+        self._dialect = dialect or _dialect(url, timeout_seconds)
         self._closings = 0
         self._make_engines()
         fork_guard.add(self)
@@ -156,6 +185,7 @@ class Database:
         self._engine = self._dialect.make_engine()
         self._leasing = self._dialect.make_engine(pool_size=1, max_overflow=0)
         for engine in (self._engine, self._leasing):
+            engine.update_execution_options(**{TIMELINE_QUERY: self._dialect.timeline_query})
             event.listen(engine, "connect", self._connected)
             event.listen(engine, "checkin", self._returned)
 
@@ -190,7 +220,7 @@ class Database:
         return begun
 
 
-def _dialect(url: URL, timeout_seconds: float) -> "Sqlite | Postgresql":
+def _dialect(url: URL, timeout_seconds: float) -> Dialect:
     if url.get_backend_name() == "sqlite":
         return Sqlite(url, timeout_seconds)
     # Not imported above: with SQLite nobody waits for the driver.

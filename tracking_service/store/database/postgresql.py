@@ -51,6 +51,14 @@ class TimedConnection(psycopg.Connection[Any]):
 class Postgresql:
     """Connects to one PostgreSQL database, and begins transactions in it."""
 
+    # Read off the name of the WAL file that is being written. `pg_control_checkpoint()` would be
+    # the plainer way and is the wrong one: it tells the timeline of the last checkpoint, which a
+    # promoted server makes only some time after it took its first commit.
+    timeline_query = (
+        "SELECT (SELECT system_identifier FROM pg_control_system())"
+        " || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+    )
+
     def __init__(self, url: URL, timeout_seconds: float) -> None:
         self._url = url
         self._timeout_seconds = timeout_seconds

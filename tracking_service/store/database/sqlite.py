@@ -26,6 +26,8 @@ _FILE = "file"
 class Sqlite:
     """Opens one SQLite file, and begins transactions in it."""
 
+    timeline_query = None
+
     def __init__(self, url: URL, timeout_seconds: float) -> None:
         self._url = url
         self._path = Path(url.database or "")

@@ -13,7 +13,7 @@ from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database
 from tracking_service.store.models import BatchRecord, BlockRecord, NumberSpace, Series
 from tracking_service.store.schema import REVISION
-from tracking_service.store.skipping import skip, skip_if_forgotten
+from tracking_service.store.skipping import RandBelow, skip, skip_if_forgotten
 from tracking_service.store.transfer.lines import Row, Writer, tables
 from tracking_service.store.transfer.standbys import await_standbys, check_standbys
 
@@ -32,6 +32,7 @@ def export(
     *,
     keep: Callable[[], None],
     standby_seconds: float = 60.0,
+    randbelow: RandBelow = secrets.randbelow,
 ) -> dict[str, int]:
     """Write an export, line by line, and seal every series; return the counts of rows.
 
@@ -39,15 +40,15 @@ def export(
     after the last line, which says that it was. That line is not written before every standby of
     this server has received the seal. Where any of this raises, what was written is no use to
     anybody. Raises MovedError where this was done before, and StandbyError if a standby takes
-    longer than `standby_seconds`.
+    longer than `standby_seconds`. `randbelow` draws its name, and skips.
     """
-    name = _SEALED_BY + secrets.token_hex(8)
+    name = f"{_SEALED_BY}{randbelow(2**64):016x}"
     writer = Writer(write)
     # However long the whole takes, it must not be cut off.
     with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         check_standbys(connection)
         _lock(connection)
-        _leave_out_forgotten(connection, name)
+        _leave_out_forgotten(connection, name, randbelow)
         writer.heading(schema=REVISION, name=name)
         for table in tables().values():
             for row in _rows(connection, table):
@@ -113,7 +114,7 @@ def _lock(connection: Connection) -> None:
     connection.execute(update(NumberSpace).values(moved_at=DatabaseTime()))
 
 
-def _leave_out_forgotten(connection: Connection, name: str) -> None:
+def _leave_out_forgotten(connection: Connection, name: str, randbelow: RandBelow) -> None:
     """Skip each series past leases that a failover has forgotten, as the next lease would do.
 
     The importing database could not tell that there were any.
@@ -125,6 +126,7 @@ def _leave_out_forgotten(connection: Connection, name: str) -> None:
             series_id,
             timeline,
             instance=f"failover before {name}",
+            randbelow=randbelow,
         )
 
 
