@@ -109,7 +109,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     hooks.register(app, keyring)
     register_commands(app)
     app.wsgi_app = MetricsMiddleware(  # type: ignore[method-assign]
-        FastPath(app.wsgi_app, issuer, keyring), metrics, access_log=settings.access_log
+        FastPath(app.wsgi_app, issuer, batches, keyring), metrics, access_log=settings.access_log
     )
     if hops := settings.trusted_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

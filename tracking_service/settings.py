@@ -91,7 +91,7 @@ class Settings:
     batch_keep_seconds: float = _setting(
         "TRACKING_BATCH_KEEP_SECONDS",
         86400.0,
-        "seconds that an idempotency key and the serials of its batch are remembered",
+        "seconds that an idempotency key and the serials that it got are remembered",
         least=60.0,
         most=31_536_000.0,
     )

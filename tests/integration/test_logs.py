@@ -69,6 +69,7 @@ def send_everything(instance: Instance, token: str) -> None:
             send(instance, method, f"{NEXT_NUMBER}?{query}&weight={quote(NAME)}", headers=headers)
             send(instance, method, f"/{quote(NAME)}?{query}", headers=headers)
         keyed = {**headers, "Idempotency-Key": IDEMPOTENCY_KEY, "X-Request-ID": NAME}
+        send(instance, "GET", f"{NEXT_NUMBER}?{query}", headers=keyed)
         for body in (batch, {**batch, "count": NAME}, {**batch, NAME: NAME}, NAME):
             send(instance, "POST", "/api/tracking-numbers/", body=body, headers=keyed)
         for path in ("/api/tracking-numbers", "/fail", "/docs", "/readyz", "/healthz", "/metrics"):

@@ -53,13 +53,13 @@ def authenticate(environ: WSGIEnvironment, keyring: "Keyring", scope: Scope) -> 
     return key
 
 
-def own_idempotency_key(key: str | None, caller: "Key | None") -> str | None:
+def own_idempotency_key(key: str, caller: "Key | None") -> str:
     """Return a key that no other caller can give.
 
     Two callers may choose the same, and neither is to be refused for it or told what the other got.
     It goes by the name of the caller's key, so that it outlasts the exchange of a token.
     """
-    if key is None or caller is None:
+    if caller is None:
         return key
     # A name has no space in it.
     return hashlib.sha256(f"{caller.name} {key}".encode()).hexdigest()

@@ -4,9 +4,7 @@ Media types: JSON, newline-delimited JSON (https://github.com/ndjson/ndjson-spec
 (https://www.rfc-editor.org/rfc/rfc4180).
 """
 
-import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,16 +14,15 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from tracking_service.api import schemas
+from tracking_service.api.idempotency import fingerprint_of, key_faults
 from tracking_service.api.schemas import ShipmentSchema, Text
 from tracking_service.api.timestamps import format_moment
-from tracking_service.api.validation import KEY_HEADER, TWICE, ShipmentRequest, as_request, load
+from tracking_service.api.validation import TWICE, ShipmentRequest, as_request, load
 from tracking_service.services.issue_batch import CHUNK, Batch
 
 COUNT_MOST = 100_000
 
 _THOUSANDTH = Decimal("0.001")
-
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Weight(Text):
@@ -101,9 +98,7 @@ def read_request(body: bytes, key: str | None = None) -> BatchRequest:
 
     Raises ValidationError as `load` does, with the faults of both.
     """
-    faults: dict[str, list[str]] = {}
-    if key is not None and KEY.fullmatch(key) is None:
-        faults[KEY_HEADER] = ["must be 1 to 255 printable ASCII characters without spaces"]
+    faults = key_faults(key)
     try:
         pairs = _read_object(body)
     except ValidationError as error:
@@ -119,9 +114,7 @@ def read_request(body: bytes, key: str | None = None) -> BatchRequest:
     known = {name: str(data[name]) for name in _SCHEMA.load_fields if name in data}
     # A series that is not named is the default one, 3.0 is 3 and 1.20 is 1.2: the same request.
     same = {name: loaded[name] for name in ("weight", "series", "count")}
-    canonical = json.dumps(known | same, sort_keys=True)
-    fingerprint = hashlib.sha256(canonical.encode("utf-8")).hexdigest()
-    return BatchRequest(as_request(loaded), loaded["count"], key, fingerprint)
+    return BatchRequest(as_request(loaded), loaded["count"], key, fingerprint_of(known | same))
 
 
 def _number(digits: str) -> Decimal:

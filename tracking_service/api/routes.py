@@ -18,9 +18,10 @@ from tracking_service.api.auth import CALLER, own_idempotency_key
 from tracking_service.api.batches import RENDERINGS, read_request, render
 from tracking_service.api.context import current_tracking
 from tracking_service.api.hooks import respond
-from tracking_service.api.middleware.fast_path import PATH, check_query
+from tracking_service.api.idempotency import KEY_HEADER
+from tracking_service.api.middleware.fast_path import KEY, PATH, check_keyed_query, check_query
 from tracking_service.api.responses import JSON_HEADERS, json_response
-from tracking_service.api.validation import KEY_HEADER, collect_errors
+from tracking_service.api.validation import collect_errors
 from tracking_service.services.readiness import assess_readiness
 
 blueprint = Blueprint("api", __name__)
@@ -57,11 +58,12 @@ def get(routes: Blueprint, path: str) -> Callable[[View], View]:
 @get(blueprint, PATH)
 def next_tracking_number() -> Response:
     """Say what a GET would, and spend nothing: a HEAD. The GET itself is the fast path's."""
-    check_query(
-        request.environ.get("QUERY_STRING", ""),
-        current_tracking().issuer,
-        request.environ.get(CALLER),
-    )
+    tracking, caller = current_tracking(), request.environ.get(CALLER)
+    query = request.environ.get("QUERY_STRING", "")
+    if (key := request.environ.get(KEY)) is None:
+        check_query(query, tracking.issuer, caller)
+    else:
+        check_keyed_query(query, key, tracking.batches, tracking.issuer, caller)
     response = Response(headers=dict(JSON_HEADERS))
     # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
     # is shows only once it is issued.
@@ -91,7 +93,7 @@ def issue_batch() -> Response:
         shipment.shipment,
         asked.count,
         shipment.series,
-        key=own_idempotency_key(asked.key, caller),
+        key=None if asked.key is None else own_idempotency_key(asked.key, caller),
         fingerprint=asked.fingerprint,
     )
     response = Response(render(batch, media_type, shipment.offset), HTTPStatus.CREATED)

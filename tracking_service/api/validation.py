@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from marshmallow import Schema, ValidationError
 
+from tracking_service.api.idempotency import KEY_HEADER, fingerprint_of, key_faults
 from tracking_service.api.schemas import ShipmentSchema, Text
 from tracking_service.errors import (
     ShipmentRefusedError,
@@ -27,8 +28,6 @@ from tracking_service.numbering.format import Shipment
 if TYPE_CHECKING:
     from tracking_service.auth import Key
     from tracking_service.services.issue import Issuer
-
-KEY_HEADER = "Idempotency-Key"
 
 TWICE = "must not be given more than once"
 """The fault of a parameter with two values: either may be meant."""
@@ -67,6 +66,18 @@ def read_query(query_string: str) -> ShipmentRequest:
         return as_request({name: rule(given[name]) for name, rule in _RULES})
     except (KeyError, ValidationError):
         return as_request(load(_SCHEMA, values, {}))
+
+
+def read_keyed_query(query_string: str, key: str) -> tuple[ShipmentRequest, str]:
+    """Read a request for a number that has an idempotency key; return it and its fingerprint.
+
+    Raises ValidationError as `load` does, with the faults of the key too.
+    """
+    values, faults = parse_query(query_string, _KNOWN)
+    if "created_at" in values:
+        values["created_at"] = restore_plus(values["created_at"])
+    request = as_request(load(_SCHEMA, values, {**key_faults(key), **faults}))
+    return request, fingerprint_of({**_DEFAULTS, **values})
 
 
 def parse_query(

@@ -32,6 +32,11 @@ class Batch:
     def __len__(self) -> int:
         return sum(map(len, self.blocks))
 
+    @property
+    def first(self) -> str:
+        """The first of the numbers."""
+        return self.format.encode(self.blocks[0].start, self.shipment)
+
     def chunks(self) -> Iterator[bytes]:
         """The numbers, `format.width` bytes each with nothing between, up to CHUNK at a time."""
         for block in self.blocks:
@@ -79,3 +84,10 @@ class Batches:
                     key, fingerprint, recorded, keep_seconds=self._keep_seconds
                 )
         return Batch(number_format, shipment, recorded.blocks, recorded.issued_at)
+
+    def check(self, shipment: Shipment, series: str, *, key: str, fingerprint: str) -> None:
+        """Raise what `issue` would of this request and key, and spend nothing."""
+        if self._store.find(key, fingerprint) is None:
+            self._issuer.check(shipment, series)
+        else:
+            self._issuer.format_of(series)

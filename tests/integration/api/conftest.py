@@ -17,6 +17,7 @@ from tracking_service.api.routes import blueprint
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.services.issue import Issuer
+from tracking_service.services.issue_batch import Batches
 from tracking_service.services.verify import Verifier
 from tracking_service.telemetry.metrics import Metrics
 
@@ -63,8 +64,9 @@ def app(instance: Mock, issuer: Mock, verifier: Mock) -> Flask:
     app = Flask("api_alone")
     app.register_blueprint(blueprint)
     hooks.register(app)
-    app.extensions[EXTENSION] = Tracking(instance, issuer, Mock(), verifier, Metrics(), Mock())
-    app.wsgi_app = FastPath(app.wsgi_app, issuer)  # type: ignore[method-assign]
+    batches: Mock = create_autospec(Batches, instance=True)
+    app.extensions[EXTENSION] = Tracking(instance, issuer, batches, verifier, Metrics(), Mock())
+    app.wsgi_app = FastPath(app.wsgi_app, issuer, batches)  # type: ignore[method-assign]
     return app
 
 

@@ -79,7 +79,7 @@ def test_whatever_is_no_get_for_a_number_goes_on_as_it_is(method: str, path: str
         start("200 OK", [])
         return [b"from Flask"]
 
-    fast_path = FastPath(flask, create_autospec(Issuer, instance=True))
+    fast_path = FastPath(flask, create_autospec(Issuer, instance=True), Mock())
     response = Client(fast_path).open(path, method=method)
 
     assert b"from Flask" == response.data
@@ -91,7 +91,7 @@ def test_a_get_does_not_reach_flask(issuer: Mock, query: str) -> None:
     def flask(*_: object) -> list[bytes]:
         raise AssertionError("reached")
 
-    response = Client(FastPath(flask, issuer)).get(f"{PATH}?{query}")
+    response = Client(FastPath(flask, issuer, Mock())).get(f"{PATH}?{query}")
 
     assert response.status_code in (200, 400)
     assert str(len(response.data)) == response.headers["Content-Length"]

@@ -6,7 +6,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from tracking_service.api.batches import KEY
+from tracking_service.api.idempotency import KEY
 from tracking_service.numbering.iso7064 import check_character
 
 _ATTEMPTS = count()

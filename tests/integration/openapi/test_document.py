@@ -18,7 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.support.client import PARAMETERS
 from tests.support.commands import environment
 from tests.support.instance import Instance
-from tracking_service.api import batches, schemas, timestamps
+from tracking_service.api import batches, idempotency, schemas, timestamps
 from tracking_service.api.assets import openapi_document
 from tracking_service.api.auth import SCOPES
 from tracking_service.api.problems import KINDS, NOT_READY
@@ -52,9 +52,9 @@ def test_a_pattern_is_that_of_its_rule(name: str) -> None:
 
 
 def test_an_idempotency_key_has_its_pattern() -> None:
-    (parameter,) = DOCUMENT["paths"]["/api/tracking-numbers/"]["post"]["parameters"]
+    schema = SCHEMAS["IdempotencyKey"]
 
-    assert f"^(?:{batches.KEY.pattern})$" == parameter["schema"]["pattern"]
+    assert f"^(?:{idempotency.KEY.pattern})$" == schema["pattern"]
 
 
 def test_the_numbers_of_the_document_are_those_of_the_rules() -> None:

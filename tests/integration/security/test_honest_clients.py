@@ -91,6 +91,17 @@ def test_a_get_that_is_sent_twice_gives_two_numbers(
     assert 2 == spent()
 
 
+def test_a_get_that_is_sent_twice_with_a_key_gives_one_number(
+    instance: Instance, spent: Callable[[], int]
+) -> None:
+    headers = {"Idempotency-Key": "sent-twice"}
+    answers = [instance.get(number_path(), headers=headers) for _ in range(2)]
+
+    assert [200, 200] == [answer.status for answer in answers]
+    assert answers[0].body == answers[1].body
+    assert 1 == spent()
+
+
 def test_a_batch_that_is_tried_again_spends_nothing(
     instance: Instance, spent: Callable[[], int]
 ) -> None:

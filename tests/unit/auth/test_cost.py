@@ -59,7 +59,7 @@ def test_a_key_costs_little_of_a_number() -> None:
     keyring = Keyring(ManyKeys(token))
     assert keyring.start(30)
     application: Any = Mock(side_effect=AssertionError("a fault"))
-    off, required = FastPath(application, Issuing()), FastPath(application, Issuing(), keyring)
+    off, required = (FastPath(application, Issuing(), Mock(), ring) for ring in (None, keyring))
     without, with_key = [], []
     # In turns, and the best of each, so that what else the machine does falls on both or on none.
     for _ in range(ROUNDS):

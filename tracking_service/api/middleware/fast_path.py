@@ -15,11 +15,16 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from marshmallow import ValidationError
 
 from tracking_service.api import problems
-from tracking_service.api.auth import authenticate
+from tracking_service.api.auth import authenticate, own_idempotency_key
 from tracking_service.api.middleware.metrics import ROUTE
 from tracking_service.api.responses import JSON_HEADERS
 from tracking_service.api.timestamps import format_moment
-from tracking_service.api.validation import collect_errors, read_query
+from tracking_service.api.validation import (
+    ShipmentRequest,
+    collect_errors,
+    read_keyed_query,
+    read_query,
+)
 from tracking_service.auth import Scope
 from tracking_service.clock import wall_time
 from tracking_service.errors import SpeculativeRequestError
@@ -27,18 +32,26 @@ from tracking_service.errors import SpeculativeRequestError
 if TYPE_CHECKING:
     from tracking_service.auth import Key, Keyring
     from tracking_service.services.issue import Issuer
+    from tracking_service.services.issue_batch import Batches
 
 PATH = "/api/next-tracking-number"
+KEY = "HTTP_IDEMPOTENCY_KEY"
+"""Key of the WSGI environment that holds the header `Idempotency-Key`."""
 
 
 class FastPath:
     """WSGI middleware around the Flask app. Without a keyring, callers need no key."""
 
     def __init__(
-        self, application: WSGIApplication, issuer: "Issuer", keyring: "Keyring | None" = None
+        self,
+        application: WSGIApplication,
+        issuer: "Issuer",
+        batches: "Batches",
+        keyring: "Keyring | None" = None,
     ) -> None:
         self._application = application
         self._issuer = issuer
+        self._batches = batches
         self._keyring = keyring
         self._paths = frozenset((PATH, f"{PATH}/"))
 
@@ -51,7 +64,11 @@ class FastPath:
         try:
             caller = None if keyring is None else authenticate(environ, keyring, Scope.ISSUE)
             _refuse_prefetch(environ)
-            body = issue_from_query(environ.get("QUERY_STRING", ""), self._issuer, caller)
+            query, key = environ.get("QUERY_STRING", ""), environ.get(KEY)
+            if key is None:
+                body = issue_from_query(query, self._issuer, caller)
+            else:
+                body = issue_for_key(query, key, self._batches, self._issuer, caller)
         except Exception as error:  # noqa: BLE001 - every error has its problem, if only a 500
             status, headers, body = problems.render(problems.problem_for(error))
             start_response(status, [*headers, ("Content-Length", str(len(body)))])
@@ -76,8 +93,29 @@ def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" =
     number = issuer.issue(request.shipment, request.series)
     # The moment of issue is taken after it: the issue may have waited for a lease.
     moment = format_moment(int(wall_time()), request.offset)
-    # Nothing to escape: the number is [A-Z0-9], the moment digits and punctuation.
-    return f'{{"tracking_number": "{number}", "created_at": "{moment}"}}'.encode("ascii")
+    return _body(number, moment)
+
+
+def issue_for_key(
+    query_string: str,
+    key: str,
+    batches: "Batches",
+    issuer: "Issuer",
+    caller: "Key | None" = None,
+) -> bytes:
+    """Issue one number, or the one that was issued for `key` before; return the answer's body.
+
+    This one asks the database. Raises as `issue_from_query` does, and as `Batches.issue`.
+    """
+    request, fingerprint = _read_keyed(query_string, key, issuer, caller)
+    issued = batches.issue(
+        request.shipment,
+        1,
+        request.series,
+        key=own_idempotency_key(key, caller),
+        fingerprint=fingerprint,
+    )
+    return _body(issued.first, format_moment(int(issued.issued_at.timestamp()), request.offset))
 
 
 def check_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> None:
@@ -89,6 +127,40 @@ def check_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None
     if caller is not None:
         caller.check_series(request.series)
     issuer.check(request.shipment, request.series)
+
+
+def check_keyed_query(
+    query_string: str,
+    key: str,
+    batches: "Batches",
+    issuer: "Issuer",
+    caller: "Key | None" = None,
+) -> None:
+    """Raise what `issue_for_key` would raise of this request, and spend no serial."""
+    request, fingerprint = _read_keyed(query_string, key, issuer, caller)
+    batches.check(
+        request.shipment,
+        request.series,
+        key=own_idempotency_key(key, caller),
+        fingerprint=fingerprint,
+    )
+
+
+def _read_keyed(
+    query_string: str, key: str, issuer: "Issuer", caller: "Key | None"
+) -> tuple[ShipmentRequest, str]:
+    try:
+        request, fingerprint = read_keyed_query(query_string, key)
+    except ValidationError as found:
+        raise collect_errors(found, issuer, caller) from None
+    if caller is not None:
+        caller.check_series(request.series)
+    return request, fingerprint
+
+
+def _body(number: str, moment: str) -> bytes:
+    # Nothing to escape: the number is [A-Z0-9], the moment digits and punctuation.
+    return f'{{"tracking_number": "{number}", "created_at": "{moment}"}}'.encode("ascii")
 
 
 def _refuse_prefetch(environ: WSGIEnvironment) -> None:
