@@ -164,8 +164,10 @@ class UnknownKeyError(TrackingServiceError):
 class NumberError(TrackingServiceError):
     """This is not a tracking number of this service."""
 
-    def __init__(self, message: str | None = None, *, likely_typo: bool = False) -> None:
-        """`likely_typo`: exactly one substitution or swap of neighbours would mend it."""
+    def __init__(self, message: str | None = None, *, likely_typo: bool | None = None) -> None:
+        """`likely_typo`: exactly one substitution or swap of neighbours would mend it; None if
+        nobody looked, for that takes the database.
+        """
         super().__init__(message)
         self.likely_typo = likely_typo
 

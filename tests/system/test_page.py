@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import subprocess
 
 import pytest
+import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support.commands import flask
@@ -48,6 +51,17 @@ def test_a_number_is_asked_for_and_checked(watched: OpenPage) -> None:
 
     expect(page.locator("#checked strong")).to_have_text("Issued")
     expect(page.locator("#checked")).to_contain_text(f"{number}, series default, from MY to ID")
+
+
+def test_a_new_number_has_its_barcode(watched: OpenPage) -> None:
+    page = watched().open()
+    number = ask(page)
+    shown = page.get_by_role("img", name=f"Barcode of {number}")
+    expect(shown).to_be_visible()
+    expect(shown).to_have_attribute("width", re.compile(r"\d+"))
+    picture = Image.open(io.BytesIO(shown.screenshot()))
+
+    assert [number] == [found.text for found in zxingcpp.read_barcodes(picture)]
 
 
 def test_the_curl_line_is_the_request(watched: OpenPage) -> None:

@@ -30,12 +30,13 @@ SWAGGER_UI = {
 }
 TYPES = OURS | SWAGGER_UI
 
+# blob: is for a barcode, which the page fetches with the caller's key and shows as a picture.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Swagger UI's style sheet has its icons in itself.
-DOCS_POLICY = POLICY.replace("img-src 'self'", "img-src 'self' data:")
+DOCS_POLICY = POLICY.replace("img-src 'self' blob:", "img-src 'self' data: blob:")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

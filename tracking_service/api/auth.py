@@ -22,6 +22,7 @@ SCOPES: Final[dict[str, Scope | None]] = {
     "api.next_tracking_number": Scope.ISSUE,
     "api.issue_batch": Scope.ISSUE,
     "api.verify_tracking_number": Scope.VERIFY,
+    "api.draw_barcode": Scope.VERIFY,
     "api.metrics": Scope.OPERATE,
     "api.healthz": None,
     "api.readyz": None,

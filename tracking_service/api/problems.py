@@ -219,7 +219,8 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
         case errors.ShipmentRefusedError():
             faults = [(error.parameter, detail)]
         case errors.MalformedNumberError() | errors.CheckCharacterError():
-            members["likely_typo"] = error.likely_typo
+            if error.likely_typo is not None:
+                members["likely_typo"] = error.likely_typo
             if error.likely_typo:
                 detail = (
                     f"{detail.removesuffix('.')}. It looks like a typo: changing one"

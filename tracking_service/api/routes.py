@@ -15,6 +15,7 @@ from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 
 from tracking_service.api import health
 from tracking_service.api.auth import CALLER, own_idempotency_key
+from tracking_service.api.barcodes import BARCODE_KEEP_SECONDS, barcode_svg
 from tracking_service.api.batches import RENDERINGS, read_request, render
 from tracking_service.api.context import current_tracking
 from tracking_service.api.hooks import respond
@@ -122,6 +123,16 @@ def verify_tracking_number(number: str) -> Response:
             "leased_at": leased_at.isoformat(timespec="seconds") + "Z",
         }
     )
+
+
+@get(blueprint, "/api/tracking-numbers/<number>/barcode.svg")
+def draw_barcode(number: str) -> Response:
+    """Draw the barcode of a number whose check character is right; whether it was issued is open."""
+    svg = barcode_svg(current_tracking().verifier.read(number))
+    response = Response(svg, content_type="image/svg+xml")
+    # It never changes. Not `public`: where keys are needed, no shared cache may keep it.
+    response.headers["Cache-Control"] = f"max-age={BARCODE_KEEP_SECONDS}"
+    return response
 
 
 @get(blueprint, "/healthz")

@@ -109,6 +109,16 @@ class Verifier:
             block.leased_at,
         )
 
+    def read(self, text: str) -> str:
+        """Return a number as it is printed, if its shape and its check character are right.
+
+        Asks no database, and says nothing of whether the number was issued. Raises
+        MalformedNumberError and CheckCharacterError.
+        """
+        number = compact(text)
+        check_number(number)
+        return number
+
     def trace(self, text: str) -> TracedNumber:
         """Find a number's serial and block. Raises as `verify` does."""
         try:

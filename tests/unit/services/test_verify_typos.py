@@ -37,7 +37,7 @@ def refused(series: FakeSeries, slip: Callable[[str], str], *, away: bool = Fals
         catalogue.failure = StoreUnavailableError()
     with pytest.raises(MalformedNumberError) as caught:
         Verifier(spaces, NoBlocks(), lambda *_: True).verify(slip(number))
-    return caught.value.likely_typo
+    return caught.value.likely_typo is True
 
 
 def at(place: int, character: str) -> Callable[[str], str]:

@@ -1,8 +1,10 @@
 // Asks for a number, and shows the curl line that would.
 
-import { ROOT, ask, byId, copy, element, keyIsUsed, once, tell } from "./common.js";
+import { ROOT, ask, byId, copy, element, keyIsUsed, once, picture, tell } from "./common.js";
 import { checkNumber } from "./check.js";
 
+// What a barcode's module of 0.33 mm is in CSS pixels.
+const MODULE_DOTS = 0.33 * 96 / 25.4;
 const SERVICE = "/api/next-tracking-number/";
 const askForm = byId("ask-form");
 const createdAt = byId("created_at");
@@ -74,10 +76,27 @@ function showNumber(number, moment) {
     checkNumber(number);
   });
   actions.append(copyIt, checkIt);
+  const barcode = element("p", undefined, "barcode");
   tell(
     byId("asked"), "good", "Your number",
-    element("p", number, "number"), `Issued at ${moment}`, actions,
+    element("p", number, "number"), `Issued at ${moment}`, barcode, actions,
   );
+  showBarcode(number, barcode);
+}
+
+// A number is there without its picture, which a key for issuing alone may not see.
+async function showBarcode(number, where) {
+  const address = await picture(`/api/tracking-numbers/${number}/barcode.svg`);
+  if (address === null) return where.remove();
+  const image = element("img");
+  image.alt = `Barcode of ${number}`;
+  image.addEventListener("load", () => {
+    // Two whole dots a module, so that it can be scanned off the screen.
+    image.width = 2 * Math.round(image.naturalWidth / MODULE_DOTS);
+    URL.revokeObjectURL(address);
+  });
+  image.src = address;
+  return where.append(image);
 }
 
 async function askForNumber() {

@@ -38,6 +38,19 @@ export async function ask(path) {
   }
 }
 
+// An address of a picture of the API's for this page alone, or null where there was none.
+export async function picture(path) {
+  try {
+    const answer = await fetch(ROOT + path, {
+      headers: token ? { Authorization: `Bearer ${token}` } : {},
+      signal: AbortSignal.timeout(REQUEST_MS),
+    });
+    return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+  } catch {
+    return null;
+  }
+}
+
 export function tell(where, kind, title, ...lines) {
   where.className = `answer ${kind}`;
   where.replaceChildren(element("strong", title));

@@ -1,0 +1,147 @@
+"""GET /api/tracking-numbers/{number}/barcode.svg, read back by ZXing off resvg's picture of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import resvg_py
+import zxingcpp
+from flask import Flask
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from tests.support.apps import backstage, opened_app, tracking
+from tests.support.client import PARAMETERS
+
+DOTS_AN_INCH = 203
+"""Of the coarsest label printers: a module is then 2.6 dots."""
+CSS_DOTS_AN_INCH = 96
+
+
+@pytest.fixture
+def app(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """An instance with the series `default`, and `my-post` of S10."""
+    with opened_app(migrated_sqlite_url, tmp_path) as app:
+        s10 = ["--format", "s10", "--service", "RA", "--country", "MY"]
+        made = app.test_cli_runner().invoke(args=["series", "create", "my-post", *s10])
+        assert 0 == made.exit_code, made.output
+        yield app
+
+
+@pytest.fixture
+def without_database(tmp_path: Path) -> Iterator[Flask]:
+    with opened_app("sqlite:////nowhere/at/all.sqlite3", tmp_path) as app:
+        yield app
+
+
+def numbers(app: Flask, count: int, **changed: Any) -> list[str]:
+    body = {**PARAMETERS, "count": count, **changed}
+    response = app.test_client().post("/api/tracking-numbers/", json=body)
+    assert 201 == response.status_code, response.get_data(as_text=True)
+    found: list[str] = response.get_json()["tracking_numbers"]
+    return found
+
+
+def draw(app: Flask, number: str) -> TestResponse:
+    return app.test_client().get(f"/api/tracking-numbers/{number}/barcode.svg")
+
+
+def printed(svg: str, dots_an_inch: float = DOTS_AN_INCH) -> Image.Image:
+    """As a label printer prints it. The machine's fonts are of no matter to a scanner."""
+    png = resvg_py.svg_to_bytes(
+        svg_string=svg,
+        dpi=CSS_DOTS_AN_INCH,
+        zoom=dots_an_inch / CSS_DOTS_AN_INCH,
+        skip_system_fonts=True,
+    )
+    return Image.open(io.BytesIO(bytes(png))).convert("L")
+
+
+def scanned(picture: Image.Image) -> list[tuple[str, zxingcpp.BarcodeFormat]]:
+    return [(found.text, found.format) for found in zxingcpp.read_barcodes(picture)]
+
+
+def test_a_scanner_reads_500_numbers_back(app: Flask) -> None:
+    issued = numbers(app, 250) + numbers(app, 250, series="my-post")
+    wrong = []
+    for number in issued:
+        response = draw(app, number)
+        assert 200 == response.status_code, response.get_data(as_text=True)
+        read = scanned(printed(response.get_data(as_text=True)))
+        if [(number, zxingcpp.BarcodeFormat.Code128)] != read:
+            wrong.append((number, read))
+
+    assert 500 == len(set(issued))
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("dots_an_inch", [150, 300, 600])
+def test_it_is_read_at_any_size(app: Flask, dots_an_inch: float) -> None:
+    (number,) = numbers(app, 1)
+    picture = printed(draw(app, number).get_data(as_text=True), dots_an_inch)
+
+    assert [number] == [text for text, _ in scanned(picture)]
+
+
+def test_the_answer_is_a_picture_that_may_be_kept(app: Flask) -> None:
+    (number,) = numbers(app, 1)
+    response = draw(app, number)
+
+    assert "image/svg+xml" == response.content_type
+    assert "max-age=86400" == response.headers["Cache-Control"]
+    assert "nosniff" == response.headers["X-Content-Type-Options"]
+    assert len(response.get_data()) == response.content_length
+
+
+def test_a_number_is_read_as_people_type_it(app: Flask) -> None:
+    (number,) = numbers(app, 1)
+    typed = f"{number[:4].lower()}-{number[4:8]} {number[8:]}"
+
+    assert draw(app, number).get_data() == draw(app, typed).get_data()
+
+
+def test_no_database_is_asked(app: Flask, without_database: Flask) -> None:
+    for number in numbers(app, 1) + numbers(app, 1, series="my-post"):
+        assert draw(app, number).get_data() == draw(without_database, number).get_data()
+
+    assert (0, 0) == _connections(without_database)
+    assert () == tracking(without_database).instance.state().series
+
+
+def _connections(app: Flask) -> tuple[int, int]:
+    """In use, and idle."""
+    pool: Any = backstage(app).database.engine().pool
+    return pool.checkedout(), pool.checkedin()
+
+
+@pytest.mark.parametrize(
+    "number, kind",
+    [
+        ("X", "malformed-number"),
+        ("MYID", "malformed-number"),
+        ("MYID.", "malformed-number"),
+        ("RA473124820MY", "wrong-check-character"),
+    ],
+)
+def test_what_is_no_number_has_no_barcode(without_database: Flask, number: str, kind: str) -> None:
+    response = draw(without_database, number)
+    problem = response.get_json()
+
+    assert (400, f"/problems/{kind}") == (response.status_code, problem["type"])
+    assert "application/problem+json" == response.content_type
+    assert "no-store" == response.headers["Cache-Control"]
+    assert ["number"] == [error["parameter"] for error in problem["errors"]]
+    # Whether it looks like a typo takes the database.
+    assert "likely_typo" not in problem
+
+
+def test_a_head_has_the_length_of_the_picture(app: Flask) -> None:
+    (number,) = numbers(app, 1)
+    head = app.test_client().head(f"/api/tracking-numbers/{number}/barcode.svg")
+
+    assert draw(app, number).content_length == head.content_length
+    assert b"" == head.data
