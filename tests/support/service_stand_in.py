@@ -132,20 +132,22 @@ class ServiceStandIn:
             return httpx2.Response(200, headers={"Content-Type": "image/svg+xml"}, text=BARCODE)
         if request.url.path.startswith("/api/tracking-numbers/"):
             return httpx2.Response(200, json=_known(request.url.path.rpartition("/")[2]))
-        return httpx2.Response(
-            200, json={"tracking_number": self._issue(1)[0], "created_at": MOMENT}
-        )
+        number = self._issue_for_key(request, 1)[0]
+        return httpx2.Response(200, json={"tracking_number": number, "created_at": MOMENT})
 
     def _batch(self, request: httpx2.Request) -> httpx2.Response:
         count = json.loads(request.content)["count"]
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
-            numbers = self._issue(count)
-        else:
-            numbers = self.keys.get(key) or self._issue(count)
-            self.keys[key] = numbers
+        numbers = self._issue_for_key(request, count)
         body = {"tracking_numbers": numbers, "created_at": MOMENT, "count": count}
         return httpx2.Response(201, json=body)
+
+    def _issue_for_key(self, request: httpx2.Request, count: int) -> list[str]:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return self._issue(count)
+        if key not in self.keys:
+            self.keys[key] = self._issue(count)
+        return self.keys[key]
 
     def _issue(self, count: int) -> list[str]:
         numbers = [f"MYID{serial:012}" for serial in itertools.islice(self._serials, count)]

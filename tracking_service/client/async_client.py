@@ -64,10 +64,8 @@ class AsyncClient:
         idempotency_key: str | None = None,
     ) -> IssuedNumber:
         """See `Client.next`."""
-        if idempotency_key is None:
-            return answers.read_number(await self._call(requests.next_number(shipment, series)))
-        batch = await self.batch(shipment, 1, series=series, idempotency_key=idempotency_key)
-        return IssuedNumber(batch.tracking_numbers[0], batch.created_at)
+        asked = requests.next_number(shipment, series, idempotency_key=idempotency_key)
+        return answers.read_number(await self._call(asked))
 
     async def batch(
         self,

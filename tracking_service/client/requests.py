@@ -35,9 +35,12 @@ class Request:
         return headers
 
 
-def next_number(shipment: Shipment, series: str | None = None) -> Request:
+def next_number(
+    shipment: Shipment, series: str | None = None, *, idempotency_key: str | None = None
+) -> Request:
     """Build the request for one number."""
-    return Request(f"{NEXT_NUMBER}?{urlencode(_parameters(shipment, series))}")
+    query = urlencode(_parameters(shipment, series))
+    return Request(f"{NEXT_NUMBER}?{query}", idempotency_key=idempotency_key)
 
 
 def batch(

@@ -77,13 +77,12 @@ class Client:
     ) -> IssuedNumber:
         """Get one number. A repeated attempt may leave a number unused; it never gives one twice.
 
-        With an `idempotency_key`, such as the order's id, asking again gives the same number, after
-        a crash of the caller too; the service then needs its database.
+        With an `idempotency_key`, such as the order's id, all attempts carry it, so that none
+        leaves a number unused, and asking again gives the same number, after a crash of the caller
+        too; the service then needs its database.
         """
-        if idempotency_key is None:
-            return answers.read_number(self._call(requests.next_number(shipment, series)))
-        batch = self.batch(shipment, 1, series=series, idempotency_key=idempotency_key)
-        return IssuedNumber(batch.tracking_numbers[0], batch.created_at)
+        asked = requests.next_number(shipment, series, idempotency_key=idempotency_key)
+        return answers.read_number(self._call(asked))
 
     def batch(
         self,

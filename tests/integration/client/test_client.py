@@ -14,6 +14,7 @@ from tests.support.commands import flask
 from tests.support.fleet import Fleet
 from tests.support.ledger import Ledger
 from tests.support.oracle import duplicates
+from tests.support.waiting import wait_until
 from tracking_service.client import (
     AsyncClient,
     BadRequest,
@@ -70,6 +71,23 @@ def test_a_batch_is_the_same_for_its_key_on_any_instance(fleet: Fleet) -> None:
     assert single == same
 
 
+def test_a_key_of_a_number_is_none_of_a_batch(client: Client) -> None:
+    client.next(SHIPMENT, idempotency_key="order-1")
+    with pytest.raises(IdempotencyKeyReused):
+        client.batch(SHIPMENT, 1, idempotency_key="order-1")
+
+
+def test_a_barcode_is_drawn_for_a_number_and_for_none_that_is_none(client: Client) -> None:
+    number = client.next(SHIPMENT).tracking_number
+    with pytest.raises(InvalidNumber) as refused:
+        client.barcode("MYID")
+    svg = client.barcode(f" {number.lower()} ")
+
+    assert svg.startswith("<svg ")
+    assert f">{number}</text>" in svg
+    assert ["number"] == list(refused.value.errors)
+
+
 def test_faults_are_told_by_parameter(client: Client) -> None:
     wrong = Shipment(**{**PARAMETERS, "weight": "0", "customer_slug": "Not A Slug"})
     with pytest.raises(BadRequest) as found:
@@ -111,7 +129,8 @@ def test_the_ids_of_the_caller_are_in_the_services_log(fleet: Fleet) -> None:
     with Client(fleet[0].url) as client, correlate(request_id="order-4711"):
         client.next(SHIPMENT)
 
-    assert re.search(r"request_id=order-4711", fleet[0].log())
+    # Its log is written by a thread of its own.
+    wait_until(lambda: "request_id=order-4711" in fleet[0].log(), seconds=10, what="a log line")
 
 
 def test_an_async_client_makes_the_same_calls(fleet: Fleet, migrated_postgres_url: str) -> None:
@@ -120,6 +139,7 @@ def test_an_async_client_makes_the_same_calls(fleet: Fleet, migrated_postgres_ur
             issued = await asyncio.gather(*(client.next(SHIPMENT) for _ in range(50)))
             batch = await client.batch(SHIPMENT, 50)
             known = await client.verify(batch.tracking_numbers[0])
+            assert "<svg " in await client.barcode(known.tracking_number)
             with pytest.raises(InvalidNumber):
                 await client.verify("MYID")
             return [known.series, *(n.tracking_number for n in issued), *batch.tracking_numbers]

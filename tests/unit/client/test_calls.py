@@ -74,6 +74,7 @@ def test_next_with_a_key_gives_the_same_number_again(
 ) -> None:
     first = client.next(SHIPMENT, idempotency_key="order-1")
 
+    assert ("GET", "order-1") == (sent(service).method, sent(service).headers["Idempotency-Key"])
     assert first == client.next(SHIPMENT, idempotency_key="order-1")
     assert first != client.next(SHIPMENT, idempotency_key="order-2")
 

@@ -80,6 +80,17 @@ def test_a_repeated_next_leaves_the_lost_number_unused(service: ServiceStandIn) 
     assert service.issued[1:] == [issued.tracking_number]
 
 
+def test_a_repeated_next_with_a_key_gives_the_number_of_the_lost_answer(
+    service: ServiceStandIn,
+) -> None:
+    service.lost_answers = 2
+    issued = service.client(A, B).next(SHIPMENT, idempotency_key="order-1")
+
+    assert ["a", "b", "a"] == service.hosts()
+    assert service.issued == [issued.tracking_number]
+    assert ["order-1"] * 3 == [request.headers["Idempotency-Key"] for request in service.requests]
+
+
 def test_a_key_that_is_being_answered_is_waited_for(service: ServiceStandIn) -> None:
     service.faults.extend([problem(409, "batch-in-progress", retry_after=1)] * 3)
     service.client(A).batch(SHIPMENT, 1)
