@@ -18,10 +18,9 @@ def test_buffers_go_on_while_instances_are_killed_and_the_database_is_stopped(
     seen = run(server, SHORT)
 
     assert seen.fault(SHORT) is None
-    assert seen.kills >= 2
 
 
-SOUND = Seen(3, [f"MYID{n}" for n in range(20)], [], 0.0, 2, [])
+SOUND = Seen(3, [f"MYID{n}" for n in range(20)], [], 0.0, 2, 2.0, [])
 PLAN = Plan(numbers=20, rate=1, size=1, away=1, at_most=1)
 
 
@@ -33,6 +32,7 @@ PLAN = Plan(numbers=20, rate=1, size=1, away=1, at_most=1)
         replace(SOUND, unrecorded=["MYID0"]),
         replace(SOUND, numbers=SOUND.numbers[:-1]),
         replace(SOUND, processes=2),
+        replace(SOUND, kills=1),
     ],
 )
 def test_a_planted_fault_is_found(planted: Seen) -> None:
