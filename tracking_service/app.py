@@ -113,7 +113,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     if hops := settings.trusted_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=0
+            app.wsgi_app,
+            x_for=hops,
+            x_proto=hops,
+            x_host=0,
+            # Set, not added to, by the proxy that takes it off the path: the last one says it.
+            x_prefix=1,
         )
     return app
 

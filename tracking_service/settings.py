@@ -125,7 +125,7 @@ class Settings:
     trusted_hops: int = _setting(
         "TRACKING_TRUSTED_HOPS",
         0,
-        "proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed",
+        "proxies in front whose X-Forwarded-For, -Proto and -Prefix are believed",
         least=0,
         most=10,
     )

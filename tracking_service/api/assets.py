@@ -72,9 +72,11 @@ def page(name: str, root: str) -> bytes:
     return html.replace("{root}", root).replace("{version}", version()).encode()
 
 
-@cache
-def openapi_document(*, keys: bool) -> bytes:
+@lru_cache(maxsize=8)
+def openapi_document(*, keys: bool, root: str = "") -> bytes:
     """The OpenAPI document of an instance whose callers need a key, or none.
+
+    `root` is as for `page`.
 
     It is a file, written by hand: tests compare its patterns with the rules, its problems with
     their table, and every answer with its schemas. https://spec.openapis.org/oas/v3.1.1
@@ -83,6 +85,8 @@ def openapi_document(*, keys: bool) -> bytes:
     document["info"]["version"] = __version__
     if not keys:
         document["security"] = []
+    if root:
+        document["servers"] = [{"url": root}]
     return json.dumps(document, ensure_ascii=False).encode()
 
 

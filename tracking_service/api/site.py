@@ -3,7 +3,7 @@
 What they need is read and built when it is first asked for; none of it is on a number's way.
 """
 
-from html import escape
+import re
 
 from flask import Blueprint, Response, abort, request
 
@@ -14,6 +14,10 @@ from tracking_service.api.routes import get
 from tracking_service.api.status import status_body
 
 blueprint = Blueprint("site", __name__)
+
+# A prefix goes into pages, and a proxy may pass on what a caller has sent: nothing to escape, and
+# no `//`, which would begin the name of another host.
+_is_prefix = re.compile(r"(?:/[A-Za-z0-9._~-]+)+").fullmatch
 
 
 @blueprint.get("/")
@@ -43,7 +47,7 @@ def asset(version: str, name: str) -> Response:
 @get(blueprint, "/openapi.json")
 def openapi() -> Response:
     """The OpenAPI document."""
-    body = assets.openapi_document(keys=current_tracking().keys_needed)
+    body = assets.openapi_document(keys=current_tracking().keys_needed, root=_root())
     return _revalidated(Response(body, content_type="application/json"))
 
 
@@ -55,10 +59,16 @@ def status() -> Response:
 
 
 def _page(name: str, policy: str) -> Response:
-    html = assets.page(name, escape(request.root_path.rstrip("/")))
+    html = assets.page(name, _root())
     response = Response(html, headers=assets.HEADERS, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
     return _revalidated(response)
+
+
+def _root() -> str:
+    """The path below which callers reach the service: SCRIPT_NAME, "" for none."""
+    root = request.root_path.rstrip("/")
+    return root if _is_prefix(root) else ""
 
 
 def _revalidated(response: Response) -> Response:
