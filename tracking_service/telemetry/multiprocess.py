@@ -1,8 +1,10 @@
 """The files in which the worker processes of one server count, so that each can tell of them all.
 
 A scrape reaches whichever worker accepts it, and must give the sums over all of them. Workers of
-one server are children of one process, so host and parent name their group; each has a file of its
-own, and holds a lock on it for as long as it lives. The kernel lets the lock go when the process
+one server are children of one process, so host and parent name their group. A pid alone does not
+name the parent: in each container it may be 1, and later it is another process's; so its pid
+namespace and its start go along. Each worker has a file of its own, and holds a lock on it for as
+long as it lives. The kernel lets the lock go when the process
 ends, however it ends: what is not locked is of the dead. Their counts stay, for a sum must not go
 down when a worker is replaced, and are folded into one file when the next worker joins. The files
 of a group of which nobody lives are removed.
@@ -11,13 +13,14 @@ One lock on the folder orders all this: shared to read, exclusive to join.
 """
 
 import fcntl
+import hashlib
 import mmap
 import os
 import re
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -38,10 +41,12 @@ NOW = "now"
 class Group:
     """The files of this process and its siblings. Every method may raise OSError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, proc: Path = Path("/proc")) -> None:
+        """`proc` is where Linux tells of processes; elsewhere the parent goes by its pid alone."""
         host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:200]
+        parent = os.getppid()
         self._folder = folder
-        self._name = f"{host}.{os.getppid()}.{LAYOUT}"
+        self._name = f"{host}.{parent}-{_identity(parent, proc)}.{LAYOUT}"
         # Kept open: with the last descriptor the lock goes.
         self._mine: list[IO[bytes]] = []
         self._joined = False
@@ -118,6 +123,20 @@ class Group:
         with (self._folder / "lock").open("ab") as lock:
             file_locks.lock(lock, how, seconds=LOCK_SECONDS)
             yield
+
+
+def _identity(pid: int, proc: Path) -> str:
+    """What tells a process from others of its pid: its namespace, and when it started.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    told = []
+    with suppress(OSError):
+        told.append(str((proc / "self" / "ns" / "pid").readlink()))
+    with suppress(OSError):
+        # In clock ticks since the boot. What is in parentheses may hold anything, spaces too.
+        told.append((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+    return hashlib.sha256(" ".join(told).encode()).hexdigest()[:8]
 
 
 def add(total: dict[Key, list[float]], rows: dict[Key, list[float]]) -> None:

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tracking_service.telemetry import counters as tallies
 from tracking_service.telemetry import multiprocess
 from tracking_service.telemetry.counters import Tally
 from tracking_service.telemetry.metrics import Metrics
+from tracking_service.telemetry.multiprocess import Group
 from tracking_service.telemetry.state import InstanceState, SeriesState
 
 
@@ -118,6 +120,51 @@ def test_a_group_of_which_nobody_lives_is_removed(
     assert 1 == here.count()
     assert 110 == living_elsewhere.count()
     assert not [path for path in files(tmp_path) if f".{parent + 2}." in path.name]
+
+
+def described(folder: Path, *, namespace: str, started: int) -> Path:
+    """A /proc in which this process's parent has a namespace and a start of its own."""
+    stat = folder / str(os.getppid()) / "stat"
+    stat.parent.mkdir(parents=True)
+    fields = " ".join(str(started if number == 22 else number) for number in range(3, 53))
+    stat.write_text(f"{os.getppid()} (a (strange) name) {fields}\n")
+    (folder / "self" / "ns").mkdir(parents=True)
+    (folder / "self" / "ns" / "pid").symlink_to(f"pid:[{namespace}]")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "other, expected",
+    [
+        ({"namespace": "1", "started": 100}, 2),
+        # Two containers of one host name: the parent has the same pid in each.
+        ({"namespace": "2", "started": 100}, 1),
+        # A server whose pid was another one's before.
+        ({"namespace": "1", "started": 101}, 1),
+    ],
+)
+def test_servers_whose_pid_is_the_same_are_not_counted_together(
+    tmp_path: Path, other: dict[str, Any], expected: int
+) -> None:
+    first = described(tmp_path / "first", namespace="1", started=100)
+    second = described(tmp_path / "second", **other)
+    groups = [Group(tmp_path / "metrics", proc=proc) for proc in (first, second)]
+    for group in groups:
+        group.page()
+
+    assert [expected, expected] == [len(list(group.processes())) for group in groups]
+    for group in groups:
+        group.leave()
+
+
+def test_where_nothing_is_told_of_processes_a_pid_is_enough(tmp_path: Path) -> None:
+    groups = [Group(tmp_path / "metrics", proc=tmp_path / "none") for _ in range(2)]
+    for group in groups:
+        group.page()
+
+    assert [2, 2] == [len(list(group.processes())) for group in groups]
+    for group in groups:
+        group.leave()
 
 
 def test_a_page_that_is_full_is_followed_by_another(
