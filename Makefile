@@ -104,8 +104,8 @@ dist: $(VENV)/.installed-dist ## Build the sdist and the wheel, try them, and li
 
 lock: $(VENV)/.made ## Pin the newest versions that setup.cfg allows
 	$(INSTALL) uv
-	$(LOCK) --upgrade --extra client --extra test --extra bench --output-file requirements/dev.txt \
-		setup.cfg requirements/build.in
+	$(LOCK) --upgrade --extra client --extra otel --extra test --extra bench \
+		--output-file requirements/dev.txt setup.cfg requirements/build.in
 	$(LOCK) --upgrade --constraint requirements/dev.txt --output-file requirements/run.txt \
 		setup.cfg requirements/build.in
 	$(LOCK) --upgrade --constraint requirements/dev.txt --extra dist \

@@ -1,6 +1,7 @@
 """The one place that knows all the others: puts an app together out of its parts."""
 
 from pathlib import Path
+from wsgiref.types import WSGIApplication
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -15,6 +16,7 @@ from tracking_service.api.status import LatestLeases
 from tracking_service.auth import Keyring
 from tracking_service.cli import register_commands
 from tracking_service.cli.context import CLI_EXTENSION, Backstage
+from tracking_service.errors import SettingsError
 from tracking_service.installation import MIGRATIONS, instance_path
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
@@ -111,6 +113,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = MetricsMiddleware(  # type: ignore[method-assign]
         FastPath(app.wsgi_app, issuer, batches, keyring), metrics, access_log=settings.access_log
     )
+    if settings.traces:
+        app.wsgi_app = _traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if hops := settings.trusted_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app,
@@ -121,6 +125,17 @@ def create_app(settings: Settings | None = None) -> Flask:
             x_prefix=1,
         )
     return app
+
+
+def _traced(application: WSGIApplication) -> WSGIApplication:
+    try:
+        from tracking_service.api.middleware.tracing import traced
+    except ImportError as error:
+        raise SettingsError(
+            f"TRACKING_TRACES needs OpenTelemetry ({error}): install the extra, such as by"
+            " `pip install 'tracking-service[otel]'`"
+        ) from error
+    return traced(application)
 
 
 def _state_dir(settings: Settings, database: str | None, instance_path: str) -> Path:

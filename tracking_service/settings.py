@@ -116,6 +116,12 @@ class Settings:
         "TRACKING_ACCESS_LOG", False, "whether each request has a log line: `on` or `off`"
     )
 
+    traces: bool = _setting(
+        "TRACKING_TRACES",
+        False,
+        "whether each request has a span of OpenTelemetry: `on` or `off`; needs the extra `otel`",
+    )
+
     auth: str = _setting(
         "TRACKING_AUTH",
         "off",

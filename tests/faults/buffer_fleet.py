@@ -212,7 +212,7 @@ def main() -> int:
         took = time.monotonic() - began
     sys.stdout.write(
         f"{len(seen.numbers):,} numbers in {took:.0f} s to {seen.processes} processes;"
-        f" {INSTANCES} instances, {seen.kills} kills, database stopped for {plan.away:g} s;"
+        f" {INSTANCES} instances, {seen.kills} kills in {seen.seconds:.0f} s, database stopped for {plan.away:g} s;"
         f" {os.cpu_count()} CPUs, Python {platform.python_version()}\n"
         f"errors {len(seen.errors)}, numbers twice {len(duplicates(seen.numbers))},"
         f" slowest call {seen.slowest:.3f} s\n"

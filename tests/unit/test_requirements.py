@@ -56,8 +56,8 @@ def test_what_the_package_needs_is_pinned() -> None:
     assert required("options", "install_requires") <= pins("run").keys()
 
 
-@pytest.mark.parametrize("extra", ["client", "test", "bench"])
-def test_what_the_client_the_tests_and_the_benchmarks_need_is_pinned(extra: str) -> None:
+@pytest.mark.parametrize("extra", ["client", "otel", "test", "bench"])
+def test_what_the_client_traces_the_tests_and_the_benchmarks_need_is_pinned(extra: str) -> None:
     assert required("options.extras_require", extra) <= pins("dev").keys()
 
 

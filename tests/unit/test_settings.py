@@ -23,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "instance_path": "",
     "log_format": "text",
     "access_log": False,
+    "traces": False,
     "auth": "off",
     "trusted_hops": 0,
 }
@@ -42,6 +43,7 @@ RANGES: dict[str, tuple[float, float]] = {
 CHOICES: dict[str, dict[str, Any]] = {
     "TRACKING_LOG_FORMAT": {"text": "text", "json": "json"},
     "TRACKING_ACCESS_LOG": {"on": True, "1": True, "off": False, "0": False},
+    "TRACKING_TRACES": {"on": True, "1": True, "off": False, "0": False},
     "TRACKING_AUTH": {"off": "off", "required": "required"},
 }
 

@@ -1,7 +1,7 @@
 """Logs: one line an event, the message constant, the facts behind it as fields.
 
 As text for people, or as JSON (one object a line, https://github.com/ndjson/ndjson-spec). Times are
-RFC 3339 in UTC. A line that belongs to a request has its id.
+RFC 3339 in UTC. A line that belongs to a request has its id, and its trace's id if there is one.
 
 What an exception says of itself may quote what a caller sent, or a driver's own secrets: only this
 service's errors, whose messages are written with that in mind, and the operating system's are
@@ -24,6 +24,9 @@ REQUEST_ID_HEADER = "X-Request-ID"
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered: every log line has it. None outside of requests."""
+
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""The id of the trace that this request belongs to; None if it belongs to none."""
 
 # What every record has; anything else came with `extra` and is a field of the event.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -97,6 +100,8 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
     if (current := request_id.get()) is not None:
         fields["request_id"] = current
+    if (trace := trace_id.get()) is not None:
+        fields["trace_id"] = trace
     return dict(sorted(fields.items()))
 
 

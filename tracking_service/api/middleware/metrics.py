@@ -1,8 +1,11 @@
-"""Gives each request an id, and counts, times and logs it, whichever way it is answered.
+"""Gives each request an id, and counts, times and logs it, whichever way it is answered. If it
+belongs to a trace, the log has the trace's id too.
 
 The outermost WSGI middleware: the fast path and Flask's routes are counted by the same lines, and
 neither knows of it. An id is taken from `X-Request-ID`, or made. It is random, not counted: a
 number that goes up by one with each request would tell every caller how many there are.
+
+Traces: https://www.w3.org/TR/trace-context/#traceparent-header
 """
 
 import logging
@@ -14,7 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from tracking_service.telemetry.logs import REQUEST_ID_HEADER, request_id
+from tracking_service.telemetry.logs import REQUEST_ID_HEADER, request_id, trace_id
 
 if TYPE_CHECKING:
     from tracking_service.telemetry.metrics import Metrics
@@ -27,9 +30,17 @@ caller's to choose."""
 
 NO_ROUTE = "other"
 
+TRACEPARENT = "HTTP_TRACEPARENT"
+"""Key of the WSGI environment that holds the header `traceparent`."""
+
 # What is taken over goes into a header and into logs: nothing that ends a line or needs quoting.
 _is_sane = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
 _set_id = request_id.set
+# Version, trace, parent, flags; a later version than 00 may have more behind these.
+_read_traceparent = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+    r"(?:(?<!00.{53})-[!-~]*)?"
+).fullmatch
 
 
 class MetricsMiddleware:
@@ -50,6 +61,8 @@ class MetricsMiddleware:
             self._metrics.place(multiprocess=bool(environ.get("wsgi.multiprocess")))
         chosen = choose_id(environ.get("HTTP_X_REQUEST_ID"))
         _set_id(chosen)
+        if TRACEPARENT in environ:
+            trace_id.set(read_trace_id(environ[TRACEPARENT]))
         status = "500"
 
         def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -82,6 +95,8 @@ class MetricsMiddleware:
         if self._access_log:
             _log_access(environ, route, status, seconds)
         _set_id(None)
+        if TRACEPARENT in environ:
+            trace_id.set(None)
 
 
 class _Body:
@@ -123,6 +138,12 @@ def choose_id(given: str | None) -> str:
         return given
     # The module's own generator is seeded anew in the child of a fork.
     return "%016x" % getrandbits(64)  # noqa: UP031 - a third faster, on every request
+
+
+def read_trace_id(traceparent: str) -> str | None:
+    """Return the trace id of a `traceparent`, 32 hexadecimal digits; None if that is not sane."""
+    match = _read_traceparent(traceparent)
+    return None if match is None else match[1]
 
 
 def _log_access(environ: WSGIEnvironment, route: str, status: str, seconds: float) -> None:
