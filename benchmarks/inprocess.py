@@ -19,9 +19,9 @@ from benchmarks.results import Figure, Figures
 from benchmarks.traffic import paths
 from tests.support.commands import migrate
 from tracking_service.allocation import Allocator, Block
-from tracking_service.api.context import Tracking
 from tracking_service.api.middleware.fast_path import issue_from_query
 from tracking_service.app import create_app
+from tracking_service.container import services_of
 from tracking_service.instance.instance import Instance
 from tracking_service.numbering import FORMATS, KEY_BYTES, Shipment
 from tracking_service.services.issue import Issuer
@@ -141,6 +141,6 @@ def _issuer(folder: Path) -> tuple[Instance, Issuer]:
     url = f"sqlite:///{folder / 'process.sqlite3'}"
     migrate(url)
     app = create_app(Settings(database_url=url, state_dir=str(folder)))
-    tracking: Tracking = app.extensions["tracking"]
-    tracking.issuer.issue(SHIPMENT)
-    return tracking.instance, tracking.issuer
+    services = services_of(app)
+    services.issuer.issue(SHIPMENT)
+    return services.instance, services.issuer

@@ -1,5 +1,6 @@
 """The one place that knows all the others: puts an app together out of its parts."""
 
+from functools import partial
 from pathlib import Path
 from wsgiref.types import WSGIApplication
 
@@ -9,19 +10,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracking_service.allocation import HighWaterMarkFile
 from tracking_service.api import hooks, routes, site
-from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.api.middleware.metrics import MetricsMiddleware
-from tracking_service.api.status import LatestLeases
 from tracking_service.auth import Keyring
 from tracking_service.cli import register_commands
-from tracking_service.cli.context import CLI_EXTENSION, Backstage
+from tracking_service.container import Services
 from tracking_service.errors import SettingsError
 from tracking_service.installation import MIGRATIONS, instance_path
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
+from tracking_service.services.latest_leases import LatestLeases
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
 from tracking_service.store.api_keys import ApiKeyStore
@@ -58,24 +58,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     # It hands the database to migrations/env.py, and asks nothing else of it.
     Migrate(app, database, directory=str(MIGRATIONS))  # type: ignore[arg-type]
 
-    def dispose() -> None:
-        if keyring is not None:
-            keyring.close()
-        database.close()
-
-    def store_for(instance: str) -> BlockStore:
-        return BlockStore(database, instance=instance)
-
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
     metrics = Metrics(state_dir / "metrics")
     marks = HighWaterMarkFile(state_dir)
     series = SeriesStore(database)
     blocks = BlockReader(database)
     limiter = WaitLimiter(places=settings.waiting_requests, threads=settings.threads)
-    keys = ApiKeyStore(database)
-    keyring = Keyring(keys, limiter=limiter) if settings.auth == "required" else None
+    api_keys = ApiKeyStore(database)
+    keyring = Keyring(api_keys, limiter=limiter) if settings.auth == "required" else None
     instance = Instance(
-        store_for,
+        partial(BlockStore, database),
         series,
         marks,
         number_spaces=NumberSpaces(SeriesStore(database, Use.REQUEST)),
@@ -88,23 +80,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics.watch(instance.state)
     issuer = Issuer(instance)
     batches = Batches(issuer, BatchStore(database), keep_seconds=settings.batch_keep_seconds)
-    verifier = Verifier(instance.number_spaces, blocks, instance.has_spent)
-    app.extensions[EXTENSION] = Tracking(
-        instance, issuer, batches, verifier, metrics, LatestLeases(blocks), keyring is not None
+    services = Services(
+        settings=settings,
+        database=database,
+        series=series,
+        blocks=blocks,
+        api_keys=api_keys,
+        keyring=keyring,
+        marks=marks,
+        metrics=metrics,
+        instance=instance,
+        issuer=issuer,
+        batches=batches,
+        verifier=Verifier(instance.number_spaces, blocks, instance.has_spent),
+        latest_leases=LatestLeases(blocks.latest),
     )
-    app.extensions[CLI_EXTENSION] = Backstage(
-        settings,
-        database,
-        series,
-        blocks,
-        store_for,
-        instance,
-        verifier,
-        marks,
-        dispose,
-        keys,
-        keyring,
-    )
+    services.attach(app)
 
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(site.blueprint)

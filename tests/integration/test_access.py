@@ -12,13 +12,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.apps import backstage, opened_app
+from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS, number_path
 from tests.support.ledger import Ledger
 from tracking_service.api import hooks
 from tracking_service.api.auth import SCOPES
 from tracking_service.app import create_app
 from tracking_service.auth import Scope, new_token
+from tracking_service.container import services_of
 from tracking_service.settings import Settings
 
 REALM = 'Bearer realm="tracking-service"'
@@ -41,8 +42,8 @@ class Service:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.client: FlaskClient = app.test_client()
-        keys = backstage(app).keys
-        backstage(app).catalogue.create(
+        keys = services_of(app).api_keys
+        services_of(app).series.create(
             "gifts",
             number_space="routed",
             format="routed",
@@ -107,7 +108,7 @@ def test_every_route_has_its_scope_written_down() -> None:
 
 def test_a_route_that_is_forgotten_is_for_operators(service: Service) -> None:
     app = Flask("forgetful")
-    hooks.register(app, backstage(service.app).keyring)
+    hooks.register(app, services_of(service.app).keyring)
     app.add_url_rule("/new", view_func=lambda: "told")
     statuses = [
         app.test_client()
@@ -246,7 +247,7 @@ def test_a_key_for_a_series_gets_its_numbers_and_no_others(service: Service) -> 
 
 
 def test_who_is_refused_spends_nothing(service: Service) -> None:
-    url = backstage(service.app).settings.database_url
+    url = services_of(service.app).settings.database_url
     before = service.ask(number_path(), "issue").get_json()["tracking_number"]
     for who in (None, "wrong", "revoked", "verify", "operate", "gifts"):
         service.ask(number_path(), who)
@@ -258,7 +259,7 @@ def test_who_is_refused_spends_nothing(service: Service) -> None:
 
 
 def test_one_callers_idempotency_key_is_no_other_ones(service: Service) -> None:
-    keys = backstage(service.app).keys
+    keys = services_of(service.app).api_keys
     service.tokens["other"] = keys.create("other", ["issue"])[1]
 
     def batch(who: str, count: int = 2) -> TestResponse:

@@ -14,8 +14,9 @@ from flask import Flask
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.support.apps import backstage, opened_app, tracking
+from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
+from tracking_service.container import services_of
 
 DOTS_AN_INCH = 203
 """Of the coarsest label printers: a module is then 2.6 dots."""
@@ -109,12 +110,12 @@ def test_no_database_is_asked(app: Flask, without_database: Flask) -> None:
         assert draw(app, number).get_data() == draw(without_database, number).get_data()
 
     assert (0, 0) == _connections(without_database)
-    assert () == tracking(without_database).instance.state().series
+    assert () == services_of(without_database).instance.state().series
 
 
 def _connections(app: Flask) -> tuple[int, int]:
     """In use, and idle."""
-    pool: Any = backstage(app).database.engine().pool
+    pool: Any = services_of(app).database.engine().pool
     return pool.checkedout(), pool.checkedin()
 
 

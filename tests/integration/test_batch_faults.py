@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
+from tracking_service.container import services_of
 
 PATH = "/api/tracking-numbers/"
 BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
@@ -85,7 +86,7 @@ def test_a_fault_leases_nothing(app: Flask) -> None:
     for series in ("default", "my-post", "none-such"):
         told(post(app, series=series, count=0))
 
-    assert () == app.extensions["tracking"].instance.state().series
+    assert () == services_of(app).instance.state().series
 
 
 @pytest.mark.parametrize("number", ["1e9999999999999999999999", "9" * 5_000])

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
+from tracking_service.container import services_of
 from tracking_service.store.models import BatchRecord
 
 PATH = "/api/tracking-numbers/"
@@ -48,7 +49,7 @@ def numbers(response: TestResponse) -> list[str]:
 
 
 def rows(app: Flask) -> int:
-    with app.extensions["tracking-cli"].database.transaction() as connection:
+    with services_of(app).database.transaction() as connection:
         count: int = connection.execute(text("SELECT count(*) FROM batch")).scalar_one()
         return count
 
@@ -108,7 +109,7 @@ def test_a_key_costs_two_transactions_and_a_retry_one(app: Flask) -> None:
     begun: list[object] = []
     # So that the series is open.
     numbers(post(app))
-    event.listen(app.extensions["tracking-cli"].database.engine(), "begin", begun.append)
+    event.listen(services_of(app).database.engine(), "begin", begun.append)
 
     def transactions(key: str | None, **changed: Any) -> int:
         begun.clear()
@@ -174,7 +175,7 @@ def test_keys_are_forgotten_a_thousand_at_a_time_and_the_one_asked_for_at_once(
 ) -> None:
     """All at once would take longer than a statement may, after a busy day, and so never end."""
     numbers(post(app, "order-0"))
-    with app.extensions["tracking-cli"].database.transaction(write=True) as connection:
+    with services_of(app).database.transaction(write=True) as connection:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-02 00:00:00+00'"))
         connection.execute(
             insert(BatchRecord),
@@ -193,7 +194,7 @@ def test_keys_are_forgotten_a_thousand_at_a_time_and_the_one_asked_for_at_once(
 
 def test_a_key_is_forgotten_after_its_time(app: Flask) -> None:
     first = numbers(post(app, "order-1"))
-    with app.extensions["tracking-cli"].database.transaction(write=True) as connection:
+    with services_of(app).database.transaction(write=True) as connection:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-01 00:00:00+00'"))
 
     assert not set(first) & set(numbers(post(app, "order-1")))
@@ -240,7 +241,7 @@ def test_a_faulty_request_is_a_problem_and_spends_nothing(
     assert status == response.status_code
     assert "application/problem+json" == response.content_type
     assert status == response.get_json()["status"]
-    spent = [series.issued for series in app.extensions["tracking"].instance.state().series]
+    spent = [series.issued for series in services_of(app).instance.state().series]
     assert 0 == sum(spent)
 
 

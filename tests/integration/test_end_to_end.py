@@ -15,10 +15,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, event
 from werkzeug.test import TestResponse
 
-from tests.support.apps import backstage, lease_engine, opened_app, tracking
+from tests.support.apps import lease_engine, opened_app
 from tests.support.client import NEXT_NUMBER
 from tests.support.stores import Stores
 from tests.support.waiting import wait_until
+from tracking_service.container import services_of
 from tracking_service.numbering import Shipment
 
 # As the contract's curl line has it, with its raw plus.
@@ -56,11 +57,11 @@ def number(client: FlaskClient, query: str = QUERY) -> str:
 
 def spent(app: Flask) -> int:
     """Serials that the instance has handed out, of every series."""
-    return sum(series.issued for series in tracking(app).instance.state().series)
+    return sum(series.issued for series in services_of(app).instance.state().series)
 
 
 def counters(app: Flask) -> dict[str, int]:
-    return {record.name: record.next_serial for record in backstage(app).catalogue.all()}
+    return {record.name: record.next_serial for record in services_of(app).series.all()}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -83,7 +84,7 @@ def test_a_number_is_verified_and_traced_to_its_block(app: Flask, client: FlaskC
     given = number(client)
     response = client.get(f"/api/tracking-numbers/{given.lower()}")
     body = response.get_json()
-    (block,) = backstage(app).blocks.latest(limit=9)
+    (block,) = services_of(app).blocks.latest(limit=9)
 
     assert 200 == response.status_code
     assert {
@@ -94,14 +95,14 @@ def test_a_number_is_verified_and_traced_to_its_block(app: Flask, client: FlaskC
         "status": "issued",
         "leased_at": f"{block.leased_at:%Y-%m-%dT%H:%M:%SZ}",
     } == body
-    assert tracking(app).instance.name == block.instance
-    assert 0 == backstage(app).verifier.trace(given).decoded.serial
+    assert services_of(app).instance.name == block.instance
+    assert 0 == services_of(app).verifier.trace(given).decoded.serial
 
 
 def test_what_is_leased_and_not_handed_out_is_reserved(app: Flask, client: FlaskClient) -> None:
     number(client)
-    default = backstage(app).catalogue.find("default")
-    format_ = backstage(app).instance.number_spaces.get(default).format
+    default = services_of(app).series.find("default")
+    format_ = services_of(app).instance.number_spaces.get(default).format
     statuses = {
         serial: client.get(f"/api/tracking-numbers/{format_.encode(serial, Shipment('MY', 'ID'))}")
         for serial in (0, 1, 9_999, 10_000)
@@ -213,8 +214,8 @@ def test_faults_and_probes_spend_nothing(app: Flask, client: FlaskClient) -> Non
 def test_an_app_that_was_only_made_leases_nothing(app: Flask) -> None:
     app.test_client().get("/healthz")
 
-    assert [] == backstage(app).blocks.latest(limit=9)
-    assert "unknown" == tracking(app).instance.health.database
+    assert [] == services_of(app).blocks.latest(limit=9)
+    assert "unknown" == services_of(app).instance.health.database
 
 
 def test_it_becomes_ready_by_itself(app: Flask, client: FlaskClient) -> None:
@@ -282,14 +283,14 @@ def test_a_hundred_thousand_numbers_take_a_dozen_leases_and_nothing_else(
         elsewhere.append(arguments[2].split()[0])
 
     with opened_app(migrated_postgres_url, tmp_path / "state") as app:
-        issuer = tracking(app).issuer
+        issuer = services_of(app).issuer
         event.listen(lease_engine(app), "before_cursor_execute", leasing)
         event.listen(lease_engine(app), "commit", committed)
-        event.listen(backstage(app).database.engine(), "before_cursor_execute", reading)
+        event.listen(services_of(app).database.engine(), "before_cursor_execute", reading)
         given = [issuer.issue(Shipment("MY", "ID")) for _ in range(NUMBERS)]
         finished = [*transactions]
         seen_elsewhere = [*elsewhere]
-        blocks = backstage(app).blocks.latest(limit=100)
+        blocks = services_of(app).blocks.latest(limit=100)
     # The first one finds out what the server is, and notes its timeline.
     first, *others = finished
     leases = 1 + others.count(LEASE)

@@ -15,8 +15,9 @@ from flask import Flask
 from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
-from tests.support.apps import backstage, opened_app, tracking
+from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
+from tracking_service.container import services_of
 
 PATH = "/api/next-tracking-number/"
 
@@ -51,14 +52,14 @@ def number(response: TestResponse) -> str:
 
 
 def rows(app: Flask) -> int:
-    with backstage(app).database.transaction() as connection:
+    with services_of(app).database.transaction() as connection:
         count: int = connection.execute(text("SELECT count(*) FROM batch")).scalar_one()
         return count
 
 
 def spent(app: Flask) -> int:
     """Serials that the instance has handed out."""
-    return sum(series.issued for series in tracking(app).instance.state().series)
+    return sum(series.issued for series in services_of(app).instance.state().series)
 
 
 def test_a_retry_gets_the_same_number_and_moment_from_any_instance(
@@ -129,7 +130,7 @@ def test_a_key_of_a_batch_is_none_for_one_number_and_the_other_way_round(app: Fl
 def test_without_a_key_no_database_is_asked(app: Flask) -> None:
     begun: list[object] = []
     number(ask(app))
-    event.listen(backstage(app).database.engine(), "begin", begun.append)
+    event.listen(services_of(app).database.engine(), "begin", begun.append)
 
     def transactions(key: str | None, **changed: Any) -> int:
         begun.clear()
@@ -191,7 +192,7 @@ def test_of_many_at_once_all_that_succeed_get_the_same(app: Flask, make_app: Mak
 
 def test_a_key_is_forgotten_by_the_clock_of_the_database(app: Flask) -> None:
     first = number(ask(app, "order-1"))
-    with backstage(app).database.transaction(write=True) as connection:
+    with services_of(app).database.transaction(write=True) as connection:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-01 00:00:00+00'"))
 
     assert first != number(ask(app, "order-1"))
@@ -202,7 +203,7 @@ def test_without_the_database_a_key_is_503_and_the_rest_goes_on(
     app: Flask, database_url: str
 ) -> None:
     number(ask(app))
-    with backstage(app).database.transaction(write=True) as connection:
+    with services_of(app).database.transaction(write=True) as connection:
         connection.execute(text("ALTER TABLE batch RENAME TO batch_away"))
 
     refused = ask(app, "order-1")

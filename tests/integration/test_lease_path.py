@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from tests.support.apps import opened_app, tracking
+from tests.support.apps import opened_app
 from tests.support.commands import ROOT
+from tracking_service.container import services_of
 
 PACKAGE = ROOT / "tracking_service"
 FILE = re.compile(r"`([a-z_/]+\.py)`")
@@ -32,7 +33,7 @@ def traced(app_folder: Path, url: str) -> set[str]:
 
     with opened_app(url, app_folder) as app:
         # Never started: a round is a call, in this thread, which can be traced.
-        instance = tracking(app).instance
+        instance = services_of(app).instance
         future = instance.registry.request("default")
         instance.leaser.step()
         allocator = future.result(0).allocator

@@ -15,13 +15,14 @@ from prometheus_client.metrics_core import Metric
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from tests.support.apps import backstage, opened_app, tracking
+from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS, Client, number_path
 from tests.support.exposition import names, read, total, value
 from tests.support.instance import Instance
 from tests.support.ports import free_port
 from tests.support.servers import COMMANDS
 from tests.support.waiting import wait_until
+from tracking_service.container import services_of
 from tracking_service.telemetry.metrics import Metrics
 
 NEXT = "/api/next-tracking-number"
@@ -88,7 +89,7 @@ def test_singles_and_batches_are_issued_numbers(app: Flask) -> None:
         client.get(number_path())
     client.post(BATCH, json={**PARAMETERS, "count": 1000}).get_data()
     told = metrics(app)
-    left = tracking(app).instance.state().series[0].held
+    left = services_of(app).instance.state().series[0].held
 
     assert 1003 == value(told, "tracking_issued_numbers_total", series="default")
     assert left == value(told, "tracking_reserve_serials", series="default")
@@ -100,17 +101,17 @@ def test_singles_and_batches_are_issued_numbers(app: Flask) -> None:
 def test_what_goes_back_at_the_end_is_counted(app: Flask) -> None:
     app.test_client().get(number_path())
     held = value(metrics(app), "tracking_reserve_serials")
-    tracking(app).instance.close()
+    services_of(app).instance.close()
 
     assert held == value(metrics(app), "tracking_handed_back_serials_total", series="default")
 
 
 def test_a_scrape_leases_nothing_and_connects_to_nothing(app: Flask) -> None:
     told = metrics(app)
-    with backstage(app).database.transaction() as connection:
+    with services_of(app).database.transaction() as connection:
         leases = connection.execute(text("SELECT sum(lease_count) FROM series")).scalar_one()
 
-    assert "unknown" == tracking(app).instance.health.database
+    assert "unknown" == services_of(app).instance.health.database
     assert 0 == leases
     assert [] == told["tracking_database_up"].samples
     assert [] == told["tracking_leases"].samples
@@ -121,7 +122,7 @@ def test_a_scrape_is_answered_while_the_database_is_away(tmp_path: Path) -> None
     with opened_app(url, tmp_path, wait_seconds=0.1) as app:
         assert 503 == app.test_client().get(number_path(), buffered=True).status_code
         wait_until(
-            lambda: tracking(app).instance.health.database == "away", seconds=20, what="away"
+            lambda: services_of(app).instance.health.database == "away", seconds=20, what="away"
         )
         told = metrics(app)
 

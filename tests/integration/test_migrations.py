@@ -16,10 +16,11 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import Engine, create_engine, event, inspect
 
-from tests.support.apps import backstage, opened_app
+from tests.support.apps import opened_app
 from tests.support.commands import ROOT, environment, flask
 from tests.support.databases import DatabaseServer
 from tests.support.stores import Stores
+from tracking_service.container import services_of
 from tracking_service.errors import ConflictError, SchemaError
 from tracking_service.store import schema
 from tracking_service.store.database import Database
@@ -39,7 +40,7 @@ def app(empty_database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 @pytest.fixture
 def database(app: Flask) -> Database:
-    return backstage(app).database
+    return services_of(app).database
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tests.support.instance import Instance
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Stores
-from tracking_service.api.context import EXTENSION
 from tracking_service.store.schema import REVISION
 
 SECRET = "hunter2-secret"
@@ -118,7 +117,10 @@ def test_a_server_that_is_away_stops_a_command(command: str, hosts: str) -> None
 
 def test_an_import_connects_to_nothing_and_leases_nothing() -> None:
     env = environment(DATABASE_URL=f"postgresql://clerk:{SECRET}@127.0.0.1:{free_port()}/x")
-    code = f"import wsgi; print(wsgi.app.extensions[{EXTENSION!r}].instance.health.database)"
+    code = (
+        "import wsgi; from tracking_service.container import services_of;"
+        " print(services_of(wsgi.app).instance.health.database)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -10,9 +10,8 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine
 
-from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.app import create_app
-from tracking_service.cli.context import CLI_EXTENSION, Backstage
+from tracking_service.container import services_of
 from tracking_service.settings import Settings
 from tracking_service.store.database import Use
 
@@ -24,24 +23,10 @@ def opened_app(url: str, state_dir: Path, **settings: Any) -> Iterator[Flask]:
     try:
         yield app
     finally:
-        tracking(app).instance.close()
-        if (keyring := backstage(app).keyring) is not None:
-            keyring.close()
-        backstage(app).database.close()
-
-
-def tracking(app: Flask) -> Tracking:
-    """What the routes work with."""
-    found: Tracking = app.extensions[EXTENSION]
-    return found
-
-
-def backstage(app: Flask) -> Backstage:
-    """What the commands work with."""
-    found: Backstage = app.extensions[CLI_EXTENSION]
-    return found
+        services_of(app).instance.close()
+        services_of(app).disconnect()
 
 
 def lease_engine(app: Flask) -> Engine:
     """The engine that nothing but leases and pings runs on."""
-    return backstage(app).database.engine(Use.LEASE)
+    return services_of(app).database.engine(Use.LEASE)

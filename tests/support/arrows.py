@@ -2,7 +2,7 @@
 
 errors, countries, clock, file_locks, installation, wait_limiter
     <- settings, numbering, allocation, auth, telemetry
-    <- store, serving, instance <- services
+    <- store, serving, instance <- services <- container
     <- api, cli <- app <- wsgi, __main__
 
 client      (stands alone)
@@ -39,9 +39,10 @@ LAYERS: Mapping[str, frozenset[str]] = {
         {"errors", "clock", "numbering", "allocation", "telemetry", "instance", "store"}
     ),
     "serving": frozenset({"errors", "telemetry"}),
-    "api": CORE | USE_CASES,
-    "cli": CORE | USE_CASES | {"serving"},
-    "app": CORE | USE_CASES | {"installation", "api", "cli", "wait_limiter"},
+    "container": CORE | USE_CASES,
+    "api": CORE | USE_CASES | {"container"},
+    "cli": CORE | USE_CASES | {"container", "serving"},
+    "app": CORE | USE_CASES | {"installation", "container", "api", "cli", "wait_limiter"},
     "wsgi": frozenset({"errors", "app"}),
     "__main__": frozenset({"app", "cli"}),
     # Installed without the service: nothing of it may be imported.

@@ -2,5 +2,5 @@
 
 An app registers `routes.blueprint` and `site.blueprint`, and calls `hooks.register` for keys,
 headers and errors. `FastPath` is WSGI middleware around it, and `MetricsMiddleware` around both.
-What the routes work with is `app.extensions["tracking"]`.
+What the routes work with is the app's `Services`.
 """

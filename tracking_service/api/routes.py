@@ -17,12 +17,12 @@ from tracking_service.api import health
 from tracking_service.api.auth import CALLER, own_idempotency_key
 from tracking_service.api.barcodes import BARCODE_KEEP_SECONDS, barcode_svg
 from tracking_service.api.batches import RENDERINGS, read_request, render
-from tracking_service.api.context import current_tracking
 from tracking_service.api.hooks import respond
 from tracking_service.api.idempotency import KEY_HEADER
 from tracking_service.api.middleware.fast_path import KEY, PATH, check_keyed_query, check_query
 from tracking_service.api.responses import JSON_HEADERS, json_response
 from tracking_service.api.validation import collect_errors
+from tracking_service.container import current_services
 from tracking_service.services.readiness import assess_readiness
 
 blueprint = Blueprint("api", __name__)
@@ -59,12 +59,12 @@ def get(routes: Blueprint, path: str) -> Callable[[View], View]:
 @get(blueprint, PATH)
 def next_tracking_number() -> Response:
     """Say what a GET would, and spend nothing: a HEAD. The GET itself is the fast path's."""
-    tracking, caller = current_tracking(), request.environ.get(CALLER)
+    services, caller = current_services(), request.environ.get(CALLER)
     query = request.environ.get("QUERY_STRING", "")
     if (key := request.environ.get(KEY)) is None:
-        check_query(query, tracking.issuer, caller)
+        check_query(query, services.issuer, caller)
     else:
-        check_keyed_query(query, key, tracking.batches, tracking.issuer, caller)
+        check_keyed_query(query, key, services.batches, services.issuer, caller)
     response = Response(headers=dict(JSON_HEADERS))
     # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
     # is shows only once it is issued.
@@ -82,15 +82,15 @@ def issue_batch() -> Response:
     if media_type is None and request.accept_mimetypes:
         raise NotAcceptable(f"A batch can be had as {', '.join(RENDERINGS)}.")
     media_type = media_type or "application/json"
-    tracking, caller = current_tracking(), request.environ.get(CALLER)
+    services, caller = current_services(), request.environ.get(CALLER)
     try:
         asked = read_request(request.get_data(cache=False), request.headers.get(KEY_HEADER))
     except ValidationError as found:
-        raise collect_errors(found, tracking.issuer, caller) from None
+        raise collect_errors(found, services.issuer, caller) from None
     shipment = asked.shipment
     if caller is not None:
         caller.check_series(shipment.series)
-    batch = tracking.batches.issue(
+    batch = services.batches.issue(
         shipment.shipment,
         asked.count,
         shipment.series,
@@ -109,7 +109,7 @@ for _rule in ("/api/tracking-numbers", "/api/tracking-numbers/"):
 @get(blueprint, "/api/tracking-numbers/<number>")
 def verify_tracking_number(number: str) -> Response:
     """Say what is known of a tracking number, read kindly as people type it."""
-    verified = current_tracking().verifier.verify(number)
+    verified = current_services().verifier.verify(number)
     if (caller := request.environ.get(CALLER)) is not None:
         caller.check_series(verified.series)
     leased_at = verified.leased_at.astimezone(UTC).replace(tzinfo=None)
@@ -128,7 +128,7 @@ def verify_tracking_number(number: str) -> Response:
 @get(blueprint, "/api/tracking-numbers/<number>/barcode.svg")
 def draw_barcode(number: str) -> Response:
     """Draw the barcode of a number whose check character is right; whether it was issued is open."""
-    svg = barcode_svg(current_tracking().verifier.read(number))
+    svg = barcode_svg(current_services().verifier.read(number))
     response = Response(svg, content_type="image/svg+xml")
     # It never changes. Not `public`: where keys are needed, no shared cache may keep it.
     response.headers["Cache-Control"] = f"max-age={BARCODE_KEEP_SECONDS}"
@@ -147,7 +147,7 @@ def readyz() -> Response:
 
     Asks no database, and waits for none.
     """
-    instance = current_tracking().instance
+    instance = current_services().instance
     if not instance.leaving:
         instance.start()
     readiness = assess_readiness(instance)
@@ -159,6 +159,6 @@ def readyz() -> Response:
 @get(blueprint, "/metrics")
 def metrics() -> Response:
     """What Prometheus reads."""
-    body, content_type = current_tracking().metrics.render(request.headers.get("Accept"))
+    body, content_type = current_services().metrics.render(request.headers.get("Accept"))
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     return Response(body, headers=headers, content_type=content_type)

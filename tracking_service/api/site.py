@@ -8,10 +8,10 @@ import re
 from flask import Blueprint, Response, abort, request
 
 from tracking_service.api import assets
-from tracking_service.api.context import current_tracking
 from tracking_service.api.responses import json_response
 from tracking_service.api.routes import get
 from tracking_service.api.status import status_body
+from tracking_service.container import current_services
 
 blueprint = Blueprint("site", __name__)
 
@@ -47,15 +47,16 @@ def asset(version: str, name: str) -> Response:
 @get(blueprint, "/openapi.json")
 def openapi() -> Response:
     """The OpenAPI document."""
-    body = assets.openapi_document(keys=current_tracking().keys_needed, root=_root())
+    keys = current_services().keyring is not None
+    body = assets.openapi_document(keys=keys, root=_root())
     return _revalidated(Response(body, content_type="application/json"))
 
 
 @get(blueprint, "/api/status")
 def status() -> Response:
     """What this instance holds, and the fleet's last leases."""
-    tracking = current_tracking()
-    return json_response(status_body(tracking.instance, tracking.leases))
+    services = current_services()
+    return json_response(status_body(services.instance, services.latest_leases))
 
 
 def _page(name: str, policy: str) -> Response:

@@ -6,8 +6,7 @@ import click
 
 from tracking_service.allocation import Lease
 from tracking_service.cli.context import (
-    Backstage,
-    leases_of,
+    guarded_leases,
     with_database,
 )
 from tracking_service.cli.options import HELP_NAMES, SERIES
@@ -18,10 +17,11 @@ from tracking_service.cli.output import (
     print_json,
     print_table,
 )
+from tracking_service.container import Services
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
-from tracking_service.store.blocks import LeasedBlock
+from tracking_service.store.blocks import BlockStore, LeasedBlock
 
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
 
@@ -48,13 +48,13 @@ def blocks() -> None:
 )
 @json_option
 @with_database
-def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
+def lease(services: Services, series: str, count: int, as_json: bool) -> None:
     """Lease blocks and print them. They are yours: no instance will issue from them.
 
     If only some can be leased, those are printed, and then why no more.
     """
-    store = backstage.store_for(instance_name())
-    leases = leases_of(backstage, series, store)
+    store = BlockStore(services.database, instance_name())
+    leases = guarded_leases(services, series, store)
     taken: list[Lease] = []
     try:
         for _ in range(count):
@@ -63,7 +63,7 @@ def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
     finally:
         # After Ctrl-C, too: a block that was leased and is not printed is lost.
         if taken:
-            _print([_leased(backstage, series, store.instance, each) for each in taken], as_json)
+            _print([_leased(services, series, store.instance, each) for each in taken], as_json)
 
 
 @blocks.command("list")
@@ -79,7 +79,7 @@ def lease(backstage: Backstage, series: str, count: int, as_json: bool) -> None:
 @json_option
 @with_database
 def list_blocks(
-    backstage: Backstage, series: str | None, instance: str | None, limit: int, as_json: bool
+    services: Services, series: str | None, instance: str | None, limit: int, as_json: bool
 ) -> None:
     """List the last leases, the newest first.
 
@@ -87,8 +87,8 @@ def list_blocks(
     (unspent, to be leased first) or skipped.
     """
     if series is not None:
-        backstage.catalogue.find(series)
-    found = backstage.blocks.latest(series=series, instance=instance, limit=limit)
+        services.series.find(series)
+    found = services.blocks.latest(series=series, instance=instance, limit=limit)
     _print([_row(block) for block in found], as_json)
 
 
@@ -96,9 +96,9 @@ def list_blocks(
 @click.argument("block_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @json_option
 @with_database
-def show(backstage: Backstage, block_id: int, as_json: bool) -> None:
+def show(services: Services, block_id: int, as_json: bool) -> None:
     """Show the block ID, as the list names it."""
-    block = backstage.blocks.by_id(block_id)
+    block = services.blocks.by_id(block_id)
     if block is None:
         raise click.ClickException(f"there is no block {block_id}")
     if as_json:
@@ -107,10 +107,10 @@ def show(backstage: Backstage, block_id: int, as_json: bool) -> None:
         print_facts(_row(block))
 
 
-def _leased(backstage: Backstage, series: str, instance: str, lease: Lease) -> dict[str, Any]:
+def _leased(services: Services, series: str, instance: str, lease: Lease) -> dict[str, Any]:
     """What was leased just now, as the database has it; else what is known without it."""
     try:
-        found = backstage.blocks.by_id(lease.block_id)
+        found = services.blocks.by_id(lease.block_id)
     except StoreError:
         # The lease is committed, whatever became of the database since.
         found = None

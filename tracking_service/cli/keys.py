@@ -6,7 +6,6 @@ import click
 
 from tracking_service.auth import Scope
 from tracking_service.cli.context import (
-    Backstage,
     with_database,
 )
 from tracking_service.cli.options import HELP_NAMES, SERIES
@@ -18,6 +17,7 @@ from tracking_service.cli.output import (
     print_table,
     print_text,
 )
+from tracking_service.container import Services
 from tracking_service.store.api_keys import KeyRecord
 
 _COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
@@ -47,7 +47,7 @@ def keys() -> None:
 @json_option
 @with_database
 def create(
-    backstage: Backstage,
+    services: Services,
     name: str,
     scopes: tuple[str, ...],
     series: tuple[str, ...],
@@ -58,7 +58,7 @@ def create(
     NAME is 1 to 64 of a-z, 0-9 and hyphens, a letter first. The key works at once, at every
     instance.
     """
-    record, token = backstage.keys.create(name, scopes, series or None)
+    record, token = services.api_keys.create(name, scopes, series or None)
     facts = {**_row(record), "token": token}
     try:
         if as_json:
@@ -67,7 +67,7 @@ def create(
             print_facts(_as_text(facts))
     except BaseException as error:
         # Nobody has its token, nor ever will.
-        backstage.keys.revoke(str(record.id))
+        services.api_keys.revoke(str(record.id))
         if isinstance(error, click.ClickException):
             raise click.ClickException(
                 f"{error.message}; nobody has seen its token, so the key {name} is revoked"
@@ -78,9 +78,9 @@ def create(
 @keys.command("list")
 @json_option
 @with_database
-def list_keys(backstage: Backstage, as_json: bool) -> None:
+def list_keys(services: Services, as_json: bool) -> None:
     """List every key, those that were revoked too. Tokens are not shown: nobody has them."""
-    rows = [_row(record) for record in backstage.keys.all()]
+    rows = [_row(record) for record in services.api_keys.all()]
     if as_json:
         print_json(rows)
     else:
@@ -91,12 +91,12 @@ def list_keys(backstage: Backstage, as_json: bool) -> None:
 @click.argument("name_or_id", metavar="NAME|ID")
 @json_option
 @with_database
-def revoke(backstage: Backstage, name_or_id: str, as_json: bool) -> None:
+def revoke(services: Services, name_or_id: str, as_json: bool) -> None:
     """Revoke the key NAME|ID, for ever. Every instance refuses it within 30 seconds.
 
     Its name is free again then: to exchange a token, revoke the key and make one of its name.
     """
-    record = backstage.keys.revoke(name_or_id)
+    record = services.api_keys.revoke(name_or_id)
     if as_json:
         print_json(_row(record))
     else:

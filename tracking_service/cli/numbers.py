@@ -10,8 +10,7 @@ import click
 
 from tracking_service.allocation import Block, GuardedLeases, largest_lease
 from tracking_service.cli.context import (
-    Backstage,
-    leases_of,
+    guarded_leases,
     with_database,
 )
 from tracking_service.cli.files import whole_file
@@ -24,6 +23,7 @@ from tracking_service.cli.output import (
     standard_output,
 )
 from tracking_service.clock import utc_now
+from tracking_service.container import Services
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
@@ -46,9 +46,9 @@ def numbers() -> None:
 @click.argument("number")
 @json_option
 @with_database
-def inspect(backstage: Backstage, number: str, as_json: bool) -> None:
+def inspect(services: Services, number: str, as_json: bool) -> None:
     """Trace NUMBER back to its series, serial, block and instance."""
-    traced = backstage.verifier.trace(number)
+    traced = services.verifier.trace(number)
     facts: dict[str, Any] = {
         "tracking_number": traced.number,
         "series": traced.series,
@@ -90,7 +90,7 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--force", is_flag=True, help="Replace the file of --output, if there is one.")
 @with_database
 def mint(
-    backstage: Backstage,
+    services: Services,
     origin: str,
     destination: str,
     count: int,
@@ -103,11 +103,11 @@ def mint(
     If it fails on the way, those that standard output has by then are issued.
     """
     shipment = Shipment(origin, destination)
-    record = backstage.catalogue.find(series)
-    number_format = backstage.instance.number_spaces.get(record).format
+    record = services.series.find(series)
+    number_format = services.instance.number_spaces.get(record).format
     number_format.check(shipment)
-    store = backstage.store_for(instance_name())
-    leases = leases_of(backstage, series, store)
+    store = BlockStore(services.database, instance_name())
+    leases = guarded_leases(services, series, store)
     # A bar is for people: in a pipe it would be noise, and among the numbers a hindrance.
     hidden = not sys.stderr.isatty() or (output is None and sys.stdout.isatty())
     with (

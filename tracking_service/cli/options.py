@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
-from tracking_service.cli.context import CLI_EXTENSION
+from tracking_service.container import services_of
 from tracking_service.errors import SettingsError, TrackingServiceError
 from tracking_service.settings import Settings, parse, written, written_range
 
@@ -30,7 +30,7 @@ class SeriesName(click.ParamType[str]):
         del param
         try:
             app = ctx.find_root().ensure_object(ScriptInfo).load_app()
-            records = app.extensions[CLI_EXTENSION].catalogue.all()
+            records = services_of(app).series.all()
         except (TrackingServiceError, click.ClickException):
             # A shell shows what is printed now in the middle of the line that is typed.
             return []

@@ -5,7 +5,6 @@ from typing import Any
 import click
 
 from tracking_service.cli.context import (
-    Backstage,
     with_database,
 )
 from tracking_service.cli.options import HELP_NAMES, SERIES
@@ -19,11 +18,13 @@ from tracking_service.cli.output import (
     print_text,
     yes_option,
 )
+from tracking_service.container import Services
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
 from tracking_service.instance.number_spaces import SERIES_NAME
 from tracking_service.instance.process import instance_name
 from tracking_service.numbering import FORMATS, FormatKind
+from tracking_service.store.blocks import BlockStore
 from tracking_service.store.series import SeriesRecord
 
 _COLUMNS = ("name", "format", "block_size", "leased", "remaining", "used", "warning")
@@ -59,7 +60,7 @@ def series() -> None:
 @json_option
 @with_database
 def create(
-    backstage: Backstage,
+    services: Services,
     name: str,
     format_name: str,
     service: str | None,
@@ -82,7 +83,7 @@ def create(
     if serials is not None and serials > kind.serials_per_series:
         raise InvalidSeriesError(f"a {format_name} series has {kind.serials_per_series} at most")
     serials = serials or kind.serials_per_series
-    record = backstage.catalogue.create(
+    record = services.series.create(
         name,
         number_space=kind.space(options),
         format=format_name,
@@ -102,9 +103,9 @@ def _block_size(kind: FormatKind, serials: int) -> int:
 @series.command("list")
 @json_option
 @with_database
-def list_series(backstage: Backstage, as_json: bool) -> None:
+def list_series(services: Services, as_json: bool) -> None:
     """List every series and how much of it is left."""
-    rows = [_row(record) for record in backstage.catalogue.all()]
+    rows = [_row(record) for record in services.series.all()]
     if as_json:
         print_json(rows)
     else:
@@ -115,9 +116,9 @@ def list_series(backstage: Backstage, as_json: bool) -> None:
 @click.argument("name", type=SERIES)
 @json_option
 @with_database
-def show(backstage: Backstage, name: str, as_json: bool) -> None:
+def show(services: Services, name: str, as_json: bool) -> None:
     """Show the series NAME."""
-    _print_one(backstage.catalogue.find(name), as_json)
+    _print_one(services.series.find(name), as_json)
 
 
 @series.command()
@@ -128,7 +129,7 @@ def show(backstage: Backstage, name: str, as_json: bool) -> None:
 @json_option
 @with_database
 def skip(
-    backstage: Backstage, name: str, to: int | None, by: int | None, yes: bool, as_json: bool
+    services: Services, name: str, to: int | None, by: int | None, yes: bool, as_json: bool
 ) -> None:
     """Leave serials of NAME out, for ever: after a restore from a backup, for instance.
 
@@ -136,12 +137,12 @@ def skip(
     """
     if (to is None) == (by is None):
         raise click.UsageError("give one of --to and --by")
-    record = backstage.catalogue.find(name)
+    record = services.series.find(name)
     end = record.next_serial + by if by is not None else to or 0
     # What is out of range the store refuses.
     if record.next_serial < end <= record.end_serial:
         confirm(_describe_skip(record, end), yes=yes)
-    skipped = backstage.store_for(instance_name()).skip_to(name, to=to, by=by)
+    skipped = BlockStore(services.database, instance_name()).skip_to(name, to=to, by=by)
     if as_json:
         print_json({"series": name, "start": skipped.start, "end": skipped.end})
     else:

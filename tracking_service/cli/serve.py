@@ -8,9 +8,10 @@ from collections.abc import Callable
 import click
 from flask import current_app
 
-from tracking_service.cli.context import Backstage, with_backstage
+from tracking_service.cli.context import with_services
 from tracking_service.cli.options import HELP_NAMES, setting_option
 from tracking_service.cli.state_folder import check_state_folder
+from tracking_service.container import Services
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.services.readiness import assess_readiness
 from tracking_service.serving import is_loopback
@@ -27,23 +28,23 @@ FIRST_LEASE_SECONDS = 1.0
 @setting_option("host")
 @setting_option("port")
 @setting_option("threads")
-@with_backstage
-def serve(backstage: Backstage, host: str | None, port: int | None, threads: int | None) -> None:
+@with_services
+def serve(services: Services, host: str | None, port: int | None, threads: int | None) -> None:
     """Serve tracking numbers over HTTP, with waitress.
 
     SIGTERM and SIGINT finish the requests in flight, hand unspent serials back and exit 0; a
     second one ends at once. While the database is away the server listens, says so at /readyz,
     and begins to issue when the database answers.
     """
-    settings, instance = backstage.settings, backstage.instance
+    settings, instance = services.settings, services.instance
     threads = settings.threads if threads is None else threads
-    backstage.database.bulkhead.resize(threads)
+    services.database.bulkhead.resize(threads)
     instance.limiter.resize(threads)
-    away = _why_away(backstage)
+    away = _why_away(services)
     # Not before: beside an SQLite file that cannot be opened it would make the missing folder.
-    check_state_folder(backstage.state_folder)
+    check_state_folder(services.marks.folder)
     if away is not None:
-        log.warning("started without the database", extra={"error": backstage.told(away)})
+        log.warning("started without the database", extra={"error": services.describe_error(away)})
     listens_at = settings.host if host is None else host
     serve_until_signal(
         current_app._get_current_object(),  # type: ignore[attr-defined]  # the proxy's own way
@@ -52,21 +53,21 @@ def serve(backstage: Backstage, host: str | None, port: int | None, threads: int
         threads=threads,
         drain_seconds=settings.drain_seconds,
         behind_proxy=settings.trusted_hops > 0,
-        before_listening=lambda stopping: _first_lease(backstage, stopping),
-        on_listening=lambda url, connections: _listening(backstage, listens_at, url, connections),
+        before_listening=lambda stopping: _first_lease(services, stopping),
+        on_listening=lambda url, connections: _listening(services, listens_at, url, connections),
         on_draining=instance.stop_being_ready,
     )
-    _stop(backstage)
+    _stop(services)
 
 
-def _stop(backstage: Backstage) -> None:
+def _stop(services: Services) -> None:
     """Hand unspent serials back, and say what became of them."""
-    instance = backstage.instance
-    serials = instance.close(backstage.settings.drain_seconds)
+    instance = services.instance
+    serials = instance.close(services.settings.drain_seconds)
     if serials is None:
         log.warning("stopped; unspent serials are lost", extra={"instance": instance.name})
         return
-    backstage.dispose()
+    services.disconnect()
     if serials:
         log.info(
             "stopped; unspent serials were handed back",
@@ -76,14 +77,14 @@ def _stop(backstage: Backstage) -> None:
         log.info("stopped; there were no unspent serials", extra={"instance": instance.name})
 
 
-def _first_lease(backstage: Backstage, stopping: Callable[[], bool]) -> None:
+def _first_lease(services: Services, stopping: Callable[[], bool]) -> None:
     """Lease, and wait a moment for it; not before signals are handled, which are to hand back."""
-    backstage.instance.start()
-    if backstage.keyring is not None:
-        backstage.keyring.start(FIRST_LEASE_SECONDS)
+    services.instance.start()
+    if services.keyring is not None:
+        services.keyring.start(FIRST_LEASE_SECONDS)
     deadline = time.monotonic() + FIRST_LEASE_SECONDS
-    while not assess_readiness(backstage.instance).ready and time.monotonic() < deadline:
-        if stopping() or backstage.instance.health.failing:
+    while not assess_readiness(services.instance).ready and time.monotonic() < deadline:
+        if stopping() or services.instance.health.failing:
             break
         time.sleep(0.005)
 
@@ -98,16 +99,16 @@ def _import_the_rest() -> None:
     import numpy  # noqa: F401, ICN001
 
 
-def _listening(backstage: Backstage, host: str, url: str, connections: int) -> None:
+def _listening(services: Services, host: str, url: str, connections: int) -> None:
     threading.Thread(target=_import_the_rest, name="imports").start()
     # Not before: a start that fails has one line, and that says why.
-    if backstage.keyring is None and not is_loopback(host):
+    if services.keyring is None and not is_loopback(host):
         log.warning(
             "everybody who reaches this address may ask for numbers; TRACKING_AUTH=required asks"
             " for keys",
             extra={"host": host},
         )
-    if backstage.settings.log_format == "text":
+    if services.settings.log_format == "text":
         click.echo(
             f"Listening on {url}, at most {connections} connections (Ctrl-C ends it)", err=True
         )
@@ -115,12 +116,12 @@ def _listening(backstage: Backstage, host: str, url: str, connections: int) -> N
         log.info("listening", extra={"url": url, "connections": connections})
 
 
-def _why_away(backstage: Backstage) -> StoreUnavailableError | None:
+def _why_away(services: Services) -> StoreUnavailableError | None:
     """Stop where the schema is wrong; go on where a server is away, for it may come back."""
     try:
-        check_schema(backstage.database)
+        check_schema(services.database)
     except StoreUnavailableError as error:
-        if backstage.database.backend == "sqlite":
+        if services.database.backend == "sqlite":
             # A file that cannot be opened does not come back by itself.
             raise
         return error

@@ -8,9 +8,10 @@ from typing import IO, TextIO
 
 import click
 
-from tracking_service.cli.context import Backstage, with_database
+from tracking_service.cli.context import with_database
 from tracking_service.cli.files import secret_file
 from tracking_service.cli.output import confirm, standard_output, yes_option
+from tracking_service.container import Services
 from tracking_service.store import transfer
 
 STANDARD = Path("-")
@@ -25,7 +26,7 @@ STANDARD = Path("-")
     help="A new file, which only you may read; - is standard output.",
 )
 @with_database
-def export_(backstage: Backstage, output: Path) -> None:
+def export_(services: Services, output: Path) -> None:
     """Write every series to a file, and seal it here: for `flask series import` elsewhere.
 
     This database leases nothing new from then on. Instances go on with what they hold.
@@ -34,7 +35,7 @@ def export_(backstage: Backstage, output: Path) -> None:
         raise click.ClickException("the export holds secret keys, and this is a terminal")
     with standard_output() if output == STANDARD else secret_file(output) as file:
         counts = transfer.export(
-            backstage.database,
+            services.database,
             lambda line: file.write(line.encode()),
             keep=lambda: _keep(file, on_disk=output != STANDARD),
         )
@@ -49,14 +50,14 @@ def export_(backstage: Backstage, output: Path) -> None:
 @click.command("import")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @with_database
-def import_(backstage: Backstage, file: TextIO) -> None:
+def import_(services: Services, file: TextIO) -> None:
     """Put the series of the export FILE into this fresh database; - is standard input.
 
     No instance may run on it yet, or numbers repeat. One that does is noticed on PostgreSQL; on
     SQLite stop every instance first. Import an export once only, into one database.
     """
     try:
-        counts = transfer.import_(backstage.database, file)
+        counts = transfer.import_(services.database, file)
     except UnicodeDecodeError as error:
         raise click.ClickException("the export is damaged: it is no UTF-8") from error
     click.echo(f"imported: {_format_counts(counts)}", err=True)
@@ -65,13 +66,13 @@ def import_(backstage: Backstage, file: TextIO) -> None:
 @click.command()
 @yes_option
 @with_database
-def reopen(backstage: Backstage, yes: bool) -> None:
+def reopen(services: Services, yes: bool) -> None:
     """Take back the seal that an export set, where it was never imported."""
     confirm(
         "Reopening is safe only if the export was never imported; otherwise numbers will repeat.",
         yes=yes,
     )
-    names = transfer.reopen(backstage.database)
+    names = transfer.reopen(services.database)
     click.echo(f"reopened: {', '.join(names) or 'no series had any serials left'}", err=True)
 
 

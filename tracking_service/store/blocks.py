@@ -60,8 +60,8 @@ class BlockStore:
     def __init__(
         self,
         database: Database,
-        *,
         instance: str,
+        *,
         randbelow: RandBelow = secrets.randbelow,
     ) -> None:
         """`randbelow` draws the part of a skip that is left to chance."""

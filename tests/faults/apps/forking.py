@@ -12,6 +12,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from tracking_service.app import create_app
+from tracking_service.container import services_of
 from tracking_service.errors import ReserveEmptyError
 from tracking_service.numbering import Shipment
 from tracking_service.services.issue import Issuer
@@ -43,7 +44,7 @@ def report(pid: int | None, numbers: list[str]) -> None:
 
 
 def main(children: int, each: int) -> None:
-    issuer = create_app().extensions["tracking"].issuer
+    issuer = services_of(create_app()).issuer
     forking = multiprocessing.get_context("fork")
     over = threading.Event()
     own: list[str] = []

@@ -1,7 +1,9 @@
 """A Flask app of the API alone, with an issuer that counts what it gives out."""
 
+import dataclasses
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 from unittest.mock import Mock, create_autospec
 
 import pytest
@@ -11,9 +13,9 @@ from werkzeug.test import TestResponse
 
 from tests.support.fakes import FakeCatalogue, FakeSeries
 from tracking_service.api import hooks
-from tracking_service.api.context import EXTENSION, Tracking
 from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.api.routes import blueprint
+from tracking_service.container import Services
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.services.issue import Issuer
@@ -65,7 +67,16 @@ def app(instance: Mock, issuer: Mock, verifier: Mock) -> Flask:
     app.register_blueprint(blueprint)
     hooks.register(app)
     batches: Mock = create_autospec(Batches, instance=True)
-    app.extensions[EXTENSION] = Tracking(instance, issuer, batches, verifier, Metrics(), Mock())
+    parts: dict[str, Any] = {field.name: Mock() for field in dataclasses.fields(Services)}
+    parts.update(
+        instance=instance,
+        issuer=issuer,
+        batches=batches,
+        verifier=verifier,
+        metrics=Metrics(),
+        keyring=None,
+    )
+    Services(**parts).attach(app)
     app.wsgi_app = FastPath(app.wsgi_app, issuer, batches)  # type: ignore[method-assign]
     return app
 

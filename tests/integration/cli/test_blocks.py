@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 from tests.support.answers import Run, assert_one_line, data
-from tests.support.apps import backstage
 from tracking_service.allocation import Block
+from tracking_service.container import services_of
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.store.blocks import BlockReader, BlockStore, LeasedBlock
 
@@ -42,7 +42,7 @@ def test_a_lease_prints_what_was_leased(run: Run, app: Flask) -> None:
     assert INSTANCE.fullmatch(row["instance"])
     leased_at = datetime.fromisoformat(row["leased_at"])
     assert timedelta(0) == leased_at.utcoffset()
-    assert backstage(app).blocks.by_id(row["id"]) is not None
+    assert services_of(app).blocks.by_id(row["id"]) is not None
 
 
 def test_several_leases_are_several_blocks_of_one_instance(run: Run) -> None:
@@ -148,7 +148,7 @@ def test_a_table_for_people_has_a_line_a_block(run: Run) -> None:
 
 
 def test_one_block_is_shown(run: Run, app: Flask) -> None:
-    store = backstage(app).store_for("host:1:aaaa")
+    store = BlockStore(services_of(app).database, "host:1:aaaa")
     store.lease("default", 1)
     store.hand_back("default", [Block(4_000, 10_000)])
     spent = data(run("blocks", "show", "1", "--json"))

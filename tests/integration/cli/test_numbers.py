@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from tests.support.answers import Run, data
-from tests.support.apps import backstage
 from tests.support.stores import Stores
+from tracking_service.container import services_of
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.store.blocks import BlockStore
 
@@ -35,7 +35,7 @@ def test_numbers_are_minted_one_a_line(run: Run, app: Flask) -> None:
     assert all(NUMBER.fullmatch(number) for number in numbers)
     # A bar would be in the way of a pipe.
     assert "" == result.stderr
-    verifier = backstage(app).verifier
+    verifier = services_of(app).verifier
     assert {"issued"} == {verifier.verify(number).status for number in numbers[::1000]}
     assert [0, 12_344] == [verifier.trace(numbers[at]).decoded.serial for at in (0, -1)]
 
@@ -184,7 +184,7 @@ def test_a_number_is_traced(run: Run, app: Flask) -> None:
     number = run(*WORDS, "5").stdout.split()[3]
     typed = f"{number[:4].lower()} {number[4:10]}-{number[10:]}"
     facts = data(run("numbers", "inspect", typed, "--json"))
-    block = backstage(app).blocks.by_id(1)
+    block = services_of(app).blocks.by_id(1)
 
     assert block is not None
     assert {

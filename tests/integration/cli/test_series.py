@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.support.answers import Run, data
-from tests.support.apps import backstage
+from tracking_service.container import services_of
 
 
 def test_a_routed_series_is_made(run: Run) -> None:
@@ -99,7 +99,7 @@ def test_a_series_is_skipped_ahead(run: Run) -> None:
 
 
 def test_no_command_shows_a_key(run: Run, app: Flask) -> None:
-    key = backstage(app).catalogue.find("default").key
+    key = services_of(app).series.find("default").key
     run("blocks", "lease")
     printed = "".join(
         run(*words.split(), *json).output

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from click import Group
 
-from tests.support.apps import backstage, opened_app
+from tests.support.apps import opened_app
 from tests.support.client import number_path
 from tests.support.commands import flask
 from tests.support.fleet import wait_until_ready
 from tests.support.instance import Instance
 from tests.support.raw import exchange
 from tracking_service.auth import digest_of
+from tracking_service.container import services_of
 from tracking_service.settings import Settings
 
 PASSWORD = "hunter2-of-the-database"
@@ -36,7 +37,7 @@ def forms(secret: bytes) -> list[bytes]:
 
 def test_an_instance_tells_no_secret(migrated_sqlite_url: str, tmp_path: Path) -> None:
     with opened_app(migrated_sqlite_url, tmp_path / "state") as app:
-        _, token = backstage(app).keys.create("shop", ["issue", "verify", "operate"])
+        _, token = services_of(app).api_keys.create("shop", ["issue", "verify", "operate"])
     with sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///")) as connection:
         ((key,),) = connection.execute("SELECT key FROM number_space").fetchall()
     connection.close()

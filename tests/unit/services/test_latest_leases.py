@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tracking_service.api import status
-from tracking_service.api.status import LatestLeases
 from tracking_service.errors import StoreUnavailableError
+from tracking_service.services.latest_leases import FRESH_SECONDS, LatestLeases
 from tracking_service.store.blocks import LeasedBlock
 
 
@@ -46,26 +45,29 @@ def source() -> Source:
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock: its one element."""
-    clock = [100.0]
-    monkeypatch.setattr("tracking_service.api.status.time.monotonic", lambda: clock[0])
-    return clock
+def now() -> list[float]:
+    """The clock, as its one element."""
+    return [100.0]
 
 
-def test_many_who_ask_cost_one_read(source: Source, now: list[float]) -> None:
-    latest = LatestLeases(source)
+@pytest.fixture
+def latest(source: Source, now: list[float]) -> LatestLeases:
+    return LatestLeases(source.latest, clock=lambda: now[0])
+
+
+def test_many_who_ask_cost_one_read(latest: LatestLeases, source: Source, now: list[float]) -> None:
     first = latest.read("up")
     for _ in range(10):
         assert first == latest.read("up")
-    now[0] += status.FRESH_SECONDS
+    now[0] += FRESH_SECONDS
 
     assert first != latest.read("up")
     assert 2 == source.reads
 
 
-def test_a_database_that_is_away_is_not_asked(source: Source, now: list[float]) -> None:
-    latest = LatestLeases(source)
+def test_a_database_that_is_away_is_not_asked(
+    latest: LatestLeases, source: Source, now: list[float]
+) -> None:
     before = latest.read("up")
     now[0] += 60
 
@@ -73,8 +75,9 @@ def test_a_database_that_is_away_is_not_asked(source: Source, now: list[float]) 
     assert 1 == source.reads
 
 
-def test_a_failure_leaves_what_was_known(source: Source, now: list[float]) -> None:
-    latest = LatestLeases(source)
+def test_a_failure_leaves_what_was_known(
+    latest: LatestLeases, source: Source, now: list[float]
+) -> None:
     before = latest.read("up")
     now[0] += 60
     source.failing = True
@@ -83,12 +86,13 @@ def test_a_failure_leaves_what_was_known(source: Source, now: list[float]) -> No
     assert 2 == source.reads
 
 
-def test_nothing_is_known_before_the_first_read(source: Source) -> None:
-    assert ((), None) == LatestLeases(source).read("away")
+def test_nothing_is_known_before_the_first_read(latest: LatestLeases) -> None:
+    assert ((), None) == latest.read("away")
 
 
-def test_nobody_waits_for_another_who_reads(source: Source, now: list[float]) -> None:
-    latest = LatestLeases(source)
+def test_nobody_waits_for_another_who_reads(
+    latest: LatestLeases, source: Source, now: list[float]
+) -> None:
     before = latest.read("up")
     now[0] += 60
     source.held.clear()
