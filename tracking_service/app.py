@@ -92,7 +92,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         instance=instance,
         issuer=issuer,
         batches=batches,
-        verifier=Verifier(instance.number_spaces, blocks, instance.has_spent),
+        verifier=Verifier(instance.number_spaces, blocks.holding, instance.has_spent),
         latest_leases=LatestLeases(blocks.latest),
     )
     services.attach(app)

@@ -58,6 +58,8 @@ def test_every_file_on_the_path_of_a_lease_is_named(
 
 def test_the_files_that_decide_are_at_most_twelve() -> None:
     decide = {file for step in STEP.findall(section()) for file in FILE.findall(step)}
+    # A database is one or the other.
+    decide.remove("store/database/postgresql.py")
 
     assert 12 >= len(decide) > 6
     named = (file for file in FILE.findall(section()) if not file.startswith("tests/"))

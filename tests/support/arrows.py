@@ -1,7 +1,7 @@
 """Which module of the package may import which: the import rules of the architecture, as a table.
 
 errors, countries, clock, file_locks, installation, wait_limiter
-    <- settings, numbering, allocation, auth, telemetry
+    <- settings, numbering, allocation, auth, telemetry <- records
     <- store, serving, instance <- services <- container
     <- api, cli <- app <- wsgi, __main__
 
@@ -19,7 +19,9 @@ from pathlib import Path
 PACKAGE = "tracking_service"
 
 # What a layer may import of the package, besides itself and the version.
-CORE = frozenset({"errors", "settings", "countries", "clock", "numbering", "allocation", "auth"})
+CORE = frozenset(
+    {"errors", "settings", "countries", "clock", "numbering", "allocation", "auth", "records"}
+)
 USE_CASES = frozenset({"telemetry", "store", "instance", "services"})
 LAYERS: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
@@ -32,11 +34,14 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "numbering": frozenset({"errors"}),
     "allocation": frozenset({"errors", "file_locks"}),
     "auth": frozenset({"errors", "wait_limiter"}),
+    "records": frozenset({"numbering", "allocation"}),
     "telemetry": frozenset({"errors", "settings", "file_locks"}),
-    "instance": frozenset({"errors", "numbering", "allocation", "telemetry", "wait_limiter"}),
+    "instance": frozenset(
+        {"errors", "numbering", "allocation", "records", "telemetry", "wait_limiter"}
+    ),
     "store": CORE | {"telemetry", "installation"},
     "services": frozenset(
-        {"errors", "clock", "numbering", "allocation", "telemetry", "instance", "store"}
+        {"errors", "clock", "numbering", "allocation", "records", "telemetry", "instance", "store"}
     ),
     "serving": frozenset({"errors", "telemetry"}),
     "container": CORE | USE_CASES,
@@ -59,6 +64,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "file_locks": frozenset(),
     "installation": frozenset(),
     "wait_limiter": frozenset(),
+    "records": frozenset(),
     "numbering": frozenset({"cryptography", "numpy"}),
     "instance": frozenset(),
     "countries": frozenset({"pycountry"}),

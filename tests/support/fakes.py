@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tracking_service.allocation import Allocator, Block, HighWaterMark, Lease
@@ -17,7 +18,7 @@ from tracking_service.errors import (
     StoreUnavailableError,
     UnknownSeriesError,
 )
-from tracking_service.instance.number_spaces import SeriesFacts
+from tracking_service.records import SeriesRecord
 
 
 class FakeStore:
@@ -131,10 +132,9 @@ class SharedStore(FakeStore):
 
 
 @dataclass(frozen=True)
-class FakeSeries:
-    """A series' record."""
+class FakeSeries(SeriesRecord):
+    """A series of routed numbers, in so far as nothing else is said."""
 
-    name: str
     number_space: str = "routed"
     format: str = "routed"
     options: Mapping[str, str] = field(default_factory=dict)
@@ -143,17 +143,18 @@ class FakeSeries:
     first_serial: int = 0
     next_serial: int = 0
     end_serial: int = 10**12
+    created_at: datetime = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class FakeCatalogue:
     """Knows the series that it is given."""
 
-    def __init__(self, *series: FakeSeries) -> None:
+    def __init__(self, *series: SeriesRecord) -> None:
         self.series = {each.name: each for each in series}
         self.failure: Exception | None = None
         self.found: list[str] = []
 
-    def find(self, name: str) -> SeriesFacts:
+    def find(self, name: str) -> SeriesRecord:
         self.found.append(name)
         if self.failure is not None:
             raise self.failure
@@ -161,12 +162,12 @@ class FakeCatalogue:
             raise UnknownSeriesError(name)
         return self.series[name]
 
-    def all(self) -> Sequence[SeriesFacts]:
+    def all(self) -> Sequence[SeriesRecord]:
         if self.failure is not None:
             raise self.failure
         return list(self.series.values())
 
-    def in_space(self, number_space: str) -> Sequence[SeriesFacts]:
+    def in_space(self, number_space: str) -> Sequence[SeriesRecord]:
         return [each for each in self.series.values() if each.number_space == number_space]
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from tests.support.lifetime import Lifetime
+from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockReader, BlockStore
 from tracking_service.store.database import TIMELINE_QUERY, Bulkhead, Database, Use, database_url
-from tracking_service.store.series import SeriesRecord, SeriesStore
+from tracking_service.store.series import SeriesStore
 from tracking_service.store.skipping import RandBelow
 
 

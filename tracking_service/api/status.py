@@ -8,8 +8,8 @@ from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
     from tracking_service.instance.instance import Instance
+    from tracking_service.records import LeasedBlock
     from tracking_service.services.latest_leases import LatestLeases
-    from tracking_service.store.blocks import LeasedBlock
     from tracking_service.telemetry.state import SeriesState
 
 BLOCKS = 20

@@ -21,7 +21,8 @@ from tracking_service.container import Services
 from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
-from tracking_service.store.blocks import BlockStore, LeasedBlock
+from tracking_service.records import LeasedBlock
+from tracking_service.store.blocks import BlockStore
 
 _COLUMNS = ("id", "series", "start", "end", "state", "instance", "leased_at", "released_at")
 

@@ -29,9 +29,9 @@ from tracking_service.errors import StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
 from tracking_service.numbering import Shipment
+from tracking_service.records import SeriesRecord
 from tracking_service.services.issue_batch import Batch
 from tracking_service.store.blocks import BlockStore
-from tracking_service.store.series import SeriesRecord
 
 RUN = 100_000
 """Serials that are spent at a time: an interrupt wastes no more."""

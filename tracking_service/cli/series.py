@@ -24,8 +24,8 @@ from tracking_service.errors import InvalidSeriesError
 from tracking_service.instance.number_spaces import SERIES_NAME
 from tracking_service.instance.process import instance_name
 from tracking_service.numbering import FORMATS, FormatKind
+from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockStore
-from tracking_service.store.series import SeriesRecord
 
 _COLUMNS = ("name", "format", "block_size", "leased", "remaining", "used", "warning")
 _NEARLY = 0.9

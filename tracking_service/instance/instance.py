@@ -165,10 +165,10 @@ class Instance:
         return self.limiter.wait(self._wait_seconds, leave_threads=self.registry.has_serials)
 
     def _open_series(self, name: str) -> OpenSeries:
-        facts = self._series_source.find(name)
+        record = self._series_source.find(name)
         return OpenSeries(
-            facts,
-            self.number_spaces.get(facts),
+            record,
+            self.number_spaces.get(record),
             instance=self.name,
             store=self._store,
             marks=self._marks,

@@ -1,52 +1,28 @@
 """Number spaces as an instance knows them: the format with its key, and the series' ranges."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tracking_service.errors import KeyChangedError
 from tracking_service.numbering import FORMATS, Format, key_fingerprint
+from tracking_service.records import SeriesRecord
 
 DEFAULT_SERIES = "default"
 SERIES_NAME = re.compile(r"[a-z0-9-]{1,32}")
 
 
-class SeriesFacts(Protocol):
-    """What a series' record tells: its serials are [first_serial, end_serial) of its number space,
-    and those from next_serial on have not been leased. `block_size` is in serials.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def number_space(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def options(self) -> Mapping[str, str]: ...
-    @property
-    def key(self) -> bytes: ...
-    @property
-    def block_size(self) -> int: ...
-    @property
-    def first_serial(self) -> int: ...
-    @property
-    def next_serial(self) -> int: ...
-    @property
-    def end_serial(self) -> int: ...
-
-
 class SeriesSource(Protocol):
     """Where series are looked up. Every method may raise StoreError."""
 
-    def find(self, name: str) -> SeriesFacts:
+    def find(self, name: str) -> SeriesRecord:
         """The series of this name, or UnknownSeriesError."""
 
-    def in_space(self, number_space: str) -> Sequence[SeriesFacts]:
+    def in_space(self, number_space: str) -> Sequence[SeriesRecord]:
         """The series of one number space, by their serials."""
 
-    def all(self) -> Sequence[SeriesFacts]:
+    def all(self) -> Sequence[SeriesRecord]:
         """Every series."""
 
 
@@ -68,7 +44,7 @@ class NumberSpaces:
         self._source = source
         self._spaces: dict[str, NumberSpace] = {}
 
-    def get(self, series: SeriesFacts) -> NumberSpace:
+    def get(self, series: SeriesRecord) -> NumberSpace:
         """The space of a series. Raises KeyChangedError."""
         fingerprint = key_fingerprint(series.key)
         space = self._spaces.get(series.number_space)
@@ -84,10 +60,10 @@ class NumberSpaces:
         """The space of the series of this name. Raises UnknownSeriesError and KeyChangedError."""
         return self.get(self._source.find(series))
 
-    def all_series(self) -> Sequence[SeriesFacts]:
+    def all_series(self) -> Sequence[SeriesRecord]:
         """Every series as it is now. Raises StoreError."""
         return self._source.all()
 
-    def series_in(self, number_space: str) -> Sequence[SeriesFacts]:
+    def series_in(self, number_space: str) -> Sequence[SeriesRecord]:
         """The series of a number space as they are now. Raises StoreError."""
         return self._source.in_space(number_space)

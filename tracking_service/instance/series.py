@@ -29,7 +29,8 @@ from tracking_service.errors import (
     TrackingServiceError,
 )
 from tracking_service.instance.database_health import Clock, DatabaseHealth
-from tracking_service.instance.number_spaces import NumberSpace, SeriesFacts
+from tracking_service.instance.number_spaces import NumberSpace
+from tracking_service.records import SeriesRecord
 from tracking_service.telemetry.state import SeriesState
 from tracking_service.wait_limiter import Wait
 
@@ -50,7 +51,7 @@ class OpenSeries:
 
     def __init__(
         self,
-        facts: SeriesFacts,
+        record: SeriesRecord,
         space: NumberSpace,
         *,
         instance: str,
@@ -64,9 +65,9 @@ class OpenSeries:
         clock: Clock = time.monotonic,
     ) -> None:
         """`wait` begins a request's wait; `wake` wakes the leasing thread."""
-        self.name = facts.name
+        self.name = record.name
         self.format = space.format
-        self.allocator = Allocator(facts.name, on_low=wake)
+        self.allocator = Allocator(record.name, on_low=wake)
         self.meter = RateMeter()
         """Serials a second that are spent here."""
         self.remaining: int | None = None
@@ -75,15 +76,15 @@ class OpenSeries:
         """Why the last lease for this series gave nothing, if that concerns it only."""
         self._store = store
         self._leases = GuardedLeases(
-            facts.name,
+            record.name,
             fingerprint=space.fingerprint,
-            end_serial=facts.end_serial,
+            end_serial=record.end_serial,
             instance=instance,
             store=store,
             marks=marks,
             observer=observer,
         )
-        self._block_size = facts.block_size
+        self._block_size = record.block_size
         self._plan = plan
         self._observer = observer
         self._health = health

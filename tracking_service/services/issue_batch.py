@@ -13,8 +13,9 @@ from datetime import datetime
 from tracking_service.allocation import Block
 from tracking_service.clock import utc_now
 from tracking_service.numbering import Format, Shipment
+from tracking_service.records import RecordedBatch
 from tracking_service.services.issue import Issuer
-from tracking_service.store.batches import BatchStore, RecordedBatch
+from tracking_service.store.batches import BatchStore
 
 CHUNK = 10_000
 """Numbers written at a time: few milliseconds, and memory that does not grow with the batch."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from tracking_service.clock import utc_now
 from tracking_service.errors import StoreError
 from tracking_service.instance.database_health import Clock, DatabaseState
-from tracking_service.store.blocks import LeasedBlock
+from tracking_service.records import LeasedBlock
 
 LEASES = 12
 """How many leases are shown."""

@@ -7,7 +7,7 @@ serial, the serial lies in one series' range, and one indexed look-up finds its 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from tracking_service.errors import (
     CheckCharacterError,
@@ -16,7 +16,7 @@ from tracking_service.errors import (
     NumberError,
     StoreError,
 )
-from tracking_service.instance.number_spaces import NumberSpaces, SeriesFacts
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import (
     Decoded,
     check_number,
@@ -24,28 +24,7 @@ from tracking_service.numbering import (
     looks_like_typing_error,
     space_of,
 )
-
-
-class BlockFacts(Protocol):
-    """What a block's record tells."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def instance(self) -> str: ...
-    @property
-    def leased_at(self) -> datetime: ...
-    @property
-    def released_at(self) -> datetime | None: ...
-
-
-class BlockSource(Protocol):
-    """Where blocks are looked up. May raise StoreError."""
-
-    def holding(self, series: str, serial: int) -> BlockFacts | None:
-        """The block that a serial lies in, or None."""
+from tracking_service.records import LeasedBlock, SeriesRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +34,7 @@ class TracedNumber:
     number: str
     series: str
     decoded: Decoded
-    block: BlockFacts
+    block: LeasedBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +52,19 @@ class VerifiedNumber:
 class Verifier:
     """Reads numbers back. Its methods may be called from any number of threads.
 
-    `has_spent(series, serial, instance)` says whether the instance of that name is this one,
+    `block_of(series, serial)` finds the block that a serial lies in, as `BlockReader.holding`, and
+    may raise StoreError. `has_spent(series, serial, instance)` says whether the instance of that name is this one,
     and has handed the serial out.
     """
 
     def __init__(
         self,
         spaces: NumberSpaces,
-        blocks: BlockSource,
+        block_of: Callable[[str, int], LeasedBlock | None],
         has_spent: Callable[[str, int, str], bool],
     ) -> None:
         self._spaces = spaces
-        self._blocks = blocks
+        self._block_of = block_of
         self._has_spent = has_spent
 
     def verify(self, text: str) -> VerifiedNumber:
@@ -136,7 +116,7 @@ class Verifier:
         decoded = self._spaces.get(members[0]).format.decode(number)
         for series in members:
             if series.first_serial <= decoded.serial < series.next_serial:
-                block = self._blocks.holding(series.name, decoded.serial)
+                block = self._block_of(series.name, decoded.serial)
                 # A tail that was handed back has not been issued: it is for others to lease.
                 if block is not None and block.state != "returned":
                     return TracedNumber(number, series.name, decoded, block)
@@ -151,7 +131,7 @@ class _Leased:
 
     def __init__(self, spaces: NumberSpaces) -> None:
         self._spaces = spaces
-        self._series: Sequence[SeriesFacts] | None = None
+        self._series: Sequence[SeriesRecord] | None = None
 
     def __call__(self, number: str) -> bool:
         try:
@@ -161,11 +141,11 @@ class _Leased:
             # That the first number is wrong is certain; the hint may be missing.
             return False
 
-    def _in(self, space: str) -> Sequence[SeriesFacts]:
+    def _in(self, space: str) -> Sequence[SeriesRecord]:
         if self._series is None:
             self._series = self._spaces.all_series()
         return [series for series in self._series if series.number_space == space]
 
-    def _holds(self, series: SeriesFacts, number: str) -> bool:
+    def _holds(self, series: SeriesRecord, number: str) -> bool:
         serial = self._spaces.get(series).format.decode(number).serial
         return series.first_serial <= serial < series.next_serial

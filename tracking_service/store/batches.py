@@ -1,7 +1,5 @@
 """Idempotency keys and the serials that were issued for them: one row for each key."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select
@@ -9,6 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tracking_service.allocation import Block
 from tracking_service.errors import BatchKeyReusedError
+from tracking_service.records import RecordedBatch
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BatchRecord
@@ -16,14 +15,6 @@ from tracking_service.store.models import BatchRecord
 FORGOTTEN_AT_ONCE = 1000
 """Expired keys deleted when one key is recorded, so that no sweep is needed; few enough to stay
 below the time-out after a busy day."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedBatch:
-    """What was issued for a key: the serials of each block, and when."""
-
-    blocks: tuple[Block, ...]
-    issued_at: datetime
 
 
 class BatchStore:

@@ -2,8 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select, text
@@ -11,32 +9,11 @@ from sqlalchemy import Select, select, text
 from tracking_service.allocation import Block, HighWaterMark, Lease
 from tracking_service.errors import ConflictError, SeriesExhaustedError
 from tracking_service.installation import program
+from tracking_service.records import LeasedBlock
 from tracking_service.store import leasing, release, skipping
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BlockRecord, Series
 from tracking_service.store.skipping import RandBelow
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedBlock:
-    """A row of the block table: serials [start, end) of a series, and who took them."""
-
-    id: int
-    series: str
-    start: int
-    end: int
-    state: str
-    instance: str
-    leased_at: datetime
-    released_at: datetime | None
-
-    @property
-    def spent_end(self) -> int | None:
-        """Where the spent part ends, exclusive; None where that is not known."""
-        if self.state == "spent":
-            return self.end
-        return self.start if self.state == "returned" else None
-
 
 _BLOCK = select(
     BlockRecord.id,

@@ -8,8 +8,6 @@ takes one series.
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, update
@@ -23,6 +21,7 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering import KEY_BYTES
+from tracking_service.records import SeriesRecord
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpace, Series
@@ -34,27 +33,6 @@ series if that is less."""
 
 TRIES = 10
 """Attempts to make a series while others make the same, or its number space, in that moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesRecord:
-    """A series and its number space, as the database holds them. The key never shows."""
-
-    name: str
-    number_space: str
-    format: str
-    options: Mapping[str, str]
-    key: bytes = field(repr=False)
-    block_size: int
-    first_serial: int
-    next_serial: int
-    end_serial: int
-    created_at: datetime
-
-    @property
-    def remaining(self) -> int:
-        """Serials that no lease has taken yet; tails that were handed back not counted."""
-        return self.end_serial - self.next_serial
 
 
 _RECORD = select(

@@ -13,7 +13,8 @@ from tests.support.answers import Run, assert_one_line, data
 from tracking_service.allocation import Block
 from tracking_service.container import services_of
 from tracking_service.errors import StoreUnavailableError
-from tracking_service.store.blocks import BlockReader, BlockStore, LeasedBlock
+from tracking_service.records import LeasedBlock
+from tracking_service.store.blocks import BlockReader, BlockStore
 
 INSTANCE = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{8}")
 

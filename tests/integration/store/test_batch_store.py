@@ -14,7 +14,8 @@ from tests.support.stores import Stores, waiting_for_a_lock
 from tests.support.waiting import wait_until
 from tracking_service.allocation import Block
 from tracking_service.errors import BatchKeyReusedError
-from tracking_service.store.batches import BatchStore, RecordedBatch
+from tracking_service.records import RecordedBatch
+from tracking_service.store.batches import BatchStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FIRST = RecordedBatch((Block(0, 3),), NOW)

@@ -13,8 +13,9 @@ from tests.support.databases import DatabaseServer
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.auth import Scope
+from tracking_service.records import RecordedBatch
 from tracking_service.store.api_keys import ApiKeyStore
-from tracking_service.store.batches import BatchStore, RecordedBatch
+from tracking_service.store.batches import BatchStore
 
 
 @pytest.fixture(params=["SQL_ASCII", "LATIN1"])

@@ -9,7 +9,8 @@ import pytest
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.errors import ConflictError
-from tracking_service.store.batches import BatchStore, RecordedBatch
+from tracking_service.records import RecordedBatch
+from tracking_service.store.batches import BatchStore
 
 SERIES = "small"
 ROWS = 30

@@ -17,8 +17,9 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import FORMATS, Shipment
+from tracking_service.records import SeriesRecord
 from tracking_service.services.verify import Verifier
-from tracking_service.store.series import SeriesRecord, SeriesStore
+from tracking_service.store.series import SeriesStore
 
 ROUTED = FORMATS["routed"]
 S10 = FORMATS["s10"]
@@ -185,7 +186,7 @@ def test_no_number_is_written_by_two_series_and_each_is_found_again(stores: Stor
         stores.create("one-more", number_space="routed", serials=1, space_capacity=room)
     written = {name: numbers_of(stores, name) for name in names}
     everything = [number for numbers in written.values() for number in numbers]
-    verifier = Verifier(NumberSpaces(stores.catalogue), stores.blocks, lambda *_: False)
+    verifier = Verifier(NumberSpaces(stores.catalogue), stores.blocks.holding, lambda *_: False)
     found = {
         name: {verifier.trace(number).series for number in numbers[::20]}
         for name, numbers in written.items()

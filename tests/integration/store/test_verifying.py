@@ -21,8 +21,8 @@ from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import FORMATS, Shipment, iso7064
 from tracking_service.numbering.base36 import ALPHABET
 from tracking_service.numbering.s10 import check_digit
+from tracking_service.records import LeasedBlock
 from tracking_service.services.verify import VerifiedNumber, Verifier
-from tracking_service.store.blocks import LeasedBlock
 
 SHIPMENT = Shipment("MY", "ID")
 INSTANCE = "host:1:aaaa"
@@ -37,7 +37,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.spaces = NumberSpaces(self.stores.catalogue)
-        self.verifier = Verifier(self.spaces, self.stores.blocks, self.has_spent)
+        self.verifier = Verifier(self.spaces, self.stores.blocks.holding, self.has_spent)
         self.asked: list[tuple[str, int, str]] = []
 
     def has_spent(self, series: str, serial: int, instance: str) -> bool:
@@ -227,7 +227,7 @@ def test_of_a_hundred_thousand_invented_numbers_none_was_issued() -> None:
     """Ten million are leased. The key and the inventions are the same at every run."""
     series = FakeSeries("default", next_serial=10_000_000, end_serial=10**13)
     blocks = CountingBlocks()
-    verifier = Verifier(NumberSpaces(FakeCatalogue(series)), blocks, lambda *_: True)
+    verifier = Verifier(NumberSpaces(FakeCatalogue(series)), blocks.holding, lambda *_: True)
     chance = random.Random(20_240_101)
     refused = 0
     for _ in range(100_000):

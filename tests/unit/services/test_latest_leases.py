@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tracking_service.errors import StoreUnavailableError
+from tracking_service.records import LeasedBlock
 from tracking_service.services.latest_leases import FRESH_SECONDS, LatestLeases
-from tracking_service.store.blocks import LeasedBlock
 
 
 def lease(number: int) -> LeasedBlock:

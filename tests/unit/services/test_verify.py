@@ -1,6 +1,5 @@
 """Verifying: a number back to its series, its block, and whether it was issued."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +14,7 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Shipment
+from tracking_service.records import LeasedBlock
 from tracking_service.services.verify import Verifier
 
 LEASED_AT = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -25,24 +25,19 @@ SERIES = [
 ]
 
 
-@dataclass(frozen=True)
-class FakeBlock:
-    state: str = "leased"
-    id: int = 7
-    instance: str = "host:1:0"
-    leased_at: datetime = LEASED_AT
-    released_at: datetime | None = None
+def block(state: str) -> LeasedBlock:
+    return LeasedBlock(7, "default", 0, 200, state, "host:1:0", LEASED_AT, None)
 
 
 class FakeBlocks:
     """One block for every serial, and a note of what was asked."""
 
-    def __init__(self, block: FakeBlock | None) -> None:
+    def __init__(self, block: LeasedBlock | None) -> None:
         self.block = block
         self.asked: list[tuple[str, int]] = []
         self.failure: Exception | None = None
 
-    def holding(self, series: str, serial: int) -> FakeBlock | None:
+    def holding(self, series: str, serial: int) -> LeasedBlock | None:
         self.asked.append((series, serial))
         if self.failure is not None:
             raise self.failure
@@ -56,10 +51,10 @@ class Verified:
         self.catalogue = FakeCatalogue(*SERIES)
         self.spaces = NumberSpaces(self.catalogue)
         self.format = self.spaces.get(SERIES[0]).format
-        self.blocks = FakeBlocks(None if state is None else FakeBlock(state))
+        self.blocks = FakeBlocks(None if state is None else block(state))
         self.asked_spent: list[tuple[str, int, str]] = []
         self._spent = spent
-        self.verifier = Verifier(self.spaces, self.blocks, self.has_spent)
+        self.verifier = Verifier(self.spaces, self.blocks.holding, self.has_spent)
 
     def has_spent(self, series: str, serial: int, instance: str) -> bool:
         self.asked_spent.append((series, serial, instance))

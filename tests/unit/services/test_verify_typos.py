@@ -8,6 +8,7 @@ from tests.support.fakes import FakeCatalogue, FakeSeries
 from tracking_service.errors import MalformedNumberError, StoreUnavailableError
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Shipment
+from tracking_service.records import SeriesRecord
 from tracking_service.services.verify import Verifier
 
 SHIPMENT = Shipment("MY", "ID")
@@ -21,14 +22,12 @@ POST = FakeSeries(
 )
 
 
-class NoBlocks:
+def no_block(series: str, serial: int) -> None:
     """A wrong number is none's, so no block is looked up."""
-
-    def holding(self, series: str, serial: int) -> None:
-        raise AssertionError((series, serial))
+    raise AssertionError((series, serial))
 
 
-def refused(series: FakeSeries, slip: Callable[[str], str], *, away: bool = False) -> bool:
+def refused(series: SeriesRecord, slip: Callable[[str], str], *, away: bool = False) -> bool:
     """Whether the number of the series' first serial, so spoilt, looks like a typo."""
     catalogue = FakeCatalogue(series)
     spaces = NumberSpaces(catalogue)
@@ -36,7 +35,7 @@ def refused(series: FakeSeries, slip: Callable[[str], str], *, away: bool = Fals
     if away:
         catalogue.failure = StoreUnavailableError()
     with pytest.raises(MalformedNumberError) as caught:
-        Verifier(spaces, NoBlocks(), lambda *_: True).verify(slip(number))
+        Verifier(spaces, no_block, lambda *_: True).verify(slip(number))
     return caught.value.likely_typo is True
 
 
@@ -59,7 +58,7 @@ def test_a_malformed_number_may_be_a_typing_error_too(slip: Callable[[str], str]
 @pytest.mark.parametrize("character", ["$", ".", "_", "?", "Ö", "+"])
 @pytest.mark.parametrize("place", [0, 5, 10])
 def test_a_character_that_no_number_has_may_be_a_slip(
-    series: FakeSeries, character: str, place: int
+    series: SeriesRecord, character: str, place: int
 ) -> None:
     assert refused(series, at(place, character))
 
@@ -78,7 +77,7 @@ def test_a_character_that_no_number_has_may_be_a_slip(
 )
 @pytest.mark.parametrize("series", [ROUTED, POST], ids=["routed", "s10"])
 def test_more_or_fewer_characters_are_no_substitution(
-    series: FakeSeries, slip: Callable[[str], str]
+    series: SeriesRecord, slip: Callable[[str], str]
 ) -> None:
     assert not refused(series, slip)
 

@@ -1,0 +1,62 @@
+"""The records that the store keeps and returns: a series, a block, a batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tracking_service.allocation import Block
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """A series and its number space. The key never shows.
+
+    Its serials are [first_serial, end_serial) of the number space; no lease has taken those from
+    `next_serial` on. `block_size` is in serials.
+    """
+
+    name: str
+    number_space: str
+    format: str
+    options: Mapping[str, str]
+    key: bytes = field(repr=False)
+    block_size: int
+    first_serial: int
+    next_serial: int
+    end_serial: int
+    created_at: datetime
+
+    @property
+    def remaining(self) -> int:
+        """Serials that no lease has taken yet; tails that were handed back not counted."""
+        return self.end_serial - self.next_serial
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedBlock:
+    """The serials [start, end) of a series, and who took them."""
+
+    id: int
+    series: str
+    start: int
+    end: int
+    state: str
+    """`leased`, `spent`, `returned` or `skipped`."""
+    instance: str
+    leased_at: datetime
+    released_at: datetime | None
+
+    @property
+    def spent_end(self) -> int | None:
+        """Where the spent part ends, exclusive; None if that is not known."""
+        if self.state == "spent":
+            return self.end
+        return self.start if self.state == "returned" else None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBatch:
+    """What was issued for an idempotency key: the serials of each block, and when."""
+
+    blocks: tuple[Block, ...]
+    issued_at: datetime
