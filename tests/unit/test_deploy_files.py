@@ -18,7 +18,7 @@ from tests.support.commands import ROOT
 from tests.support.exposition import names, read
 from tests.support.promql import named
 from tracking_service.telemetry.counters import Totals
-from tracking_service.telemetry.exposition import families
+from tracking_service.telemetry.exposition import metric_families
 from tracking_service.telemetry.metrics import Metrics
 
 ALERTS = ROOT / "deploy" / "alerts.yml"
@@ -40,7 +40,7 @@ def told() -> set[str]:
 def labels() -> dict[str, set[str]]:
     """The labels of each name."""
     found: dict[str, set[str]] = {name: set() for name in OF_A_TARGET}
-    for family in families(Totals()):
+    for family in metric_families(Totals()):
         own = set(getattr(family, "_labelnames", ()))
         for name in names({family.name: family}):
             found[name] = own | ({"le"} if name.endswith("_bucket") else set())

@@ -1,4 +1,4 @@
-"""What one process has counted, and the sums over it and its siblings."""
+"""The counters, histograms and gauges of a process, and the sums over all worker processes."""
 
 import logging
 import threading
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracking_service.telemetry.mmap_values import Cells, Key, Page
-from tracking_service.telemetry.multiprocess import NOW, Group, add
+from tracking_service.telemetry.mmap_values import MetricKey, MmapValues, Values
+from tracking_service.telemetry.multiprocess import GAUGE, WorkerFiles, add
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,13 @@ _WIDTH = len(BUCKETS) + 2
 class Totals:
     """Rows by key. A histogram's has a count for each bucket, and then the sum in seconds."""
 
-    counts: dict[Key, list[float]] = field(default_factory=dict)
+    counters: dict[MetricKey, list[float]] = field(default_factory=dict)
     """Summed over all processes, those that have ended too."""
-    states: list[dict[Key, list[float]]] = field(default_factory=list)
-    """Of each process that lives; the keys begin with NOW."""
+    gauges: list[dict[MetricKey, list[float]]] = field(default_factory=list)
+    """Of each process that lives; the keys begin with GAUGE."""
 
 
-class Tally:
+class Counters:
     """Counts in memory, or from `share` on in a file beside those of its siblings.
 
     Its methods may be called from any number of threads.
@@ -43,12 +43,12 @@ class Tally:
 
     def reset_after_fork(self) -> None:
         """Begin at nothing, with a lock of its own: for the child of a fork."""
-        if hasattr(self, "_group") and self._group is not None:
-            self._group.leave()
+        if hasattr(self, "_files") and self._files is not None:
+            self._files.leave()
         self._lock = threading.Lock()
-        self._group: Group | None = None
-        self._pages = [Page.private()]
-        self._rows: dict[Key, Cells] = {}
+        self._files: WorkerFiles | None = None
+        self._memory = [MmapValues.private()]
+        self._rows: dict[MetricKey, Values] = {}
 
     def share(self, folder: Path) -> None:
         """Count in `folder` from now on; what has been counted goes along.
@@ -56,9 +56,9 @@ class Tally:
         Where that cannot be, this process goes on by itself: numbers matter more than figures.
         """
         with self._lock:
-            group = Group(folder)
+            files = WorkerFiles(folder)
             try:
-                page = group.page()
+                values = files.new_file()
             except OSError as error:
                 log.warning(
                     "metrics are of one process alone: the folder for sharing them cannot be used",
@@ -66,16 +66,16 @@ class Tally:
                 )
                 return
             before = self._rows
-            self._group, self._pages, self._rows = group, [page], {}
+            self._files, self._memory, self._rows = files, [values], {}
             for key, row in before.items():
                 self._row(key, len(row))[:] = row
 
-    def count(self, key: Key, amount: float = 1.0) -> None:
+    def increment(self, key: MetricKey, amount: float = 1.0) -> None:
         """Add to a counter."""
         with self._lock:
             self._row(key, 1)[0] += amount
 
-    def observe(self, key: Key, seconds: float) -> None:
+    def observe(self, key: MetricKey, seconds: float) -> None:
         """Add one observation to a histogram."""
         with self._lock:
             row = self._rows.get(key)
@@ -84,8 +84,8 @@ class Tally:
             row[bisect_left(BUCKETS, seconds)] += 1.0
             row[-1] += seconds
 
-    def put(self, key: Key, values: Sequence[float]) -> None:
-        """Set a row: of a state, or of a total that is counted elsewhere."""
+    def set(self, key: MetricKey, values: Sequence[float]) -> None:
+        """Set a row: a gauge, or a total that is counted elsewhere."""
         with self._lock:
             row = self._row(key, len(values))
             for at, value in enumerate(values):
@@ -95,15 +95,15 @@ class Tally:
         """The sums as they are now; of this process alone where the others' files cannot be read."""
         totals = Totals()
         for lives, rows in self._processes():
-            add(totals.counts, {key: row for key, row in rows.items() if key[0] != NOW})
+            add(totals.counters, {key: row for key, row in rows.items() if key[0] != GAUGE})
             if lives:
-                totals.states.append({key: row for key, row in rows.items() if key[0] == NOW})
+                totals.gauges.append({key: row for key, row in rows.items() if key[0] == GAUGE})
         return totals
 
-    def _processes(self) -> list[tuple[bool, dict[Key, list[float]]]]:
-        if (group := self._group) is not None:
+    def _processes(self) -> list[tuple[bool, dict[MetricKey, list[float]]]]:
+        if (files := self._files) is not None:
             try:
-                return list(group.processes())
+                return list(files.processes())
             except OSError as error:
                 log.warning(
                     "metrics are of one process alone: the shared files cannot be read",
@@ -112,25 +112,25 @@ class Tally:
         with self._lock:
             return [(True, {key: list(row) for key, row in self._rows.items()})]
 
-    def _row(self, key: Key, width: int) -> Cells:
+    def _row(self, key: MetricKey, width: int) -> Values:
         """The row of a key, made where there is none. Called with the lock held."""
         row = self._rows.get(key)
         if row is None:
-            row = self._pages[-1].add(key, width)
+            row = self._memory[-1].add(key, width)
             while row is None:
-                self._pages.append(self._new_page())
-                row = self._pages[-1].add(key, width)
+                self._memory.append(self._more_memory())
+                row = self._memory[-1].add(key, width)
             self._rows[key] = row
         return row
 
-    def _new_page(self) -> Page:
-        if self._group is None:
-            return Page.private()
+    def _more_memory(self) -> MmapValues:
+        if self._files is None:
+            return MmapValues.private()
         try:
-            return self._group.page()
+            return self._files.new_file()
         except OSError as error:
             log.warning(
                 "some metrics are of one process alone: there is no room to share them",
                 extra={"error": str(error)},
             )
-            return Page.private()
+            return MmapValues.private()

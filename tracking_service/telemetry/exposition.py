@@ -20,8 +20,8 @@ from prometheus_client.core import (
 
 from tracking_service import __version__
 from tracking_service.telemetry.counters import BUCKETS, Totals
-from tracking_service.telemetry.mmap_values import Key
-from tracking_service.telemetry.multiprocess import NOW
+from tracking_service.telemetry.mmap_values import MetricKey
+from tracking_service.telemetry.multiprocess import GAUGE
 
 REQUESTS = "requests"
 LEASES = "leases"
@@ -71,10 +71,10 @@ _COUNTED = (
 )
 
 
-def families(totals: Totals) -> Iterator[Metric]:
+def metric_families(totals: Totals) -> Iterator[Metric]:
     """Every metric, with a sample for each of its series that there is."""
-    by_name: dict[str, list[tuple[Key, list[float]]]] = defaultdict(list)
-    for key, row in sorted(totals.counts.items()):
+    by_name: dict[str, list[tuple[MetricKey, list[float]]]] = defaultdict(list)
+    for key, row in sorted(totals.counters.items()):
         by_name[key[0]].append((key[1:], row))
 
     build = GaugeMetricFamily(
@@ -89,11 +89,15 @@ def families(totals: Totals) -> Iterator[Metric]:
     for name, labels, counter, unit, text in _COUNTED:
         rows = by_name[name]
         yield _counter(counter, unit, text, labels, ((key, row[0]) for key, row in rows))
-    yield from _gauges(totals.states)
+    yield from _gauges(totals.gauges)
 
 
 def _counter(
-    name: str, unit: str, text: str, labels: Iterable[str], values: Iterable[tuple[Key, float]]
+    name: str,
+    unit: str,
+    text: str,
+    labels: Iterable[str],
+    values: Iterable[tuple[MetricKey, float]],
 ) -> Metric:
     family = CounterMetricFamily(name, text, labels=tuple(labels), unit=unit)
     for key, value in values:
@@ -102,7 +106,7 @@ def _counter(
 
 
 def _histogram(
-    name: str, text: str, labels: Iterable[str], rows: Iterable[tuple[Key, list[float]]]
+    name: str, text: str, labels: Iterable[str], rows: Iterable[tuple[MetricKey, list[float]]]
 ) -> Metric:
     family = HistogramMetricFamily(name, text, labels=tuple(labels), unit="seconds")
     bounds = [*map(str, BUCKETS), "+Inf"]
@@ -112,25 +116,25 @@ def _histogram(
     return family
 
 
-def _gauges(states: list[dict[Key, list[float]]]) -> Iterator[Metric]:
+def _gauges(gauges: list[dict[MetricKey, list[float]]]) -> Iterator[Metric]:
     processes = GaugeMetricFamily(
         "tracking_processes", "Worker processes that these metrics are of.", unit="processes"
     )
-    processes.add_metric((), len(states))
+    processes.add_metric((), len(gauges))
     yield processes
     database = GaugeMetricFamily(
         "tracking_database_up", "Whether the database answers; nothing before it was first asked."
     )
-    answers = [row[0] for state in states if (row := state.get((NOW, DATABASE)))]
+    answers = [row[0] for rows in gauges if (row := rows.get((GAUGE, DATABASE)))]
     if known := [answer for answer in answers if not math.isnan(answer)]:
         # One worker that cannot reach it is reason enough to look.
         database.add_metric((), min(known))
     yield database
 
     by_series: dict[str, list[list[float]]] = defaultdict(list)
-    for state in states:
-        for key, row in sorted(state.items()):
-            if key[:2] == (NOW, SERIES):
+    for each in gauges:
+        for key, row in sorted(each.items()):
+            if key[:2] == (GAUGE, SERIES):
                 by_series[key[2]].append(row)
     serials = GaugeMetricFamily(
         "tracking_reserve_serials",

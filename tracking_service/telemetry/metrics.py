@@ -17,8 +17,8 @@ from tracking_service.errors import (
     StoreUnavailableError,
 )
 from tracking_service.telemetry import exposition
-from tracking_service.telemetry.counters import Tally
-from tracking_service.telemetry.multiprocess import NOW
+from tracking_service.telemetry.counters import Counters
+from tracking_service.telemetry.multiprocess import GAUGE
 from tracking_service.telemetry.state import InstanceState
 
 # The first that an error is an instance of.
@@ -43,12 +43,12 @@ class Metrics(Collector):
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._state: Callable[[], InstanceState] | None = None
-        self._tally = Tally()
+        self._counters = Counters()
         self.placed = False
 
     def reset_after_fork(self) -> None:
         """Begin at nothing: for the child of a fork, as another thread may have held a lock."""
-        self._tally.reset_after_fork()
+        self._counters.reset_after_fork()
         self.placed = False
 
     def watch(self, state: Callable[[], InstanceState]) -> None:
@@ -64,33 +64,33 @@ class Metrics(Collector):
         self.placed = True
         several = multiprocess or multiprocessing.parent_process() is not None
         if several and self._folder is not None:
-            self._tally.share(self._folder)
+            self._counters.share(self._folder)
 
     def observe_request(self, route: str, status: str, seconds: float) -> None:
         """A request was answered, in whichever way; `status` is its three digits."""
-        self._tally.observe((exposition.REQUESTS, route, status), seconds)
+        self._counters.observe((exposition.REQUESTS, route, status), seconds)
 
     def leased(self, series: str, serials: int, seconds: float) -> None:
         """See `allocation.Observer`."""
-        self._tally.observe((exposition.LEASES, "leased"), seconds)
-        self._tally.count((exposition.LEASED, series), serials)
+        self._counters.observe((exposition.LEASES, "leased"), seconds)
+        self._counters.increment((exposition.LEASED, series), serials)
 
     def lease_failed(self, error: Exception, seconds: float) -> None:
         """See `allocation.Observer`."""
         outcome = next((name for kind, name in _OUTCOMES if isinstance(error, kind)), "error")
-        self._tally.observe((exposition.LEASES, outcome), seconds)
+        self._counters.observe((exposition.LEASES, outcome), seconds)
 
     def went_backwards(self, series: str) -> None:
         """See `allocation.Observer`."""
-        self._tally.count((exposition.SKIPS, series, "went_backwards"))
+        self._counters.increment((exposition.SKIPS, series, "went_backwards"))
 
     def new_timeline(self, series: str) -> None:
         """See `allocation.Observer`."""
-        self._tally.count((exposition.SKIPS, series, "new_timeline"))
+        self._counters.increment((exposition.SKIPS, series, "new_timeline"))
 
     def handed_back(self, series: str, serials: int) -> None:
         """See `allocation.Observer`."""
-        self._tally.count((exposition.HANDED_BACK, series), serials)
+        self._counters.increment((exposition.HANDED_BACK, series), serials)
         self.looked_after()
 
     def looked_after(self) -> None:
@@ -98,18 +98,18 @@ class Metrics(Collector):
         if self._state is None:
             return
         state = self._state()
-        self._tally.put((NOW, exposition.DATABASE), [_UP[state.database]])
+        self._counters.set((GAUGE, exposition.DATABASE), [_UP[state.database]])
         for each in state.series:
-            self._tally.put((exposition.ISSUED, each.series), [each.issued])
+            self._counters.set((exposition.ISSUED, each.series), [each.issued])
             remaining = math.nan if each.remaining is None else float(each.remaining)
-            self._tally.put(
-                (NOW, exposition.SERIES, each.series), [each.held, each.rate, remaining]
+            self._counters.set(
+                (GAUGE, exposition.SERIES, each.series), [each.held, each.rate, remaining]
             )
 
     def collect(self) -> Iterator[Metric]:
         """Every metric as it is now. See `prometheus_client.registry.Collector`."""
         self.looked_after()
-        return exposition.families(self._tally.totals())
+        return exposition.metric_families(self._counters.totals())
 
     def render(self, accept: str | None = None) -> tuple[bytes, str]:
         """The metrics in the text format that an `Accept` header asks for, and its media type."""

@@ -25,20 +25,20 @@ from pathlib import Path
 from typing import IO
 
 from tracking_service import file_locks
-from tracking_service.telemetry.mmap_values import PAGE_BYTES, Key, Page
+from tracking_service.telemetry.mmap_values import SIZE_BYTES, MetricKey, MmapValues
 
-LAYOUT = 1
+LAYOUT = 2
 """Counts up when files or rows change their form, so that releases side by side do not mix."""
 
 LOCK_SECONDS = 0.5
 """How long a sibling may keep the folder. It may be frozen with it, and numbers must go on: every
 request of this process counts, and counting may wait for this."""
 
-NOW = "now"
-"""Rows that begin with this tell a state, not a count: of the dead they are void."""
+GAUGE = "gauge"
+"""Rows whose key begins with this are gauges: those of the dead are left out."""
 
 
-class Group:
+class WorkerFiles:
     """The files of this process and its siblings. Every method may raise OSError."""
 
     def __init__(self, folder: Path, *, proc: Path = Path("/proc")) -> None:
@@ -51,21 +51,21 @@ class Group:
         self._mine: list[IO[bytes]] = []
         self._joined = False
 
-    def page(self) -> Page:
-        """A new page of this process; with the first one it joins the group."""
+    def new_file(self) -> MmapValues:
+        """Make a file for this process to count in; with the first one it joins the group."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_EX):
             if not self._joined:
                 self._remove_dead_groups()
                 self._fold_dead()
-            file, page = self._create()
+            file, values = self._create()
             fcntl.flock(file, fcntl.LOCK_EX)
         self._mine.append(file)
         self._joined = True
-        return page
+        return values
 
-    def processes(self) -> Iterator[tuple[bool, dict[Key, list[float]]]]:
-        """The rows of every page of the group, with whether its process lives."""
+    def processes(self) -> Iterator[tuple[bool, dict[MetricKey, list[float]]]]:
+        """The rows of every file of the group, with whether its process lives."""
         with self._locked(fcntl.LOCK_SH):
             yield from [(_is_locked(path), _read(path)) for path in self._paths(self._name)]
 
@@ -78,13 +78,13 @@ class Group:
     def _paths(self, group: str) -> list[Path]:
         return sorted(self._folder.glob(f"{group}.*.cells"))
 
-    def _create(self) -> tuple[IO[bytes], Page]:
+    def _create(self) -> tuple[IO[bytes], MmapValues]:
         path = self._folder / f"{self._name}.{os.getpid()}-{secrets.token_hex(4)}.cells"
         file = path.open("x+b")
         try:
-            # Room is taken now: a mapped page for which the disk has none would end the process.
-            os.posix_fallocate(file.fileno(), 0, PAGE_BYTES)
-            return file, Page(mmap.mmap(file.fileno(), PAGE_BYTES))
+            # Room is taken now: to write to mapped memory without room on the disk ends the process.
+            os.posix_fallocate(file.fileno(), 0, SIZE_BYTES)
+            return file, MmapValues(mmap.mmap(file.fileno(), SIZE_BYTES))
         except BaseException:
             file.close()
             path.unlink()
@@ -94,18 +94,18 @@ class Group:
         dead = [path for path in self._paths(self._name) if not _is_locked(path)]
         if len(dead) < 2:
             return
-        total: dict[Key, list[float]] = {}
+        total: dict[MetricKey, list[float]] = {}
         for path in dead:
-            add(total, {key: row for key, row in _read(path).items() if key[0] != NOW})
-        file, page = self._create()
+            add(total, {key: row for key, row in _read(path).items() if key[0] != GAUGE})
+        file, memory = self._create()
         for key, row in total.items():
-            cells = page.add(key, len(row))
-            while cells is None:
+            values = memory.add(key, len(row))
+            while values is None:
                 file.close()
-                file, page = self._create()
-                cells = page.add(key, len(row))
+                file, memory = self._create()
+                values = memory.add(key, len(row))
             for at, value in enumerate(row):
-                cells[at] = value
+                values[at] = value
         file.close()
         for path in dead:
             path.unlink()
@@ -139,17 +139,20 @@ def _identity(pid: int, proc: Path) -> str:
     return hashlib.sha256(" ".join(told).encode()).hexdigest()[:8]
 
 
-def add(total: dict[Key, list[float]], rows: dict[Key, list[float]]) -> None:
-    """Add rows to a sum, cell by cell."""
+def add(total: dict[MetricKey, list[float]], rows: dict[MetricKey, list[float]]) -> None:
+    """Add rows to a sum, value by value."""
     for key, row in rows.items():
         known = total.get(key)
         total[key] = row if known is None else [a + b for a, b in zip(known, row, strict=True)]
 
 
-def _read(path: Path) -> dict[Key, list[float]]:
+def _read(path: Path) -> dict[MetricKey, list[float]]:
     with path.open("rb") as file:
-        memory = mmap.mmap(file.fileno(), PAGE_BYTES, access=mmap.ACCESS_READ)
-    return dict(Page(memory).rows())
+        if os.fstat(file.fileno()).st_size < SIZE_BYTES:
+            # Its process was killed before it had made room.
+            return {}
+        memory = mmap.mmap(file.fileno(), SIZE_BYTES, access=mmap.ACCESS_READ)
+    return dict(MmapValues(memory).rows())
 
 
 def _is_locked(path: Path) -> bool:

@@ -10,28 +10,27 @@ from typing import Any
 import pytest
 
 from tests.support.exposition import read, total, value
-from tracking_service.telemetry import counters as tallies
 from tracking_service.telemetry import multiprocess
-from tracking_service.telemetry.counters import Tally
+from tracking_service.telemetry.counters import BUCKETS, Counters
 from tracking_service.telemetry.metrics import Metrics
-from tracking_service.telemetry.multiprocess import Group
+from tracking_service.telemetry.multiprocess import GAUGE, WorkerFiles
 from tracking_service.telemetry.state import InstanceState, SeriesState
 
 
 class Worker:
-    """One process's tally. To the kernel a lock belongs to an open file, not to a process, so
+    """The counters of one process. To the kernel a lock belongs to an open file, not to a process, so
     several of them can live in one.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.tally = Tally()
-        self.tally.share(folder)
+        self.counters = Counters()
+        self.counters.share(folder)
 
     def die(self) -> None:
-        self.tally.reset_after_fork()
+        self.counters.reset_after_fork()
 
     def count(self, name: str = "a") -> float:
-        return self.tally.totals().counts[(name,)][0]
+        return self.counters.totals().counters[(name,)][0]
 
 
 @pytest.fixture
@@ -53,50 +52,50 @@ def files(folder: Path) -> list[Path]:
 
 def test_each_tells_the_sum_of_all(worker: Callable[[], Worker]) -> None:
     first, second = worker(), worker()
-    first.tally.count(("a",), 2)
-    second.tally.count(("a",), 3)
-    second.tally.count(("b",), 1)
+    first.counters.increment(("a",), 2)
+    second.counters.increment(("a",), 3)
+    second.counters.increment(("b",), 1)
 
     assert 5 == first.count() == second.count()
     assert 1 == first.count("b")
 
 
 def test_what_was_counted_before_goes_along(tmp_path: Path) -> None:
-    tally = Tally()
-    tally.count(("a",), 7)
-    tally.observe(("h",), 0.2)
-    before = tally.totals()
-    tally.share(tmp_path)
+    counters = Counters()
+    counters.increment(("a",), 7)
+    counters.observe(("h",), 0.2)
+    before = counters.totals()
+    counters.share(tmp_path)
 
-    assert before == tally.totals()
-    tally.count(("a",))
-    assert 8 == tally.totals().counts[("a",)][0]
-    tally.reset_after_fork()
+    assert before == counters.totals()
+    counters.increment(("a",))
+    assert 8 == counters.totals().counters[("a",)][0]
+    counters.reset_after_fork()
 
 
 def test_the_counts_of_the_dead_stay_and_their_state_goes(worker: Callable[[], Worker]) -> None:
     living, dying = worker(), worker()
     for each in (living, dying):
-        each.tally.count(("a",))
-        each.tally.put(("now", "x"), [1.0])
-    assert 2 == len(living.tally.totals().states)
+        each.counters.increment(("a",))
+        each.counters.set((GAUGE, "x"), [1.0])
+    assert 2 == len(living.counters.totals().gauges)
     dying.die()
-    totals = living.tally.totals()
+    totals = living.counters.totals()
 
-    assert [2.0] == totals.counts[("a",)]
-    assert [{("now", "x"): [1.0]}] == totals.states
+    assert [2.0] == totals.counters[("a",)]
+    assert [{(GAUGE, "x"): [1.0]}] == totals.gauges
 
 
 def test_the_files_of_the_dead_do_not_pile_up(worker: Callable[[], Worker], tmp_path: Path) -> None:
     living = worker()
     for _ in range(20):
         dying = worker()
-        dying.tally.count(("a",))
-        dying.tally.observe(("h",), 0.01)
+        dying.counters.increment(("a",))
+        dying.counters.observe(("h",), 0.01)
         dying.die()
 
     assert 20 == living.count()
-    assert 20 == sum(living.tally.totals().counts[("h",)][:-1])
+    assert 20 == sum(living.counters.totals().counters[("h",)][:-1])
     assert len(files(tmp_path)) <= 4
 
 
@@ -106,16 +105,16 @@ def test_a_group_of_which_nobody_lives_is_removed(
     parent = os.getppid()
     monkeypatch.setattr(os, "getppid", lambda: parent + 1)
     dead = worker()
-    dead.tally.count(("a",), 100)
+    dead.counters.increment(("a",), 100)
     dead.die()
     living_elsewhere = worker()
-    living_elsewhere.tally.count(("a",), 10)
+    living_elsewhere.counters.increment(("a",), 10)
     monkeypatch.setattr(os, "getppid", lambda: parent + 2)
     gone = worker()
     gone.die()
     monkeypatch.undo()
     here = worker()
-    here.tally.count(("a",))
+    here.counters.increment(("a",))
 
     assert 1 == here.count()
     assert 110 == living_elsewhere.count()
@@ -148,9 +147,9 @@ def test_servers_whose_pid_is_the_same_are_not_counted_together(
 ) -> None:
     first = described(tmp_path / "first", namespace="1", started=100)
     second = described(tmp_path / "second", **other)
-    groups = [Group(tmp_path / "metrics", proc=proc) for proc in (first, second)]
+    groups = [WorkerFiles(tmp_path / "metrics", proc=proc) for proc in (first, second)]
     for group in groups:
-        group.page()
+        group.new_file()
 
     assert [expected, expected] == [len(list(group.processes())) for group in groups]
     for group in groups:
@@ -158,24 +157,24 @@ def test_servers_whose_pid_is_the_same_are_not_counted_together(
 
 
 def test_where_nothing_is_told_of_processes_a_pid_is_enough(tmp_path: Path) -> None:
-    groups = [Group(tmp_path / "metrics", proc=tmp_path / "none") for _ in range(2)]
+    groups = [WorkerFiles(tmp_path / "metrics", proc=tmp_path / "none") for _ in range(2)]
     for group in groups:
-        group.page()
+        group.new_file()
 
     assert [2, 2] == [len(list(group.processes())) for group in groups]
     for group in groups:
         group.leave()
 
 
-def test_a_page_that_is_full_is_followed_by_another(
+def test_a_file_that_is_full_is_followed_by_another(
     worker: Callable[[], Worker], tmp_path: Path
 ) -> None:
     first, second = worker(), worker()
     keys = [(f"series-{number}",) for number in range(5000)]
     for key in keys:
-        first.tally.count(key)
+        first.counters.increment(key)
 
-    assert {key: [1.0] for key in keys} == second.tally.totals().counts
+    assert {key: [1.0] for key in keys} == second.counters.totals().counters
     assert len(files(tmp_path)) > 2
 
 
@@ -183,12 +182,12 @@ def test_where_files_cannot_be_made_a_process_counts_for_itself(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    tally = Tally()
-    tally.count(("a",))
-    tally.share(tmp_path / "file")
-    tally.count(("a",))
+    counters = Counters()
+    counters.increment(("a",))
+    counters.share(tmp_path / "file")
+    counters.increment(("a",))
 
-    assert [2.0] == tally.totals().counts[("a",)]
+    assert [2.0] == counters.totals().counters[("a",)]
     assert ["metrics are of one process alone: the folder for sharing them cannot be used"] == [
         record.getMessage() for record in caplog.records
     ]
@@ -198,7 +197,7 @@ def test_where_the_folder_is_taken_away_a_process_tells_of_itself(
     worker: Callable[[], Worker], tmp_path: Path
 ) -> None:
     lonely = worker()
-    lonely.tally.count(("a",))
+    lonely.counters.increment(("a",))
     for path in (tmp_path / "metrics").iterdir():
         path.unlink()
     (tmp_path / "metrics").rmdir()
@@ -215,9 +214,20 @@ def test_a_sibling_that_is_frozen_with_the_folder_stops_nobody_from_counting(
         fcntl.flock(frozen, fcntl.LOCK_EX)
         second = worker()
         for each in (first, second):
-            each.tally.count(("a",), 2)
+            each.counters.increment(("a",), 2)
 
         assert 2 == first.count() == second.count()
+
+
+def test_a_sibling_that_was_killed_before_its_file_had_room_is_left_out(
+    worker: Callable[[], Worker], tmp_path: Path
+) -> None:
+    first = worker()
+    first.counters.increment(("a",), 2)
+    (own,) = files(tmp_path)
+    own.with_name(own.name.replace(".cells", "x.cells")).touch()
+
+    assert 2 == first.count()
 
 
 def test_nothing_is_lost_between_threads(worker: Callable[[], Worker]) -> None:
@@ -225,8 +235,8 @@ def test_nothing_is_lost_between_threads(worker: Callable[[], Worker]) -> None:
 
     def count() -> None:
         for _ in range(2000):
-            shared.tally.count(("a",))
-            shared.tally.observe(("h",), 0.5)
+            shared.counters.increment(("a",))
+            shared.counters.observe(("h",), 0.5)
 
     threads = [threading.Thread(target=count) for _ in range(8)]
     for thread in threads:
@@ -235,8 +245,8 @@ def test_nothing_is_lost_between_threads(worker: Callable[[], Worker]) -> None:
         thread.join()
 
     assert 16_000 == shared.count()
-    assert 16_000 == sum(shared.tally.totals().counts[("h",)][:-1])
-    assert 8_000 == shared.tally.totals().counts[("h",)][-1]
+    assert 16_000 == sum(shared.counters.totals().counters[("h",)][:-1])
+    assert 8_000 == shared.counters.totals().counters[("h",)][-1]
 
 
 def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
@@ -276,4 +286,4 @@ def test_a_process_alone_makes_no_file(tmp_path: Path) -> None:
 
 
 def test_buckets_rise() -> None:
-    assert sorted(set(tallies.BUCKETS)) == list(tallies.BUCKETS)
+    assert sorted(set(BUCKETS)) == list(BUCKETS)
