@@ -18,34 +18,42 @@ LOWEST, HIGHEST = 15_000, 32_000
 RANGES = 16
 _SIZE = (HIGHEST - LOWEST) // RANGES
 _random = random.SystemRandom()
-_chosen: set[int] = set()
-_lock = threading.Lock()
 
 
-def free_port() -> int:
-    """A port that nobody listens on now; it stays free unless someone asks for just this one."""
-    lowest = LOWEST + os.getpid() % RANGES * _SIZE
-    for _ in range(100):
-        port = _choose(lowest)
-        with socket.socket() as probe:
-            # As servers do, so that a port whose last connections are in TIME_WAIT counts as free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
+class Ports:
+    """Chooses free ports for one process. Its method may be called from any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._chosen: set[int] = set()
+
+    def free_port(self) -> int:
+        """A port that nobody listens on now; it stays free unless someone asks for just this one."""
+        lowest = LOWEST + os.getpid() % RANGES * _SIZE
+        for _ in range(100):
+            port = self._choose(lowest)
+            with socket.socket() as probe:
+                # As servers do, so that a port whose last connections are in TIME_WAIT is free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError:
+                    continue
+                return port
+        raise RuntimeError(f"found no free port from {LOWEST} to {HIGHEST}")
+
+    def _choose(self, lowest: int) -> int:
+        """A port of the range from `lowest` that was not chosen before, while there is one."""
+        with self._lock:
+            if len(self._chosen) >= _SIZE:
+                self._chosen.clear()
+            free = [p for p in range(lowest, lowest + _SIZE) if p not in self._chosen]
+            port = _random.choice(free)
+            self._chosen.add(port)
             return port
-    raise RuntimeError(f"found no free port from {LOWEST} to {HIGHEST}")
 
 
-def _choose(lowest: int) -> int:
-    """A port of the range from `lowest` that was not chosen before, while there is one."""
-    with _lock:
-        if len(_chosen) >= _SIZE:
-            _chosen.clear()
-        port = _random.choice([p for p in range(lowest, lowest + _SIZE) if p not in _chosen])
-        _chosen.add(port)
-        return port
+free_port = Ports().free_port
 
 
 def listens(port: int) -> bool:

@@ -1,6 +1,7 @@
 """Serials of which there are too many to list, as ranges in order."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
 from tracking_service.allocation.block import Block
 
@@ -27,6 +28,10 @@ class Ranges:
         else:
             self._starts.insert(at, block.start)
             self._ends.insert(at, block.end)
+
+    def __iter__(self) -> Iterator[Block]:
+        """The ranges, in order."""
+        return map(Block, self._starts, self._ends)
 
     def __contains__(self, serial: int) -> bool:
         at = bisect_right(self._starts, serial)

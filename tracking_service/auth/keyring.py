@@ -56,14 +56,17 @@ class Keyring:
         source: KeySource,
         *,
         limiter: WaitLimiter | None = None,
+        lookup_seconds: float = LOOKUP_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`limiter` bounds the requests that wait for keys to be read, and is to be the one that
-        bounds every wait of the process.
+        bounds every wait of the process. `lookup_seconds` is how long a request waits for a
+        look-up.
         """
         self._source = source
         self._limiter = limiter or WaitLimiter(clock=clock)
+        self._lookup_seconds = lookup_seconds
         self._clock = clock
         self._uniform = uniform
         self.reset_after_fork()
@@ -137,7 +140,7 @@ class Keyring:
         """Return when the keys have been read anew; else raise KeysUnavailableError."""
         # At first no key is known, so no request with a known key is kept from a thread.
         with (
-            self._limiter.wait(LOOKUP_SECONDS, leave_threads=lambda: self._loaded) as wait,
+            self._limiter.wait(self._lookup_seconds, leave_threads=lambda: self._loaded) as wait,
             self._turn,
         ):
             self._start()

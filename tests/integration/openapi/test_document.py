@@ -154,7 +154,7 @@ def allowed(schema: Any, text: str) -> bool:
     return within and re.search(schema["pattern"].removesuffix("$") + r"\Z", text) is not None
 
 
-@pytest.mark.parametrize("name", PATTERNS.keys() - {"CreatedAt"})
+@pytest.mark.parametrize("name", sorted(PATTERNS.keys() - {"CreatedAt"}))
 @given(data=st.data())
 def test_a_text_is_accepted_where_the_document_allows_it(name: str, data: st.DataObject) -> None:
     text = data.draw(near(SCHEMAS[name]["pattern"]))

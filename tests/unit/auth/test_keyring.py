@@ -72,10 +72,9 @@ def ring(make_ring: Callable[..., Keyring]) -> Keyring:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reload at once instead of every few seconds."""
-    monkeypatch.setattr(keyring, "RELOAD_SECONDS", 0.01)
-    monkeypatch.setattr(keyring, "RETRY_SECONDS", 0.01)
+def quick(make_ring: Callable[..., Keyring]) -> Keyring:
+    """A ring that reads the keys every few milliseconds: chance draws a thousandth of the pause."""
+    return make_ring(uniform=lambda *_: 0.001)
 
 
 def refused(ring: Keyring, token: str, error: type[Exception]) -> bool:
@@ -158,61 +157,57 @@ def test_invented_tokens_are_rationed(keys: FakeKeys, make_ring: Callable[..., K
     assert 1 + 6 == keys.reads
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_revoked_key_is_refused(ring: Keyring, keys: FakeKeys) -> None:
+def test_a_revoked_key_is_refused(quick: Keyring, keys: FakeKeys) -> None:
     token = keys.make("shop")
-    ring.find(token)
+    quick.find(token)
     del keys.tokens["shop"]
 
     wait_until(
-        lambda: refused(ring, token, InvalidTokenError), seconds=30, what="the key to be refused"
+        lambda: refused(quick, token, InvalidTokenError), seconds=30, what="the key to be refused"
     )
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_known_key_holds_while_the_keys_cannot_be_read(ring: Keyring, keys: FakeKeys) -> None:
+def test_a_known_key_holds_while_the_keys_cannot_be_read(quick: Keyring, keys: FakeKeys) -> None:
     token = keys.make("shop")
-    ring.find(token)
+    quick.find(token)
     keys.failure = StoreUnavailableError()
     before = keys.reads
     wait_until(lambda: keys.reads > before + 3, seconds=30, what="reads to fail")
 
-    assert "shop" == ring.find(token).name
-    assert refused(ring, new_token(), KeysUnavailableError)
+    assert "shop" == quick.find(token).name
+    assert refused(quick, new_token(), KeysUnavailableError)
 
     late = keys.make("late")
     keys.failure = None
 
     wait_until(
-        lambda: not refused(ring, late, KeysUnavailableError), seconds=30, what="the new key"
+        lambda: not refused(quick, late, KeysUnavailableError), seconds=30, what="the new key"
     )
-    assert "late" == ring.find(late).name
+    assert "late" == quick.find(late).name
 
 
-@pytest.mark.usefixtures("quick")
 def test_an_unexpected_error_does_not_end_the_thread(
-    ring: Keyring, keys: FakeKeys, caplog: pytest.LogCaptureFixture
+    quick: Keyring, keys: FakeKeys, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = keys.make("shop")
-    ring.find(token)
+    quick.find(token)
     keys.failure = RuntimeError("a fault")
     before = keys.reads
     wait_until(lambda: keys.reads > before + 2, seconds=30, what="reads to fail")
     keys.failure = None
     del keys.tokens["shop"]
 
-    wait_until(lambda: refused(ring, token, InvalidTokenError), seconds=30, what="a refusal")
+    wait_until(lambda: refused(quick, token, InvalidTokenError), seconds=30, what="a refusal")
     assert "the keyring met an unexpected error and goes on" in caplog.messages
 
 
 def test_a_read_that_hangs_leaves_half_of_the_threads(
-    keys: FakeKeys, make_ring: Callable[..., Keyring], monkeypatch: pytest.MonkeyPatch
+    keys: FakeKeys, make_ring: Callable[..., Keyring]
 ) -> None:
     limiter = WaitLimiter(threads=8)
-    ring = make_ring(limiter=limiter)
+    ring = make_ring(limiter=limiter, lookup_seconds=30.0)
     good = keys.make("shop")
     assert ring.start(30)
-    monkeypatch.setattr(keyring, "LOOKUP_SECONDS", 30.0)
     keys.open.clear()
     waiting = InThreads(4, lambda: ring.find(new_token()))
     wait_until(lambda: limiter.waiting == 4, seconds=30, what="four to wait")
@@ -240,10 +235,8 @@ def test_requests_that_wait_for_a_lease_are_counted_too(
     assert keyring.LOOKUP_SECONDS > time.monotonic() - began
 
 
-def test_nobody_waits_for_ever(
-    ring: Keyring, keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keyring, "LOOKUP_SECONDS", 0.05)
+def test_nobody_waits_for_ever(make_ring: Callable[..., Keyring], keys: FakeKeys) -> None:
+    ring = make_ring(lookup_seconds=0.05)
     keys.open.clear()
 
     assert refused(ring, new_token(), KeysUnavailableError)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,22 +120,3 @@ def test_what_was_spent_is_known_of_its_own_serials_alone(issuing: Issuing) -> N
     assert not issuing.instance.has_spent("default", serial + 1, name)
     assert not issuing.instance.has_spent("default", serial, "host:1:0")
     assert not issuing.instance.has_spent("gifts", serial, name)
-
-
-@pytest.mark.parametrize("jump", [1e9, -1e9, float("inf")])
-def test_a_wall_clock_that_jumps_changes_no_number_and_no_waiting(
-    issuing: Issuing, monkeypatch: pytest.MonkeyPatch, jump: float
-) -> None:
-    issuing.ready()
-    before = [issuing.serial() for _ in range(50)]
-    now = time.time()
-
-    monkeypatch.setattr(time, "time", lambda: now + jump)
-    monkeypatch.setattr(time, "time_ns", lambda: 0)
-    after = [issuing.serial() for _ in range(250)]
-    with pytest.raises(UnknownSeriesError):
-        issuing.issuer.issue(SHIPMENT, "none")
-
-    assert list(range(300)) == before + after
-    issuing.ready()
-    assert issuing.instance.close(30) is not None

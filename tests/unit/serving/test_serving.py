@@ -11,6 +11,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from waitress.adjustments import Adjustments
 
+from tests.support.waiting import wait_until
 from tracking_service.errors import SettingsError
 from tracking_service.serving import connections, server
 from tracking_service.serving.listening import listen
@@ -169,24 +170,20 @@ def test_a_connection_with_unread_input_is_not_idle(connection: Connection) -> N
 
 
 def test_an_ended_connection_is_not_kept_beyond_its_time(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+    connection: Connection,
 ) -> None:
     channel, _, polled = connection
-    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.0)
     channel.will_close = True
     channel.handle_write_event()
 
     (rest,) = polled.values()
-    assert rest.writable()
+    wait_until(rest.writable, seconds=30, what="the time to be over")
     rest.handle_write_event()
     assert polled == {}
 
 
-def test_a_drain_waits_for_what_is_still_read(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drain_waits_for_what_is_still_read(connection: Connection) -> None:
     channel, client, polled = connection
-    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.1)
     channel.will_close = True
     channel.handle_write_event()
     client.send(b"a late request")
