@@ -1,7 +1,7 @@
-"""This host's wall clock: the one place that reads it, so that a test can turn it.
+"""The host's wall clock, read in this place alone, so that tests can set it.
 
-What it says is shown, and never compared: waits go by a monotonic clock, and what instances must
-agree on goes by the database's (`store/clock.py`).
+It is shown and never compared. Waits use a monotonic clock; what instances must agree on uses the
+database's clock (`store/clock.py`).
 """
 
 import time

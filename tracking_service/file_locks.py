@@ -10,7 +10,7 @@ _PAUSE_SECONDS = 0.01
 def lock(file: IO[Any], how: int, *, seconds: float) -> None:
     """Take `fcntl.LOCK_SH` or `LOCK_EX` on a file, until it is closed.
 
-    BlockingIOError after `seconds`: whoever has it may be frozen, and must not freeze others.
+    Raises BlockingIOError after `seconds`: a frozen process may hold it.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""Where this copy of the service lies: in a checkout, or installed as a package."""
+"""Whether this is a checkout or an installed package, and where its files are."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ MIGRATIONS = (_CHECKOUT if _IN_CHECKOUT else _PACKAGE) / "migrations"
 
 
 def instance_path(chosen: str) -> str | None:
-    """Return the absolute instance folder: `chosen`, or the default where that is empty.
+    """Return the absolute instance folder: `chosen`, or the default if that is empty.
 
     The default is `instance/` in a checkout. None leaves it to Flask, which takes
     `var/tracking_service-instance` of the environment that the package is installed in
@@ -24,10 +24,9 @@ def instance_path(chosen: str) -> str | None:
 
 
 def program() -> str:
-    """Return the command that messages name, as it was typed where that is known.
+    """Return the command that messages name: the one that was typed, if it is known.
 
-    Under another server nothing of ours was typed: a checkout has `flask`, an installed package
-    `tracking-service`.
+    Otherwise `flask` in a checkout, and `tracking-service` in an installed package.
     """
     typed = Path(sys.argv[0])
     if typed.parts[-2:] == (_PACKAGE.name, "__main__.py"):

@@ -1,9 +1,8 @@
 """The service's settings, read from the environment in one place.
 
-Every field of `Settings` is one environment variable; its metadata holds the variable's name, what
-it is and the range, and parsing, `flask serve --help` and the test of README's table read them
-there. A variable that begins with `TRACKING_` and is not listed here stops the start: a misspelt
-setting that is silently ignored would be found out in production only.
+Every field of `Settings` is one environment variable. Its metadata has the variable's name, help
+text and range, which parsing, `flask serve --help` and the test of README's table use. A variable that
+begins with `TRACKING_` and is not defined here stops the start, so that a misspelt one is noticed.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from tracking_service.errors import SettingsError
 
 PREFIX = "TRACKING_"
 
-# `int` and `float` take far more than people mean: 1_0, the digits of other scripts, spaces around,
-# 1e3, inf and nan.
+# `int` and `float` accept more than is meant: 1_0, digits of other scripts, spaces, 1e3, inf, nan.
 _WRITTEN: Mapping[type[Any], re.Pattern[str]] = {
     int: re.compile(r"-?[0-9]+"),
     float: re.compile(r"-?[0-9]+(?:\.[0-9]+)?"),
@@ -37,7 +35,7 @@ def _setting(env: str, default: Any, help: str, **bounds: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Immutable, and whole: a field that is not given has its default."""
+    """All settings; a field that is not given has its default."""
 
     database_url: str = _setting(
         "DATABASE_URL",
@@ -140,8 +138,8 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read `environment` (default: the process's own).
 
-        Raises SettingsError, naming the variable, where one is unknown, unparsable or out of
-        range. A variable that is set but empty counts as not set.
+        An empty variable counts as not set. Raises SettingsError, which names the variable, if one
+        is unknown, unparsable or out of range.
         """
         if environment is None:
             environment = os.environ
@@ -165,7 +163,7 @@ _SERVICE_LINK = re.compile(
 
 
 def _hint(name: str) -> str:
-    """What to do about a variable that Kubernetes sets for each Service; nothing for others."""
+    """What to do about a variable that Kubernetes sets for each Service; empty for others."""
     if _SERVICE_LINK.search(name) is None:
         return ""
     return (
@@ -188,7 +186,7 @@ def parse(setting: Field[Any], text: str) -> Any:
         return _SWITCH[text]
     if kind is str:
         if invisible := _invisible(text):
-            # Of a secret, only what is wrong with it.
+            # A secret itself is not shown.
             shown = f", in {text!r}" if setting.repr else ""
             raise SettingsError(f"{env} has {invisible}{shown}, which cannot be meant: take it out")
         return text

@@ -1,8 +1,8 @@
-"""Bounds the requests that hold a thread while they wait for what the database has to bring.
+"""Limits the requests that hold a thread while they wait for the database.
 
-Were every worker thread to wait for a database that is away, none would be left for requests whose
-serials and keys are in memory. So one limiter counts all that wait in a process: for a lease, for a
-series to be opened, for API keys to be read.
+If every worker thread waited for a database that is away, none would be left for requests whose
+serials and keys are in memory. One limiter counts all waits of a process: for a lease, for a series
+to be opened, for API keys to be read.
 """
 
 import threading
@@ -11,26 +11,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PATIENCE_SECONDS = 1.5
-"""When no waiting request was served for this many seconds, only those with a place wait on."""
+"""When no waiting request was served for this many seconds, only requests with a place wait on."""
 
 GRACE_SECONDS = 0.1
-"""The same for requests beyond half of the threads: long enough for a lease that goes well."""
+"""The same for requests beyond half of the threads: long enough for a normal lease."""
 
 
 class Wait:
     """One waiting request, in one thread."""
 
     def __init__(self, limiter: "WaitLimiter", until: float, *, in_excess: bool) -> None:
-        """`until` is on the limiter's clock; `in_excess`: half of the threads wait already."""
+        """`until` is on the limiter's clock; `in_excess`: half of the threads already wait."""
         self._limiter = limiter
         self._until = until
         self._in_excess = in_excess
         self._has_place = False
 
     def may_go_on(self, *, failing: bool) -> bool:
-        """Whether this request may wait, or wait on; `failing`: what it waits for fails now.
+        """Whether this request may wait on; `failing`: what it waits for fails at present.
 
-        While it fails, and when patience has run out, that takes one of the places.
+        While that fails, and after PATIENCE_SECONDS, waiting takes one of the places.
         """
         now = self._limiter.clock()
         if failing or now >= self._patient_until():
@@ -44,12 +44,12 @@ class Wait:
         return self._has_place
 
     def seconds_left(self) -> float:
-        """How long this request may wait before it has to ask again; 0 or more."""
+        """Seconds, 0 or more, until this request must call `may_go_on` again."""
         until = self._until if self._has_place else min(self._until, self._patient_until())
         return max(0.0, until - self._limiter.clock())
 
     def release(self) -> None:
-        """Give the place to others."""
+        """Free the place, if this request has one."""
         if self._has_place:
             self._limiter.places.release()
 
@@ -59,11 +59,11 @@ class Wait:
 
 
 class WaitLimiter:
-    """Lets few requests wait long, and more for a moment. For any number of threads.
+    """Lets few requests wait long, and others for a moment. For any number of threads.
 
-    `places` requests may wait for as long as they ask for. The others wait for PATIENCE_SECONDS
-    after a waiting request was last served, and those beyond half of the `threads` for
-    GRACE_SECONDS only, where threads must be left for requests that need not wait.
+    `places` requests wait as long as they want. Others wait until no waiting request has been
+    served for PATIENCE_SECONDS; those beyond half of the `threads`, if other requests need no
+    wait, for GRACE_SECONDS.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class WaitLimiter:
         self.reset_after_fork()
 
     def resize(self, threads: int) -> None:
-        """Set how many threads the server has; a server of one has none to spare."""
+        """Set the number of the server's threads."""
         self._most = max(1, threads // 2)
 
     def reset_after_fork(self) -> None:
-        """Begin anew: in the child of a fork nobody waits."""
+        """Start empty: in the child of a fork no request waits."""
         self.places = threading.BoundedSemaphore(self._place_count)
         self.served_at = 0.0
         self.waiting = 0
@@ -88,9 +88,9 @@ class WaitLimiter:
 
     @contextmanager
     def wait(self, seconds: float, *, leave_threads: Callable[[], bool]) -> Iterator[Wait]:
-        """Count the body as one wait of `seconds` at the most.
+        """Count the block as one wait of at most `seconds`.
 
-        `leave_threads` says whether other requests need not wait: half of the threads are kept
+        `leave_threads` returns whether other requests need no wait: half of the threads are kept
         for them.
         """
         with self._lock:

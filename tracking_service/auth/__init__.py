@@ -1,4 +1,4 @@
-"""Who may ask for what: keys, their tokens, and the ring of keys that an instance holds. Pure."""
+"""API keys, their tokens, and the keyring that an instance holds. Standard library only."""
 
 from tracking_service.auth.keyring import Keyring, KeySource
 from tracking_service.auth.keys import TOKEN_PREFIX, Key, Scope, digest_of, new_token

@@ -1,12 +1,11 @@
-"""The keys that an instance holds in memory, so that no request asks the database.
+"""The API keys that an instance holds in memory, so that no request asks the database.
 
-The ring is read anew every RELOAD_SECONDS by a thread of its own: a key that is revoked is refused
-by every instance within that time and one read. While the database is away the keys that were read
-last go on holding.
+One thread reads all keys every RELOAD_SECONDS, so that every instance refuses a revoked key within
+that time. While the database is away, the keys that were read last stay valid.
 
-A token that the ring does not know is looked up once, by that same thread, because its key may have
-been made a moment ago; then it is known to be bad for good, for no two tokens are the same.
-Look-ups are rationed, so that invented tokens cannot be turned into load on the database.
+The same thread looks an unknown token up once, because its key may have been made a moment ago.
+After that the token stays invalid, for no two tokens are the same. Look-ups are rationed, so that
+invented tokens put no load on the database.
 """
 
 import hmac
@@ -24,16 +23,16 @@ from tracking_service.wait_limiter import WaitLimiter
 log = logging.getLogger(__name__)
 
 RELOAD_SECONDS: Final = 10.0
-"""How old the ring is at the most, while the database answers; a read is begun a bit earlier."""
+"""The greatest age of the keys while the database answers; a read begins a bit earlier."""
 
 RETRY_SECONDS: Final = 2.0
-"""The same while it does not."""
+"""The same while it does not answer."""
 
 LOOKUP_SECONDS: Final = 1.0
 """How long a request waits for a look-up."""
 
 LOOKUPS_AT_ONCE: Final = 5
-"""Look-ups that may follow at once; after them there is one a second."""
+"""Look-ups that may come at once; after them, one a second."""
 
 _REFUSED_MOST: Final = 4096
 
@@ -60,9 +59,8 @@ class Keyring:
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`limiter` bounds the requests that wait for keys to be read, and is to be the one that
-        bounds every wait of the process. `lookup_seconds` is how long a request waits for a
-        look-up.
+        """`limiter` bounds the requests that wait for a look-up, each for `lookup_seconds`; pass
+        the limiter of the whole process.
         """
         self._source = source
         self._limiter = limiter or WaitLimiter(clock=clock)
@@ -73,7 +71,7 @@ class Keyring:
 
     def reset_after_fork(self) -> None:
         """Begin anew: in the child of a fork the thread is missing, and a lock may be held."""
-        # Read without a lock: it is never changed, only exchanged, by the thread.
+        # Read without a lock: the thread replaces it and never changes it.
         self._keys: Mapping[bytes, Key] = {}
         self._refused: set[bytes] = set()
         self._turn = threading.Condition()
@@ -81,33 +79,33 @@ class Keyring:
         self._stopped = False
         self._loaded = False
         self._away = False
-        # Reads are counted: those asked for, the last one begun, the last one ended.
+        # Numbers of reads: the last one requested, begun, ended.
         self._asked = self._begun = self._ended = 0
         self._ration = float(LOOKUPS_AT_ONCE)
         self._rationed_at = self._clock()
 
     def find(self, token: str) -> Key:
-        """The key of a token.
+        """Return the key of a token.
 
-        Raises InvalidTokenError where there is none, and KeysUnavailableError where that cannot
-        be looked up now, for then it may be good.
+        Raises InvalidTokenError if there is none, and KeysUnavailableError if that cannot be
+        looked up now, because then the token may be valid.
         """
         digest = digest_of(token)
         key = self._keys.get(digest)
-        # Finding goes by a hash of the digest, so its time tells nothing of the token; what
-        # decides takes the same time whatever it compares.
+        # The dictionary compares hashes of digests, so its time tells nothing of the token; the
+        # comparison that decides takes the same time for every digest.
         if key is not None and hmac.compare_digest(key.digest, digest):
             return key
         return self._find_unknown(token, digest)
 
     def start(self, seconds: float = 0.0) -> bool:
-        """Read the keys, now and ever again; return whether they were read within `seconds`."""
+        """Start to read the keys; return whether the first read succeeded within `seconds`."""
         with self._turn:
             self._start()
             return self._turn.wait_for(lambda: self._loaded or self._away, seconds) and self._loaded
 
     def close(self, seconds: float = 5.0) -> bool:
-        """Read no more; return whether the thread ended within `seconds`. Known keys go on."""
+        """Read no more; return whether the thread ended within `seconds`. Known keys stay valid."""
         with self._turn:
             self._stopped = True
             self._turn.notify_all()
@@ -123,13 +121,13 @@ class Keyring:
         try:
             self._look_up()
         except KeysUnavailableError:
-            # A read that others asked for may have ended since it was looked for above.
+            # Another request's read may have ended since the look above.
             if digest not in self._keys:
                 raise
         key = self._keys.get(digest)
         if key is None:
             # The read began after the token was seen, so no key to come will have it.
-            # Without a lock: what two threads do to it at once costs another look-up at the most.
+            # Without a lock: two threads at once cost one more look-up at most.
             if len(self._refused) >= _REFUSED_MOST:
                 self._refused = set()
             self._refused.add(digest)
@@ -137,14 +135,14 @@ class Keyring:
         return key
 
     def _look_up(self) -> None:
-        """Return when the keys have been read anew; else raise KeysUnavailableError."""
+        """Wait until the keys have been read again. Raises KeysUnavailableError."""
         # At first no key is known, so no request with a known key is kept from a thread.
         with (
             self._limiter.wait(self._lookup_seconds, leave_threads=lambda: self._loaded) as wait,
             self._turn,
         ):
             self._start()
-            # A read that has been asked for and not begun will do for all who come till then.
+            # All requests that come before a read begins share it.
             if self._away or (self._asked == self._begun and not self._take_ration()):
                 raise KeysUnavailableError
             if self._asked == self._begun:
@@ -167,7 +165,7 @@ class Keyring:
     def _start(self) -> None:
         if self._thread is None and not self._stopped:
             thread = threading.Thread(target=self._run, name="keyring", daemon=True)
-            # First, for it may fail, and the next call is to try again.
+            # Before it is kept: start may fail, and the next call tries again.
             thread.start()
             self._thread = thread
 
@@ -177,17 +175,17 @@ class Keyring:
                 keys = {key.digest: key for key in self._source.live()}
             except StoreError as error:
                 self._failed(error)
-            except Exception as error:  # a thread that died would let revoked keys in for ever
-                log.exception("the keyring met an unexpected error and goes on")
+            except Exception as error:  # if the thread ended, revoked keys would stay valid
+                log.exception("reading the API keys failed unexpectedly; it is tried again")
                 self._failed(error)
             else:
                 self._succeeded(keys)
 
     def _await_turn(self) -> bool:
-        """Sleep until the keys are to be read; return False where the thread is to end."""
+        """Sleep until the next read is due; return False at the end."""
         pause = 0.0
         if self._loaded or self._away:
-            # Instances that were started together are not to ask together.
+            # Random, so that instances that started together do not read together.
             pause = (RETRY_SECONDS if self._away else RELOAD_SECONDS) * self._uniform(0.7, 1.0)
         with self._turn:
             self._turn.wait_for(lambda: self._stopped or self._asked > self._begun, pause)
@@ -196,7 +194,7 @@ class Keyring:
 
     def _succeeded(self, keys: Mapping[bytes, Key]) -> None:
         if self._away:
-            log.warning("the keys can be read again")
+            log.warning("the API keys can be read again")
         with self._turn:
             self._keys = keys
             self._loaded, self._away, self._ended = True, False, self._begun
@@ -205,7 +203,7 @@ class Keyring:
     def _failed(self, error: Exception) -> None:
         if not self._away:
             log.error(
-                "the keys cannot be read; those that are known go on holding",
+                "the API keys cannot be read; known keys stay valid",
                 extra={"error": str(error)},
             )
         with self._turn:

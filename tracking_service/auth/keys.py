@@ -1,8 +1,7 @@
-"""Keys: who may ask for what, and the token by which a key is known.
+"""API keys, and the tokens that callers send for them.
 
-Only its owner has a token; the database has the token's SHA-256. A slow hash would add nothing: the
-token is 256 random bits, so there is no dictionary to try, and no finding it from its hash by
-trying, however fast a hash is computed.
+The database has only the SHA-256 of a token. A slow hash would add nothing: the token is 256 random
+bits, which cannot be guessed however fast a hash is computed.
 
 Bearer tokens: https://www.rfc-editor.org/rfc/rfc6750
 """
@@ -22,7 +21,7 @@ TOKEN: Final = re.compile(r"tn_[A-Za-z0-9_-]{43}")
 
 
 class Scope(StrEnum):
-    """What a key is for."""
+    """What a key allows."""
 
     ISSUE = "issue"
     VERIFY = "verify"
@@ -31,27 +30,27 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that has not been revoked. Its token is nowhere, and its digest does not show."""
+    """A key that has not been revoked. Its digest is not in its repr."""
 
     name: str
     scopes: frozenset[str]
     series: frozenset[str] | None
-    """The only series that it is for; None: every one."""
+    """The series that it is for; None: all."""
     digest: bytes = field(repr=False)
 
     def check_series(self, series: str) -> None:
-        """Raise SeriesNotAllowedError where the key is not for this series."""
+        """Raise SeriesNotAllowedError if the key is not for this series."""
         if self.series is not None and series not in self.series:
             raise SeriesNotAllowedError
 
 
 def new_token() -> str:
-    """Return a token that nobody else has: `tn_` and 256 random bits in 43 characters."""
+    """Return a new token: `tn_` and 256 random bits in 43 characters."""
     return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def digest_of(token: str) -> bytes:
-    """The SHA-256 of a token. WSGI's strings hold bytes, a character each.
+    """Return the SHA-256 of a token. A character is a byte, as in WSGI.
 
     >>> digest_of("tn_x").hex()[:16]
     '34b7f7e7c73d253e'

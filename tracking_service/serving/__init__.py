@@ -1,4 +1,4 @@
-"""Waitress with a drain: at a signal it answers what has come, then ends."""
+"""Waitress with a drain: after a signal it answers the requests that have arrived, then ends."""
 
 from tracking_service.serving.listening import is_loopback
 from tracking_service.serving.server import serve

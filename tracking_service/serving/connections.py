@@ -1,4 +1,4 @@
-"""Connections that end well, as waitress's do not at a drain, and the threads that answer on them.
+"""Connections that close without losing a request or an answer, and the threads that answer.
 
 https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
@@ -18,16 +18,16 @@ from waitress.utilities import Error
 
 from tracking_service.serving.messages import ApplicationTask, Parser, ProblemTask
 
-# Seconds that a draining server keeps a connection without a request. A client under load sends
-# its next one within this time and is told to close; a client at rest is not waited for long.
+# Seconds that a draining server keeps a connection without a request. A busy client sends its next
+# request within this time, and its answer says `Connection: close`.
 IDLE_GRACE_SECONDS: Final = 0.5
 
-# Seconds that a connection closed from this side is still read, and what comes thrown away. Data
-# that meets a closed socket is answered with a reset, which may destroy an answer on its way.
+# Seconds that a connection is still read, and the data thrown away, after this side has closed it.
+# Data that meets a closed socket causes a reset, which may destroy an answer on its way.
 LINGER_SECONDS: Final = 1.0
 
-# Seconds that a request may take to come, from its first byte to its last. The time-out on a
-# connection without a byte does not end a client that sends one now and then for ever.
+# Seconds from the first byte of a request to its last. The time-out of an idle connection does not
+# end a client that sends a byte now and then for ever.
 REQUEST_SECONDS: Final = 30.0
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class _RequestTimeout(Error):
 
 
 class Channel(HTTPChannel):
-    """One connection. `will_close` is waitress's word that it should be closed from this side."""
+    """One connection. Waitress sets `will_close` when the server is to close it."""
 
     task_class = ApplicationTask
     error_task_class = ProblemTask
@@ -48,25 +48,25 @@ class Channel(HTTPChannel):
     requests: list[Any]
     requests_lock: threading.Lock
 
-    _pieces: list[Any] | None = None  # of an answer that is to be sent as one
-    _coming_since: float | None = None  # monotonic seconds, of the request that is coming in
+    _pieces: list[Any] | None = None  # of an answer, to be sent together
+    _coming_since: float | None = None  # monotonic seconds: when the present request began
     _idle_since: float | None = None  # monotonic seconds; set only while draining
 
     has_asked = False
-    """Whether a request has come on this connection."""
+    """Whether a whole request has arrived on this connection."""
 
     @property
     def last_activity(self) -> float:
-        """See waitress: when a byte last went through, here in monotonic seconds."""
+        """See waitress: when a byte was last received or sent, in monotonic seconds."""
         return self._active_at
 
     @last_activity.setter
     def last_activity(self, _time_of_day: float) -> None:
-        # A clock put a day ahead would make every connection at rest look forgotten.
+        # By the time of day, a clock set ahead would time out every idle connection.
         self._active_at = time.monotonic()
 
     def received(self, data: bytes) -> bool:
-        """See waitress: takes what has come, and notes since when a request has been coming."""
+        """See waitress: takes data, and notes when a request began."""
         taken: bool = super().received(data)
         if self.request is None:
             self._coming_since = None
@@ -77,7 +77,7 @@ class Channel(HTTPChannel):
 
     @contextmanager
     def one_piece(self) -> Iterator[None]:
-        """Send what the thread writes within the block at once, at its end."""
+        """Send what the thread writes in the block together, at its end."""
         self._pieces = []
         try:
             yield
@@ -87,14 +87,14 @@ class Channel(HTTPChannel):
         self.write_soon(b"".join(pieces))
 
     def write_soon(self, data: Any) -> int:
-        """See waitress: takes what is to be sent. Called by the one thread that answers."""
+        """See waitress: takes data to send. Only the thread that answers calls it."""
         if self._pieces is None:
             return super().write_soon(data)
         self._pieces.append(data)
         return len(data)
 
     def give_up_if_slow(self, now: float) -> None:
-        """Answer 408 where a request has been coming in for longer than REQUEST_SECONDS."""
+        """Answer 408 if the present request began more than REQUEST_SECONDS ago."""
         with self.requests_lock:
             request, since = self.request, self._coming_since
             if request is None or since is None or now - since < REQUEST_SECONDS:
@@ -107,13 +107,13 @@ class Channel(HTTPChannel):
                 self.server.add_task(self)
 
     def on_last_request(self) -> bool:
-        """Whether nothing has come in after the request that is being answered."""
-        # The lock is held while a batch of pipelined requests is read, so all of it counts.
+        """Whether nothing has arrived after the request that is being answered."""
+        # The lock is held while pipelined requests are read, so that all of them count.
         with self.requests_lock:
             return len(self.requests) <= 1 and self.request is None
 
     def is_idle(self) -> bool:
-        """Whether no request is coming in, being answered or being sent its answer."""
+        """Whether no request is being read, answered or sent its answer."""
         return not (self.requests or self.request is not None or self.writable())
 
     def retire_if_idle(self, now: float) -> None:
@@ -127,11 +127,11 @@ class Channel(HTTPChannel):
             self.handle_close()
 
     def cut(self) -> None:
-        """Close both sides now, whatever is unfinished, and wake a worker that waits to write."""
+        """Close both sides now, and wake a worker that waits to write."""
         super().handle_close()
 
     def handle_close(self) -> None:
-        """Close; if it was not the client who began it, linger."""
+        """Close the connection; if the server began it, linger."""
         sock = self.socket
         if not self.will_close or sock is None:
             self.cut()
@@ -180,10 +180,10 @@ class Lingering(wasyncore.dispatcher):
 
 
 class Workers:
-    """Threads that answer requests, in the order in which these came.
+    """Threads that answer requests, in the order of arrival.
 
-    Waitress's own dispatcher takes 12 µs of CPU more for each request (20 instead of 8, CPython
-    3.11), and warns in the log of every request that waits for a thread.
+    Waitress's own dispatcher costs a request 12 µs of CPU more (20 instead of 8, CPython 3.11), and
+    logs a warning for every request that waits for a thread.
     """
 
     def __init__(self, count: int) -> None:
@@ -196,11 +196,11 @@ class Workers:
             thread.start()
 
     def add_task(self, channel: Channel) -> None:
-        """Have the channel's first request answered. The name is waitress's."""
+        """Queue the channel, so that its first request is answered. The name is waitress's."""
         self._queue.put(channel)
 
     def stop(self, deadline: float) -> bool:
-        """Finish what is queued and end the threads; False if one still runs at `deadline`."""
+        """Finish the queue and end the threads; return False if one still runs at `deadline`."""
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -212,8 +212,8 @@ class Workers:
             try:
                 channel.service()
             except BaseException:
-                # Waitress answers an Exception itself. The rest, SystemExit for one, would end
-                # this thread for good and leave its client waiting.
+                # Waitress answers an Exception itself. Any other, such as SystemExit, would end
+                # this thread and leave its client waiting.
                 log.exception("a request was given up")
                 channel.cancel()
                 channel.server.pull_trigger()

@@ -1,4 +1,4 @@
-"""Listening sockets: how they are made, why one cannot be, and what is accepted from them."""
+"""Listening sockets: makes them, explains why one cannot be made, and accepts connections."""
 
 import errno
 import ipaddress
@@ -18,10 +18,10 @@ from tracking_service.errors import SettingsError
 from tracking_service.serving.connections import Channel, Workers
 from tracking_service.serving.options import OPTIONS
 
-# Seconds that a full server spares a connection on which nothing is asked.
+# Seconds before a full server closes an idle connection.
 SPARED_SECONDS: Final = 1.0
 
-# Seconds between two lines in the log that say that the server is full.
+# Seconds between two log lines about a full server.
 REPORT_SECONDS: Final = 60.0
 
 # The kernel, or this process, has no room for another connection.
@@ -40,7 +40,7 @@ def url_of(host: str, port: int) -> str:
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen at every address that `host` stands for on this machine, at one and the same port."""
+    """Listen on every address of `host`, all with the same port. Raises SettingsError."""
     try:
         found = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
@@ -51,14 +51,14 @@ def listen(host: str, port: int) -> list[socket.socket]:
     absent: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
         try:
-            # Waitress listens again; here an address in use is found while it can be told.
+            # Waitress listens again; here an address in use can still be reported.
             sockets.append(
                 socket.create_server(
                     (address[0], port, *address[2:]), family=family, backlog=OPTIONS["backlog"]
                 )
             )
         except OSError as error:
-            # `localhost` may name ::1 where IPv6 is switched off.
+            # `localhost` may include ::1 though IPv6 is off.
             if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 absent = error
                 continue
@@ -72,7 +72,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this machine alone can reach a server at `host`; False where that is not known."""
+    """Whether only this machine can reach a server at `host`; False if that is not known."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
@@ -94,11 +94,11 @@ def _refusal(host: str, port: int, error: OSError) -> SettingsError:
 
 
 class Listener(TcpWSGIServer):
-    """A listening socket and what waitress hangs on it; its channels outlive its listening."""
+    """A listening socket as waitress has it; its channels go on when it no longer listens."""
 
     channel_class = Channel
     draining = False
-    next_channel_cleanup = sys.maxsize  # waitress's own, by the time of day: never
+    next_channel_cleanup = sys.maxsize  # waitress's own maintenance, by the time of day: never
     # In monotonic seconds.
     _next_maintenance = 0.0
     _accepts_again_at = 0.0
@@ -124,7 +124,7 @@ class Listener(TcpWSGIServer):
         self.channels = channels
 
     def readable(self) -> bool:
-        """See waitress: whether to accept. Looks after connections by the monotonic clock."""
+        """See waitress: whether to accept. Does the maintenance by the monotonic clock."""
         now = time.monotonic()
         if now >= self._next_maintenance:
             self._next_maintenance = now + self.adj.cleanup_interval
@@ -137,21 +137,20 @@ class Listener(TcpWSGIServer):
         return False
 
     def accept(self) -> tuple[socket.socket, Any] | None:
-        """See waitress: take a connection from the kernel, if there is room for one."""
+        """See waitress: accept a connection; None if there is no room for one."""
         try:
             return super().accept()
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            # The connection stays with the kernel and the socket readable: without a pause the
-            # loop would spin.
+            # The socket stays readable: without a pause the loop would spin.
             self._make_room(time.monotonic())
             return None
 
     def _make_room(self, now: float) -> None:
-        """Accept nothing for a moment, and close connections on which nothing is asked.
+        """Accept nothing for a moment, and close idle connections.
 
-        First all that have never asked; where there are none, those that asked the longest ago.
+        First all that never had a request; if there are none, those idle for the longest time.
         """
         self._accepts_again_at = now + 0.1
         if now >= self._next_report:
@@ -169,7 +168,7 @@ class Listener(TcpWSGIServer):
         ]
         if mute := [channel for channel in idle if not channel.has_asked]:
             for channel in mute:
-                # Without lingering, which would keep the descriptor: no answer is on its way.
+                # Without lingering, which would keep the descriptor: no answer is being sent.
                 channel.cut()
             return
         idle.sort(key=lambda channel: channel.last_activity)
@@ -177,13 +176,13 @@ class Listener(TcpWSGIServer):
             channel.will_close = True
 
     def maintenance(self, now: float) -> None:
-        """See waitress: looks after connections, at `now` in monotonic seconds."""
+        """See waitress: closes connections that timed out, at `now` in monotonic seconds."""
         super().maintenance(cast(Any, now))
         for channel in list(cast(dict[int, Channel], self.active_channels).values()):
             channel.give_up_if_slow(now)
 
     def stop_listening(self) -> None:
-        """Take in the connections that the kernel has accepted, then refuse any more."""
+        """Accept the connections that the kernel has queued, then listen no more."""
         self.draining = True
         if self.socket is None:
             return

@@ -1,9 +1,8 @@
-"""Requests and responses as they go over the wire, where waitress guesses or says too little.
+"""Parsing requests more strictly than waitress, and sending responses in one piece.
 
-A proxy that sees the end of a request elsewhere than this server does lets its clients smuggle
-requests past it. Waitress refuses most of what is ambiguous (bare line feeds, unlike lengths,
-unknown transfer codings); the parser adds what the standard lets a server refuse and waitress
-reads. Responses are sent in one piece if they are small, and errors are problem details.
+If a proxy and this server disagree where a request ends, a client can smuggle requests past the
+proxy. Waitress refuses most ambiguous requests (bare line feeds, differing lengths, unknown
+transfer codings). The parser refuses others, which the standard lets a server refuse. Small responses are sent in one piece, and errors are problem details.
 
 Standard: https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (framing), #section-5.2 (folded lines),
 #section-3.2 (Host), #section-2.3 (versions); https://www.rfc-editor.org/rfc/rfc9457 (problems)
@@ -20,7 +19,7 @@ from waitress.utilities import BadRequest
 
 from tracking_service.telemetry.logs import REQUEST_ID_HEADER
 
-# Because waitress's own texts repeat parts of the request.
+# Waitress's own texts repeat parts of the request.
 DETAILS: Final = {
     400: "The request is not well-formed HTTP.",
     408: "The request did not come to its end in time.",
@@ -31,35 +30,35 @@ DETAILS: Final = {
 }
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
-# Fields that say where a request ends, whom it is for and who asks; each may stand there once.
+# Fields that say where a request ends, for which host it is and who sends it; each at most once.
 _SINGLE: Final = re.compile(
     rb"\r\n(host|content-length|transfer-encoding|authorization):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-# The bytes that a request may begin with. An empty line before it is let pass (section 2.2).
+# The bytes that a request may begin with. An empty line before it is allowed (section 2.2).
 _BEGINNINGS: Final = frozenset(b"\r\n") | frozenset(range(0x21, 0x7F))
 _TLS_HANDSHAKE: Final = 0x16
-# What waitress makes up, to have something to answer, for a head that is too large.
+# Waitress's stand-in for a head that is too large.
 _TOO_LARGE: Final = b"GET / HTTP/1.0\r\n"
 
 
 class Detail(str):
-    """What is wrong with a request, in words fit for the answer: they repeat nothing of it."""
+    """What is wrong with a request, without repeating any of it."""
 
     __slots__ = ()
 
 
 class Parser(HTTPRequestParser):
-    """Reads one request. What it refuses is 400, and the connection is closed."""
+    """Reads one request. A refused one is answered 400, and its connection is closed."""
 
-    # The stubs do not know what waitress makes of these.
+    # The stubs lack the types that waitress gives these.
     command: Any
     path: str
     proxy_netloc: str
 
     def received(self, data: bytes) -> int:
-        """See waitress: takes what has come, and returns how many bytes were used."""
+        """See waitress: takes data, and returns how many bytes were used."""
         if data[0] not in _BEGINNINGS and self.body_rcv is None and not self.header_plus:
-            # At once: a client of another protocol would wait for an answer until the time-out.
+            # At once: a client of another protocol would otherwise wait until the time-out.
             tls = data[0] == _TLS_HANDSHAKE
             detail = "This port speaks HTTP, not HTTPS." if tls else "This is not HTTP."
             self.error = BadRequest(Detail(detail))
@@ -67,8 +66,8 @@ class Parser(HTTPRequestParser):
             return len(data)
         used: int = super().received(data)
         if self.headers_finished and (self.error is not None or self.body_rcv is None):
-            # There is no body to be called for. Waitress would say `100 Continue`, and read the
-            # head of the next request as a part of this one.
+            # There is no body. Waitress would send `100 Continue`, and read the head of the next
+            # request as a part of this one.
             self.expect_continue = False
         return used
 
@@ -110,7 +109,7 @@ class Parser(HTTPRequestParser):
             )
         if self.version == "1.0":
             raise _refusal("HTTP/1.0 has no Transfer-Encoding.")
-        # Others than `chunked` waitress has refused already; this is `chunked` twice.
+        # Waitress has refused all but `chunked`; this is `chunked` twice.
         if fields[b"transfer-encoding"].strip(b" \t").lower() != b"chunked":
             raise _refusal("Only one transfer coding, chunked, is supported.")
 
@@ -122,15 +121,15 @@ class Parser(HTTPRequestParser):
 
 
 def _refusal(detail: str) -> ParsingError:
-    """Return the error that waitress makes a 400 of."""
+    """Return the error that waitress answers with 400."""
     return ParsingError(Detail(detail))
 
 
 class _Whole(Task):
-    """Sends the head of a response together with the beginning of its body.
+    """Sends the head of a response together with the first part of its body.
 
-    Waitress sends the head by itself. A process that is killed between the two leaves half a
-    response, and a proxy that has passed the head on can no longer ask another instance.
+    Waitress sends the head separately. If the process is killed between the two, a proxy that has
+    forwarded the head can no longer ask another instance.
     """
 
     channel: Any  # a Channel, which imports this module
@@ -145,12 +144,12 @@ class _Whole(Task):
 
 
 class ApplicationTask(_Whole, WSGITask):
-    """Sends what the application answers."""
+    """Sends the application's answer."""
 
     request: Any
 
     def get_environment(self) -> dict[str, Any]:
-        """See waitress, which would take //metrics for /metrics. A proxy may keep that back."""
+        """See waitress, which turns //metrics into /metrics. A proxy may block only the latter."""
         environ: dict[str, Any] = super().get_environment()
         if self.request.path.startswith("//"):
             environ["PATH_INFO"] = self.request.path
@@ -159,13 +158,13 @@ class ApplicationTask(_Whole, WSGITask):
     def build_response_header(self) -> bytes:
         """See waitress."""
         if self.channel.server.draining and self.channel.on_last_request():
-            # As if the client had asked for it: so waitress closes after HTTP/1.0 and 1.1 alike.
+            # As if the client had sent it, so that waitress closes after HTTP/1.0 and 1.1 alike.
             self.request.headers["CONNECTION"] = "close"
         return super().build_response_header()
 
 
 class ProblemTask(_Whole, ErrorTask):
-    """Sends waitress's own errors, bad HTTP for most, in the form of all the others."""
+    """Sends waitress's own errors, most of them for bad HTTP, as problem details."""
 
     request: Any
 
@@ -176,7 +175,7 @@ class ProblemTask(_Whole, ErrorTask):
 
 
 class _Problem:
-    """Stands in for a `waitress.utilities.Error`."""
+    """Replaces a `waitress.utilities.Error`."""
 
     def __init__(self, error: Any) -> None:
         self._status: int = error.code

@@ -1,10 +1,10 @@
 """Waitress with a drain: `serve` answers requests until a signal, then finishes what it began.
 
-Waitress alone drops its connections when it is told to stop. Here the first SIGTERM or SIGINT
-closes the listening socket and lets every request that has reached this process be answered; each
-last answer on a connection says `Connection: close`, so that a client knows not to send another.
-A connection without a request is kept for a moment, because its client may be sending one just
-now, and is then closed so that the client reads a clean end and may try again elsewhere.
+Waitress drops its connections when it stops. Here the first SIGTERM or SIGINT closes the listening
+sockets, and every request that has reached this process is answered. The last answer on a
+connection says `Connection: close`, so that the client sends no other request. A connection without
+a request is kept for a moment, because its client may be sending one, and is then closed cleanly,
+so that the client may try again elsewhere.
 
 Standards: https://www.rfc-editor.org/rfc/rfc9112#section-9.6 (closing a connection),
 https://www.rfc-editor.org/rfc/rfc9457 (problem details).
@@ -25,7 +25,7 @@ from tracking_service.serving.listening import Listener, listen, url_of
 from tracking_service.serving.options import OPTIONS, connection_limit
 from tracking_service.serving.stopping import stop_signal, woken_by_signals
 
-# Seconds between two looks at idle connections while draining; input wakes the loop at once.
+# Seconds between two checks of idle connections while draining; input wakes the loop at once.
 TICK_SECONDS: Final = 0.05
 
 log = logging.getLogger(__name__)
@@ -45,27 +45,27 @@ def serve(
 ) -> None:
     """Serve `application` until a signal, then drain; return when that is done.
 
-    `before_listening` is called first, when signals are handled already, with a function that says
-    whether one has come; where one has, this returns without having listened.
+    `before_listening` is called first, after signal handlers are set, with a function that returns
+    whether a signal has come. If one has, `serve` returns without listening.
 
-    `on_listening` is called once when connections are accepted, with the URL and with how many
-    there may be at once. Port 0 is any free port, and the URL has the real one. `on_draining` is called once at the first SIGTERM or
-    SIGINT, before any connection is closed; nothing is accepted or read until it returns. The
-    drain ends when every connection is closed and every worker thread at rest, or
-    `drain_seconds` after the signal: what is unfinished then is cut off.
+    `on_listening` is called once when connections are accepted, with the URL and the greatest
+    number of connections. Port 0 is any free port, and the URL has the real one. `on_draining` is
+    called once at the first SIGTERM or SIGINT, before any connection is closed; nothing is accepted
+    or read until it returns. The drain ends when all connections are closed and all worker threads
+    are idle, or after `drain_seconds`, when the remaining connections are cut.
 
     A second signal ends the process at once with status 128 + its number and no clean-up, because
-    the clean-up may be what hangs. Signals are handled only where this runs in the main thread;
-    the handlers that were there before are back when it returns.
+    the clean-up may hang. Signals are handled only in the main thread; the previous handlers are
+    back when `serve` returns.
 
-    `behind_proxy`: the application judges X-Forwarded-* itself; else they do not reach it.
+    `behind_proxy`: X-Forwarded-* headers reach the application; otherwise they are removed.
 
-    Raises SettingsError where it cannot listen, naming HOST or PORT, and where the process may open
-    too few files.
+    Raises SettingsError, naming HOST or PORT, if it cannot listen, and if the process may open too
+    few files.
     """
     channels: dict[int, Any] = {}
     limit = connection_limit(threads)
-    # Before anything is leased or listens: who sees that may well send a signal.
+    # Before anything is leased or listens, because a signal may come right after.
     with stop_signal() as stop:
         before_listening(lambda: stop.received)
         if stop.received:
@@ -93,19 +93,19 @@ def serve(
                 listener.draining = True
             on_draining()
         finally:
-            # After an error, with no time left, this closes what is open.
+            # After an error `deadline` has passed, so that this closes what is open.
             for listener in listeners:
                 listener.stop_listening()
             drain(channels, deadline)
-            # A worker that is still at it may yet write to its listener's trigger: the descriptor
-            # must not be closed, lest its number be given to, say, a database connection.
+            # A worker that still runs may write to its listener's trigger. Its descriptor must stay
+            # open, or its number could be that of a database connection by then.
             if workers.stop(deadline):
                 for listener in listeners:
                     cast(Any, listener.trigger).close()
 
 
 def drain(channels: dict[int, Any], deadline: float) -> None:
-    """Turn until every connection is closed; cut off those that are open at `deadline`."""
+    """Run the loop until every connection is closed; cut those still open at `deadline`."""
     kinds = (Channel, Lingering)
     while still_open := [each for each in channels.values() if isinstance(each, kinds)]:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT, noticed by the loop that serves."""
+"""SIGTERM and SIGINT, for the loop that serves."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class StopSignal:
-    """`received` is whether SIGTERM or SIGINT has come. A second one ends the process at once."""
+    """`received`: whether SIGTERM or SIGINT has come. A second one ends the process at once."""
 
     received = False
 
@@ -22,7 +22,7 @@ class StopSignal:
 
 @contextmanager
 def stop_signal() -> Iterator[StopSignal]:
-    """Handle the signals, if this is the main thread, and put the former handlers back."""
+    """Handle the signals in the block, if this is the main thread."""
     stop = StopSignal()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -34,7 +34,7 @@ def stop_signal() -> Iterator[StopSignal]:
         yield stop
     finally:
         for number, handler in handlers.items():
-            # None: not set from Python, so that Python cannot set it again.
+            # None: it was not set from Python, which cannot restore it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
@@ -42,8 +42,8 @@ def stop_signal() -> Iterator[StopSignal]:
 def woken_by_signals(descriptor: int) -> Iterator[None]:
     """Write a byte to `descriptor` at each signal, if this is the main thread.
 
-    The interpreter writes from within the signal handler proper, so that a signal just before the
-    loop goes to sleep wakes it too: a Python handler would run only afterwards.
+    The interpreter writes in the C signal handler, so that a signal just before the loop sleeps
+    wakes it too. A Python handler would run only afterwards.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,8 +1,8 @@
-"""A log handler that delays nobody: a thread of its own writes, and a reader that stalls costs lines.
+"""A log handler that writes in a thread of its own, and drops lines if the reader stalls.
 
-A pipe, a terminal or a disk that takes no more would otherwise hold the thread that logs, and with
-it its request or the end of the process. logging.handlers.QueueHandler is not enough: a full queue
-is an error to it, the child of a fork has no thread, and the listener's stop waits without a bound.
+Otherwise a pipe, a terminal or a disk that takes no more would block the request that logs, or the
+end of the process. logging.handlers.QueueHandler is not enough: it fails if the queue is full, it
+has no thread after a fork, and its listener's stop() waits without a bound.
 """
 
 import logging
@@ -13,16 +13,16 @@ from collections import deque
 from typing import Final
 
 LINES_MOST: Final = 10_000
-"""Lines kept for a reader that is slow; beyond that new ones are dropped, and counted."""
+"""Lines kept for a slow reader; further ones are dropped and counted."""
 
 FLUSH_SECONDS: Final = 2.0
-"""How long the end of the process waits for the lines that are left."""
+"""How long the end of the process waits for unwritten lines."""
 
 _WRITE_BYTES: Final = 65_536
 
 
 class BackgroundHandler(logging.Handler):
-    """Writes to a file descriptor. Not through `sys.stderr`, whose lock the thread would keep."""
+    """Writes to a file descriptor, not to `sys.stderr`, whose lock the thread would hold."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class BackgroundHandler(logging.Handler):
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        # The child of a fork has neither the thread nor, perhaps, a lock that anybody releases. The
-        # lines are the parent's to write.
+        # In the child of a fork there is no thread, and another thread may have held the lock. The
+        # parent writes its lines itself.
         self._changed = threading.Condition()
         self._lines: deque[bytes] = deque()
         self._dropped = 0
@@ -40,9 +40,9 @@ class BackgroundHandler(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record's line, to be written soon; drop it where LINES_MOST wait already."""
+        """Queue a record's line; drop it if LINES_MOST lines are queued."""
         try:
-            # Here, for the request's id is known to its own thread alone.
+            # Here, because only this thread knows the request's id.
             line = self.format(record)
         except Exception:  # noqa: BLE001 - as logging has it: a bad record is no error of its caller
             self.handleError(record)
@@ -61,13 +61,13 @@ class BackgroundHandler(logging.Handler):
         try:
             self._thread.start()
         except RuntimeError:
-            # An interpreter that ends starts no thread.
+            # At its end the interpreter starts no thread.
             self._thread = None
             if select.select([], [self._descriptor], [], FLUSH_SECONDS)[1]:
                 os.write(self._descriptor, self._take())
 
     def flush(self) -> None:
-        """Wait until all is written, FLUSH_SECONDS at the most. Called at the end of the process."""
+        """Wait until all is written, at most FLUSH_SECONDS. Called at the end of the process."""
         with self._changed:
             self._changed.wait_for(lambda: not (self._lines or self._writing), FLUSH_SECONDS)
 
@@ -85,11 +85,11 @@ class BackgroundHandler(logging.Handler):
                 except BlockingIOError:
                     select.select([], [self._descriptor], [])
                 except OSError:
-                    # Closed, or a disk that is full: there is nobody to tell.
+                    # Closed, or the disk is full: there is nowhere to report it.
                     break
 
     def _take(self) -> bytes:
-        """The lines that are to be written next. Called with the lock held."""
+        """Remove and return the next lines to write. Called with the lock held."""
         parts: list[bytes] = []
         size = 0
         while self._lines and size < _WRITE_BYTES:

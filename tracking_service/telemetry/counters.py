@@ -16,24 +16,23 @@ BUCKETS = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-"""Upper bounds in seconds of a histogram's buckets: from a number out of memory to a lease that
-hangs. One more, without a bound, follows."""
+"""Upper bounds, in seconds, of a histogram's buckets; a last one without a bound follows."""
 
 _WIDTH = len(BUCKETS) + 2
 
 
 @dataclass
 class Totals:
-    """Rows by key. A histogram's has a count for each bucket, and then the sum in seconds."""
+    """Rows by key. A histogram's row has a count for each bucket, then the sum in seconds."""
 
     counters: dict[MetricKey, list[float]] = field(default_factory=dict)
-    """Summed over all processes, those that have ended too."""
+    """Summed over all processes, including those that have ended."""
     gauges: list[dict[MetricKey, list[float]]] = field(default_factory=list)
-    """Of each process that lives; the keys begin with GAUGE."""
+    """Of each running process; the keys begin with GAUGE."""
 
 
 class Counters:
-    """Counts in memory, or from `share` on in a file beside those of its siblings.
+    """Counts in memory; after `share`, in a file beside those of the other worker processes.
 
     Its methods may be called from any number of threads.
     """
@@ -42,7 +41,7 @@ class Counters:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Begin at nothing, with a lock of its own: for the child of a fork."""
+        """Begin at zero with a new lock: for the child of a fork."""
         if hasattr(self, "_files") and self._files is not None:
             self._files.leave()
         self._lock = threading.Lock()
@@ -51,9 +50,9 @@ class Counters:
         self._rows: dict[MetricKey, Values] = {}
 
     def share(self, folder: Path) -> None:
-        """Count in `folder` from now on; what has been counted goes along.
+        """Count in a file in `folder` from now on; what has been counted is kept.
 
-        Where that cannot be, this process goes on by itself: numbers matter more than figures.
+        If that fails, this process counts for itself: issuing matters more than metrics.
         """
         with self._lock:
             files = WorkerFiles(folder)
@@ -92,7 +91,7 @@ class Counters:
                 row[at] = value
 
     def totals(self) -> Totals:
-        """The sums as they are now; of this process alone where the others' files cannot be read."""
+        """Return the sums now; only of this process if the others' files cannot be read."""
         totals = Totals()
         for lives, rows in self._processes():
             add(totals.counters, {key: row for key, row in rows.items() if key[0] != GAUGE})
@@ -113,7 +112,7 @@ class Counters:
             return [(True, {key: list(row) for key, row in self._rows.items()})]
 
     def _row(self, key: MetricKey, width: int) -> Values:
-        """The row of a key, made where there is none. Called with the lock held."""
+        """Return the row of a key; add it if there is none. Called with the lock held."""
         row = self._rows.get(key)
         if row is None:
             row = self._memory[-1].add(key, width)

@@ -1,8 +1,8 @@
-"""The metrics by name: what each is called, its unit, what it says, and how it is made of rows.
+"""The metrics: name, unit and help text of each, and how it is computed from rows.
 
 Names and units follow https://prometheus.io/docs/practices/naming/ and OpenMetrics
 (https://prometheus.io/docs/specs/om/open_metrics_spec/): base units, `_total` behind counters.
-docs/observability.md says what to do when one of them moves; a test holds the two together.
+docs/observability.md says what to do when one changes; a test compares the two.
 """
 
 import math
@@ -72,7 +72,7 @@ _COUNTED = (
 
 
 def metric_families(totals: Totals) -> Iterator[Metric]:
-    """Every metric, with a sample for each of its series that there is."""
+    """Every metric, with a sample for each known combination of labels."""
     by_name: dict[str, list[tuple[MetricKey, list[float]]]] = defaultdict(list)
     for key, row in sorted(totals.counters.items()):
         by_name[key[0]].append((key[1:], row))
@@ -127,7 +127,7 @@ def _gauges(gauges: list[dict[MetricKey, list[float]]]) -> Iterator[Metric]:
     )
     answers = [row[0] for rows in gauges if (row := rows.get((GAUGE, DATABASE)))]
     if known := [answer for answer in answers if not math.isnan(answer)]:
-        # One worker that cannot reach it is reason enough to look.
+        # 0 if one worker cannot reach it.
         database.add_metric((), min(known))
     yield database
 

@@ -1,11 +1,10 @@
-"""Logs: one line an event, the message constant, the facts behind it as fields.
+"""Logs: one line an event, with a constant message and the facts as fields.
 
-As text for people, or as JSON (one object a line, https://github.com/ndjson/ndjson-spec). Times are
-RFC 3339 in UTC. A line that belongs to a request has its id, and its trace's id if there is one.
+Lines are text, or JSON (one object a line, https://github.com/ndjson/ndjson-spec). Times are RFC
+3339 in UTC. A line of a request has its id, and its trace's id if there is one.
 
-What an exception says of itself may quote what a caller sent, or a driver's own secrets: only this
-service's errors, whose messages are written with that in mind, and the operating system's are
-logged with their message. Of all others the class and the place are.
+An exception's message may quote what a caller sent, or a driver's secrets. So the message is logged
+only of this service's errors and of the operating system's; of all others, the class and the place.
 """
 
 import json
@@ -23,12 +22,12 @@ from tracking_service.telemetry.background_log import BackgroundHandler
 REQUEST_ID_HEADER = "X-Request-ID"
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request that is being answered: every log line has it. None outside of requests."""
+"""The id of the present request, which every log line has; None outside of requests."""
 
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
-"""The id of the trace that this request belongs to; None if it belongs to none."""
+"""The id of the present request's trace; None if it has none."""
 
-# What every record has; anything else came with `extra` and is a field of the event.
+# What every record has; anything else came with `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 _PLAIN = re.compile(r"[!#-<>-~]+")
@@ -41,7 +40,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         head = f"{_written_time(record)} {record.levelname} {record.name}: "
-        # A line that another library's message begins must not look like one of ours.
+        # A second line of another library's message must not look like a record.
         line = head + record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
         line += "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
         if error := _error_of(record):
@@ -50,7 +49,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object; an exception is a field of it."""
+    """One JSON object; an exception is a field."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -71,7 +70,7 @@ FORMATS: Mapping[str, type[logging.Formatter]] = {"text": TextFormatter, "json":
 
 
 def configure_logging(log_format: str = "text") -> None:
-    """Send logs to standard error, unless logging is set up already. No reader delays a request."""
+    """Send logs to standard error, unless logging is set up already."""
     root = logging.getLogger()
     if root.handlers:
         return
@@ -83,7 +82,7 @@ def configure_logging(log_format: str = "text") -> None:
 
 
 def written_error(error: BaseException) -> str:
-    """An exception and what caused it, the cause first, several lines."""
+    """An exception and its causes, the cause first, several lines."""
     parts: list[str] = []
     seen: set[int] = set()
     cause: BaseException | None = error

@@ -1,4 +1,4 @@
-"""Metrics: what this process has seen and holds, told for all workers that share its port."""
+"""Metrics of this process, and of all worker processes that share its port."""
 
 import math
 import multiprocessing
@@ -21,7 +21,7 @@ from tracking_service.telemetry.counters import Counters
 from tracking_service.telemetry.multiprocess import GAUGE
 from tracking_service.telemetry.state import InstanceState
 
-# The first that an error is an instance of.
+# The first class that an error is an instance of decides.
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (SeriesExhaustedError, "exhausted"),
     (StoreUnavailableError, "database_unavailable"),
@@ -34,10 +34,10 @@ _UP = {"up": 1.0, "away": 0.0, "unknown": math.nan}
 
 
 class Metrics(Collector):
-    """Counts requests, listens to the allocation core, and renders what it knows.
+    """Counts requests, observes the allocation core, and renders the metrics.
 
-    Its methods may be called from any number of threads. `folder` is where worker processes
-    that share a port count, each in a file, so that a scrape of one tells of all.
+    Its methods may be called from any number of threads. Worker processes that share a port count
+    in files in `folder`, so that a scrape of one has the sums of all.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -47,19 +47,19 @@ class Metrics(Collector):
         self.placed = False
 
     def reset_after_fork(self) -> None:
-        """Begin at nothing: for the child of a fork, as another thread may have held a lock."""
+        """Begin at zero: for the child of a fork, because another thread may have held a lock."""
         self._counters.reset_after_fork()
         self.placed = False
 
     def watch(self, state: Callable[[], InstanceState]) -> None:
-        """Learn at each scrape from `state` what the instance holds; it must ask no database."""
+        """Call `state` at each scrape; it must not ask the database."""
         self._state = state
 
     def place(self, *, multiprocess: bool) -> None:
-        """Say, at the first request, whether other processes answer at the same port too.
+        """Say, at the first request, whether other processes share the port.
 
-        WSGI servers tell it as `wsgi.multiprocess`; granian does not, but starts its workers
-        through `multiprocessing`, which leaves a trace.
+        WSGI servers set `wsgi.multiprocess`. granian does not, but starts its workers by
+        `multiprocessing`, which this process can see.
         """
         self.placed = True
         several = multiprocess or multiprocessing.parent_process() is not None
@@ -67,7 +67,7 @@ class Metrics(Collector):
             self._counters.share(self._folder)
 
     def observe_request(self, route: str, status: str, seconds: float) -> None:
-        """A request was answered, in whichever way; `status` is its three digits."""
+        """Count a request that was answered; `status` has three digits."""
         self._counters.observe((exposition.REQUESTS, route, status), seconds)
 
     def leased(self, series: str, serials: int, seconds: float) -> None:
@@ -94,7 +94,7 @@ class Metrics(Collector):
         self.looked_after()
 
     def looked_after(self) -> None:
-        """See `allocation.Observer`. Siblings learn from it what this process holds."""
+        """See `allocation.Observer`. Sets the gauges, which other workers' scrapes read."""
         if self._state is None:
             return
         state = self._state()

@@ -1,15 +1,15 @@
-"""The files in which the worker processes of one server count, so that each can tell of them all.
+"""The files in which the worker processes of one server count, so that each can sum over all.
 
-A scrape reaches whichever worker accepts it, and must give the sums over all of them. Workers of
-one server are children of one process, so host and parent name their group. A pid alone does not
-name the parent: in each container it may be 1, and later it is another process's; so its pid
-namespace and its start go along. Each worker has a file of its own, and holds a lock on it for as
-long as it lives. The kernel lets the lock go when the process
-ends, however it ends: what is not locked is of the dead. Their counts stay, for a sum must not go
-down when a worker is replaced, and are folded into one file when the next worker joins. The files
-of a group of which nobody lives are removed.
+A scrape reaches one worker and must give the sums over all. Workers of one server are children of
+one process, so their group is named after host and parent. The parent's pid is not enough: it may
+be 1 in each container, and another process may have it later. So its pid namespace and its start
+are in the name, too. Each worker has a file of its own and locks it while it runs. The kernel
+releases the lock when the process ends in any way, so that an unlocked file is of a process that
+has ended. Its counts are kept, because a sum must not fall when a worker is replaced, and are folded
+into one file when the next worker joins. The files of a group without a running process are
+removed.
 
-One lock on the folder orders all this: shared to read, exclusive to join.
+A lock on the folder orders this: shared to read, exclusive to join.
 """
 
 import fcntl
@@ -28,18 +28,18 @@ from tracking_service import file_locks
 from tracking_service.telemetry.mmap_values import SIZE_BYTES, MetricKey, MmapValues
 
 LAYOUT = 2
-"""Counts up when files or rows change their form, so that releases side by side do not mix."""
+"""Increased when the form of files or rows changes, so that releases side by side do not mix."""
 
 LOCK_SECONDS = 0.5
-"""How long a sibling may keep the folder. It may be frozen with it, and numbers must go on: every
-request of this process counts, and counting may wait for this."""
+"""How long to wait for the folder's lock. Another worker may be frozen with it, and every request
+of this process may wait for it."""
 
 GAUGE = "gauge"
-"""Rows whose key begins with this are gauges: those of the dead are left out."""
+"""Rows whose key begins with this are gauges, which end with their process."""
 
 
 class WorkerFiles:
-    """The files of this process and its siblings. Every method may raise OSError."""
+    """The files of this process and of the other workers. Every method may raise OSError."""
 
     def __init__(self, folder: Path, *, proc: Path = Path("/proc")) -> None:
         """`proc` is where Linux tells of processes; elsewhere the parent goes by its pid alone."""
@@ -47,7 +47,7 @@ class WorkerFiles:
         parent = os.getppid()
         self._folder = folder
         self._name = f"{host}.{parent}-{_identity(parent, proc)}.{LAYOUT}"
-        # Kept open: with the last descriptor the lock goes.
+        # Kept open: the last descriptor's end releases the lock.
         self._mine: list[IO[bytes]] = []
         self._joined = False
 
@@ -65,12 +65,12 @@ class WorkerFiles:
         return values
 
     def processes(self) -> Iterator[tuple[bool, dict[MetricKey, list[float]]]]:
-        """The rows of every file of the group, with whether its process lives."""
+        """Whether its process runs, and the rows, for every file of the group."""
         with self._locked(fcntl.LOCK_SH):
             yield from [(_is_locked(path), _read(path)) for path in self._paths(self._name)]
 
     def leave(self) -> None:
-        """Let go of what a fork copied: the lock stays with the parent."""
+        """Close the files that a fork copied; the parent keeps the locks."""
         for file in self._mine:
             file.close()
         self._mine.clear()

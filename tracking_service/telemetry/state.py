@@ -1,4 +1,4 @@
-"""What an instance holds at a moment, as metrics, /readyz and /api/status tell it."""
+"""What an instance holds at a moment, for metrics, /readyz and /api/status."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
-    """One series in one instance."""
+    """A series in an instance."""
 
     series: str
     issued: int
@@ -18,14 +18,11 @@ class SeriesState:
     remaining: int | None
     """Serials that no lease of any instance has taken yet; None before this one's first lease."""
     unspent: tuple[tuple[int, int], ...] = ()
-    """What is held, as [start, end), in the order in which it is spent."""
+    """The held serials as [start, end), in the order in which they are spent."""
 
     @property
     def reserve_seconds(self) -> float | None:
-        """How long `held` lasts at `rate`; None if nobody asks for any.
-
-        Nothing lasts for 0 seconds, though nobody asks any more.
-        """
+        """How long `held` lasts at `rate`; 0 if nothing is held; None if the rate is 0."""
         if not self.held:
             return 0.0
         return self.held / self.rate if self.rate else None
@@ -33,7 +30,7 @@ class SeriesState:
 
 @dataclass(frozen=True, slots=True)
 class InstanceState:
-    """One instance."""
+    """An instance."""
 
     database: Literal["unknown", "up", "away"]
     series: tuple[SeriesState, ...]

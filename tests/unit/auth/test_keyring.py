@@ -198,7 +198,7 @@ def test_an_unexpected_error_does_not_end_the_thread(
     del keys.tokens["shop"]
 
     wait_until(lambda: refused(quick, token, InvalidTokenError), seconds=30, what="a refusal")
-    assert "the keyring met an unexpected error and goes on" in caplog.messages
+    assert "reading the API keys failed unexpectedly; it is tried again" in caplog.messages
 
 
 def test_a_read_that_hangs_leaves_half_of_the_threads(
