@@ -166,7 +166,7 @@ def test_a_host_that_all_reach_is_warned_of_once_it_listens(migrated_sqlite_url:
         instance.number()
         log = instance.log()
 
-    assert 1 == log.count("everybody who reaches this address may ask for numbers")
+    assert 1 == log.count("anyone who reaches this address may request numbers")
 
 
 @pytest.mark.parametrize("value", ["1_0", "٨٠", " 80 "])

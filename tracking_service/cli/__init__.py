@@ -1,4 +1,4 @@
-"""The commands: a noun is a group, a verb is a command. `main.py` has them all as one program."""
+"""The commands: a noun is a group, a verb is a command. `main.py` is the program of them all."""
 
 from flask import Flask
 from flask.cli import routes_command, run_command, shell_command
@@ -11,5 +11,5 @@ def register_commands(app: Flask) -> None:
     for command in COMMANDS:
         app.cli.add_command(command)
     for command in (routes_command, run_command, shell_command):
-        # Flask's own, for its development server. They still run; help does not offer them.
+        # Flask's own commands still run, but help does not list them.
         command.hidden = True

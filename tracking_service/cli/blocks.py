@@ -52,17 +52,17 @@ def blocks() -> None:
 def lease(services: Services, series: str, count: int, as_json: bool) -> None:
     """Lease blocks and print them. They are yours: no instance will issue from them.
 
-    If only some can be leased, those are printed, and then why no more.
+    If only some can be leased, the command prints these and then the error.
     """
     store = BlockStore(services.database, instance_name())
     leases = guarded_leases(services, series, store)
     taken: list[Lease] = []
     try:
         for _ in range(count):
-            # One by one: those before an error are to stay.
+            # One by one, so that leases before an error are kept.
             taken.append(leases.lease(1))  # noqa: PERF401
     finally:
-        # After Ctrl-C, too: a block that was leased and is not printed is lost.
+        # Also after Ctrl-C: a leased block that is not printed is lost.
         if taken:
             _print([_leased(services, series, store.instance, each) for each in taken], as_json)
 
@@ -109,11 +109,11 @@ def show(services: Services, block_id: int, as_json: bool) -> None:
 
 
 def _leased(services: Services, series: str, instance: str, lease: Lease) -> dict[str, Any]:
-    """What was leased just now, as the database has it; else what is known without it."""
+    """The database's record of a lease; if the database fails, what is known without it."""
     try:
         found = services.blocks.by_id(lease.block_id)
     except StoreError:
-        # The lease is committed, whatever became of the database since.
+        # The lease is committed, even if the database fails now.
         found = None
     if found is not None:
         return _row(found)

@@ -19,9 +19,9 @@ R = TypeVar("R")
 
 
 def guarded_leases(services: Services, series: str, store: BlockStore) -> GuardedLeases:
-    """Leases for a command, which the high-water marks guard as they do an instance's.
+    """Leases for a command, guarded by the high-water marks like an instance's.
 
-    Raises SettingsError where they could not be kept, for then every lease would be lost.
+    Raises SettingsError if the marks cannot be written, because then every lease would be lost.
     """
     check_state_folder(services.marks.folder)
     found = services.series.find(series)
@@ -52,7 +52,7 @@ def with_services(command: Callable[Concatenate[Services, P], R]) -> Callable[P,
 
 
 def with_database(command: Callable[Concatenate[Services, P], R]) -> Callable[P, R]:
-    """As `with_services`, for a command that cannot do without a database at its newest schema."""
+    """As `with_services`, for a command that needs a database with the newest schema."""
 
     @functools.wraps(command)
     def run(services: Services, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""Files that commands write: each is whole, and none takes the place of another."""
+"""Files that commands write: whole or not at all, and without replacing another."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ import click
 
 @contextmanager
 def whole_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """A file that appears at `path` at the end of the block, on disk; after an error, not at all.
+    """A file that appears at `path` at the end of the block; after an error, not at all.
 
-    A file that is there is left as it is, unless `force`. Raises ClickException.
+    Raises ClickException, also if there is a file already and not `force`.
     """
-    # A link stays one: the file that it names is written.
+    # A link stays; the file that it names is written.
     path = Path(os.path.realpath(path))
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -29,7 +29,7 @@ def whole_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         _rename(partial, path, force=force)
     except FileExistsError as error:
-        # What is in it has been issued.
+        # Its numbers have been issued.
         raise click.ClickException(
             f"{path} was made by another in the meantime, and is left as it is; see {partial}"
         ) from error
@@ -44,7 +44,7 @@ def whole_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def secret_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that only its owner may read, removed after an error. Raises ClickException."""
+    """A new file that only its owner can read; removed after an error. Raises ClickException."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -67,7 +67,7 @@ def _check_free(path: Path, *, force: bool) -> None:
     if not path.exists():
         return
     if not path.is_file():
-        # A device would be replaced by a file of its name.
+        # A rename would replace a device by a file.
         raise click.ClickException(f"{path} is not a regular file")
     if not force:
         raise _exists(path, "; --force replaces it")
@@ -78,7 +78,7 @@ def _rename(partial: Path, path: Path, *, force: bool) -> None:
         partial.replace(path)
         return
     try:
-        # Unlike a renaming, it fails where there is a file already.
+        # Unlike a rename, it fails if there is a file already.
         path.hardlink_to(partial)
     except FileExistsError:
         raise
@@ -92,7 +92,7 @@ def _rename(partial: Path, path: Path, *, force: bool) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the name last, too; some file systems have no need of it, and refuse."""
+    """Write the folder to disk, too; some file systems refuse, and need not."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

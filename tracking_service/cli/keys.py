@@ -1,4 +1,4 @@
-"""`flask keys`: make keys to the service, list them, revoke them."""
+"""`flask keys`: make API keys, list them, revoke them."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def keys() -> None:
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="What it is for; may be given several times.",
+    help="What the key allows; may be given several times.",
 )
 @click.option(
     "--series",
@@ -53,9 +53,9 @@ def create(
     series: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Make a key and show its token, this once: no copy is kept.
+    """Make a key and show its token. The token cannot be shown again.
 
-    NAME is 1 to 64 of a-z, 0-9 and hyphens, a letter first. The key works at once, at every
+    NAME is 1 to 64 of a-z, 0-9 and hyphens, a letter first. The key works at once, on every
     instance.
     """
     record, token = services.api_keys.create(name, scopes, series or None)
@@ -66,11 +66,11 @@ def create(
         else:
             print_facts(_as_text(facts))
     except BaseException as error:
-        # Nobody has its token, nor ever will.
+        # Its token was not shown and cannot be shown again.
         services.api_keys.revoke(str(record.id))
         if isinstance(error, click.ClickException):
             raise click.ClickException(
-                f"{error.message}; nobody has seen its token, so the key {name} is revoked"
+                f"{error.message}; its token was not shown, so the key {name} is revoked"
             ) from error
         raise
 
@@ -79,7 +79,7 @@ def create(
 @json_option
 @with_database
 def list_keys(services: Services, as_json: bool) -> None:
-    """List every key, those that were revoked too. Tokens are not shown: nobody has them."""
+    """List every key, including revoked ones. Tokens are not stored and cannot be shown."""
     rows = [_row(record) for record in services.api_keys.all()]
     if as_json:
         print_json(rows)
@@ -94,7 +94,7 @@ def list_keys(services: Services, as_json: bool) -> None:
 def revoke(services: Services, name_or_id: str, as_json: bool) -> None:
     """Revoke the key NAME|ID, for ever. Every instance refuses it within 30 seconds.
 
-    Its name is free again then: to exchange a token, revoke the key and make one of its name.
+    Its name is then free: to replace a token, revoke the key and make one of the same name.
     """
     record = services.api_keys.revoke(name_or_id)
     if as_json:

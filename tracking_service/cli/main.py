@@ -1,6 +1,6 @@
 """All commands as one program, which works from any folder.
 
-`flask`, run in a checkout, has the same commands, below a help text and options of its own.
+In a checkout, `flask` has the same commands, with Flask's own help text and options.
 """
 
 import sys
@@ -30,10 +30,10 @@ COMMANDS: tuple[click.Command, ...] = (serve, db, series, numbers, blocks, keys)
 
 
 class Program(click.Group):
-    """Every command, over the app that `create_app` makes when the first one asks for it.
+    """The program. `create_app` makes the app when a command needs it.
 
-    Not a FlaskGroup: that makes the app to print help, which wrong settings would prevent, and
-    lets Flask's plug-ins replace commands.
+    Not a FlaskGroup, which makes the app to print help, so that wrong settings would prevent it,
+    and lets Flask's plug-ins replace commands.
     """
 
     def __init__(self, create_app: Callable[[], Flask]) -> None:
@@ -48,7 +48,7 @@ class Program(click.Group):
             self.add_command(command)
 
     def main(self, *arguments: Any, **extra: Any) -> Any:
-        """Run; report in one line that help could not be written, as commands do of their data."""
+        """Run; report in one line if help cannot be written, as commands do for their data."""
         try:
             return super().main(*arguments, **extra)
         except OSError as error:
@@ -70,7 +70,7 @@ class Program(click.Group):
         return super().make_context(info_name, args, parent, **{"obj": script, **extra})
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order in which they are needed."""
+        """Return the names in the order in which an operator needs them."""
         return list(self.commands)
 
     def _load(self) -> Flask:

@@ -34,7 +34,7 @@ from tracking_service.services.issue_batch import Batch
 from tracking_service.store.blocks import BlockStore
 
 RUN = 100_000
-"""Serials that are spent at a time: an interrupt wastes no more."""
+"""Serials that are spent at a time; an interrupt loses at most so many."""
 
 
 @click.group(context_settings=HELP_NAMES)
@@ -100,7 +100,7 @@ def mint(
 ) -> None:
     """Issue COUNT numbers, one a line, for labels printed in advance or a site without network.
 
-    If it fails on the way, those that standard output has by then are issued.
+    If it fails midway, the numbers that standard output has by then are issued.
     """
     shipment = Shipment(origin, destination)
     record = services.series.find(series)
@@ -108,7 +108,7 @@ def mint(
     number_format.check(shipment)
     store = BlockStore(services.database, instance_name())
     leases = guarded_leases(services, series, store)
-    # A bar is for people: in a pipe it would be noise, and among the numbers a hindrance.
+    # No progress bar in a pipe, nor among the numbers on a terminal.
     hidden = not sys.stderr.isatty() or (output is None and sys.stdout.isatty())
     with (
         standard_output() if output is None else whole_file(output, force=force) as file,
@@ -126,9 +126,9 @@ def mint(
 def _leased(
     leases: GuardedLeases, store: BlockStore, record: SeriesRecord, count: int
 ) -> Generator[Block, None, None]:
-    """Lease until `count` serials are there, and hand back what was not given, however it ends.
+    """Lease and yield `count` serials in runs of at most RUN; hand back the rest at the end.
 
-    It comes in runs: who stops in the middle has spent those that were begun.
+    A run that was yielded counts as spent.
     """
     most = largest_lease(record.remaining, record.block_size)
     left: Block | None = None
@@ -147,5 +147,5 @@ def _leased(
         try:
             store.hand_back(record.name, unspent)
         except StoreError as error:
-            # The numbers that were written are good all the same.
+            # The numbers that were written are valid all the same.
             click.echo(f"Warning: unspent serials are lost: {error}", err=True)

@@ -1,4 +1,4 @@
-"""What options and arguments of several commands share."""
+"""Options and arguments that several commands share."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,24 +15,24 @@ from tracking_service.settings import Settings, parse, written, written_range
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
-"""Context settings of a command, which those below it inherit."""
+"""Context settings of a command, which its subcommands inherit."""
 
 
 class SeriesName(click.ParamType[str]):
-    """The name of a series, completed from the database; whether it exists is found out later."""
+    """The name of a series, completed from the database; its existence is not checked."""
 
     name = "series"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the series that begin with what was typed; none where they cannot be read."""
+        """Return the series that begin with `incomplete`; none if they cannot be read."""
         del param
         try:
             app = ctx.find_root().ensure_object(ScriptInfo).load_app()
             records = services_of(app).series.all()
         except (TrackingServiceError, click.ClickException):
-            # A shell shows what is printed now in the middle of the line that is typed.
+            # A message would appear in the middle of the command line.
             return []
         return [
             CompletionItem(record.name, help=record.format)
@@ -45,7 +45,7 @@ SERIES = SeriesName()
 
 
 def setting_option(name: str) -> Callable[[Command], Command]:
-    """Add the option `--NAME`, which takes what the setting of that name takes."""
+    """Add the option `--NAME`, which overrides the setting of that name."""
     (setting,) = (each for each in dataclasses.fields(Settings) if each.name == name)
     default: Any = setting.default
     text, metavar = setting.metadata["help"], "TEXT"

@@ -1,4 +1,4 @@
-"""What commands print, and what they ask."""
+"""How commands print, and ask for confirmation."""
 
 import contextlib
 import errno
@@ -21,13 +21,13 @@ yes_option = click.option("--yes", is_flag=True, help="Do it without asking; for
 def standard_output() -> Iterator[BinaryIO]:
     """Standard output, flushed at the end of the block.
 
-    Raises ClickException if it is closed or a write fails. Click itself ends a command whose
-    reader has gone (`| head`), with exit code 1 and without a word.
+    Raises ClickException if it is closed or a write fails. If the reader has
+    gone (`| head`), click itself ends the command with exit code 1 and no message.
     """
     if sys.stdout is None:
         raise click.ClickException("standard output is closed")
     raw = sys.stdout.buffer
-    # Under PYTHONUNBUFFERED it is raw: a write may be short, as on a disk that is nearly full.
+    # Under PYTHONUNBUFFERED it is raw, and may write less, as on a disk that is nearly full.
     buffer = io.BufferedWriter(raw) if isinstance(raw, io.RawIOBase) else None
     file = buffer or raw
     try:
@@ -41,23 +41,23 @@ def standard_output() -> Iterator[BinaryIO]:
         raise unwritable_output(error) from error
     finally:
         if buffer is not None:
-            # Flushes; what was written before an error of another kind is not lost.
+            # Flushes, also after another error.
             buffer.detach()
 
 
 def discard_output() -> None:
-    """Drop what could not be written: it would fail once more when the interpreter ends."""
+    """Drop unwritten output, which would fail again when the interpreter ends."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def unwritable_output(error: OSError) -> click.ClickException:
-    """The error that ends a command whose output cannot be written."""
+    """Return the error for output that cannot be written."""
     return click.ClickException(f"standard output cannot be written: {error.strerror}")
 
 
 def print_text(text: str) -> None:
-    """Print text and a line's end."""
+    """Print a line."""
     with standard_output() as file:
         file.write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
 
@@ -83,7 +83,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> No
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print one thing's facts, a line each."""
+    """Print facts, a line each."""
     width = max(map(len, facts))
     print_text(
         "\n".join(
@@ -94,14 +94,14 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def format_time(moment: datetime | None) -> str | None:
-    """A moment as RFC 3339 in UTC, to the second."""
+    """Return a moment as RFC 3339 in UTC, to the second; None for None."""
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def confirm(consequence: str, *, yes: bool) -> None:
-    """Say what a command will do, and go on only after a yes on the terminal, or with `yes`.
+    """Print a warning, and ask on the terminal whether to go on; with `yes`, do not ask.
 
-    Raises ClickException where there is no terminal to ask on, and Abort after a no.
+    Raises ClickException if there is no terminal, and Abort if the answer is no.
     """
     if yes:
         return

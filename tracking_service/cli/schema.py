@@ -1,7 +1,7 @@
-"""`flask db`: Flask-Migrate's group, of which help shows what an operator uses; the rest still runs.
+"""`flask db`: Flask-Migrate's group. Help lists what an operator uses; the rest still runs.
 
-The entry point `flask.commands` in setup.cfg names this module, for `flask` takes the group from
-Flask-Migrate without loading the app.
+The entry point `flask.commands` in setup.cfg names this module, because otherwise `flask` takes the
+group from Flask-Migrate without loading the app.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ for command in (db, *db.commands.values()):
 
 
 def _ask_first(command: click.Command) -> None:
-    """Let a command that deletes data say so, and ask."""
+    """Let a command that deletes data ask first."""
     downgrade = cast(Callable[..., object], command.callback)
 
     def ask(*, yes: bool, revision: str, **options: object) -> object:
@@ -49,7 +49,7 @@ def _ask_first(command: click.Command) -> None:
 
 
 def _check_output(command: click.Command) -> None:
-    """Let a command fail whose output cannot be written."""
+    """Let a command fail if its output cannot be written."""
     show = cast(Callable[..., object], command.callback)
 
     def run(**options: object) -> object:

@@ -1,4 +1,4 @@
-"""`flask series`: make series, see how far they have come, skip one ahead."""
+"""`flask series`: make, list and skip series."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _NEARLY = 0.9
 
 @click.group(context_settings=HELP_NAMES)
 def series() -> None:
-    """Make series of tracking numbers, and see how far they have come."""
+    """Make series of tracking numbers, and show how much of them is left."""
 
 
 @series.command()
@@ -71,7 +71,7 @@ def create(
 ) -> None:
     """Make the series NAME: 1 to 32 of a-z, 0-9 and hyphens.
 
-    Running instances learn of it when it is first asked for.
+    Running instances find it at the first request for it.
     """
     if SERIES_NAME.fullmatch(name) is None:
         raise InvalidSeriesError("a series' name is 1 to 32 of a-z, 0-9 and hyphens")
@@ -96,7 +96,7 @@ def create(
 
 
 def _block_size(kind: FormatKind, serials: int) -> int:
-    """The format's, or a ten-thousandth of a small series: a failover leaves 100 blocks out."""
+    """The format's, or a ten-thousandth of a small series, because a failover skips 100 blocks."""
     return max(1, min(kind.block_size, serials // 10_000))
 
 
@@ -131,15 +131,15 @@ def show(services: Services, name: str, as_json: bool) -> None:
 def skip(
     services: Services, name: str, to: int | None, by: int | None, yes: bool, as_json: bool
 ) -> None:
-    """Leave serials of NAME out, for ever: after a restore from a backup, for instance.
+    """Leave serials of NAME out, for ever; for example after a restore from a backup.
 
-    Tails that were handed back are left out as well. It says how much that is, and asks.
+    Tails that were handed back are left out as well. The command says how much that is, and asks.
     """
     if (to is None) == (by is None):
         raise click.UsageError("give one of --to and --by")
     record = services.series.find(name)
     end = record.next_serial + by if by is not None else to or 0
-    # What is out of range the store refuses.
+    # The store refuses what is out of range.
     if record.next_serial < end <= record.end_serial:
         confirm(_describe_skip(record, end), yes=yes)
     skipped = BlockStore(services.database, instance_name()).skip_to(name, to=to, by=by)

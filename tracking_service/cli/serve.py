@@ -21,7 +21,7 @@ from tracking_service.store.schema import check_schema
 log = logging.getLogger(__name__)
 
 FIRST_LEASE_SECONDS = 1.0
-"""How long to wait for the first block before listening, so that no first request waits for it."""
+"""How long to wait for the first block before listening, so that no request waits for it."""
 
 
 @click.command(context_settings=HELP_NAMES)
@@ -41,7 +41,7 @@ def serve(services: Services, host: str | None, port: int | None, threads: int |
     services.database.bulkhead.resize(threads)
     instance.limiter.resize(threads)
     away = _why_away(services)
-    # Not before: beside an SQLite file that cannot be opened it would make the missing folder.
+    # Not earlier: it would make the missing folder of an SQLite file that cannot be opened.
     check_state_folder(services.marks.folder)
     if away is not None:
         log.warning("started without the database", extra={"error": services.describe_error(away)})
@@ -61,7 +61,7 @@ def serve(services: Services, host: str | None, port: int | None, threads: int |
 
 
 def _stop(services: Services) -> None:
-    """Hand unspent serials back, and say what became of them."""
+    """Hand unspent serials back, and log the result."""
     instance = services.instance
     serials = instance.close(services.settings.drain_seconds)
     if serials is None:
@@ -78,7 +78,7 @@ def _stop(services: Services) -> None:
 
 
 def _first_lease(services: Services, stopping: Callable[[], bool]) -> None:
-    """Lease, and wait a moment for it; not before signals are handled, which are to hand back."""
+    """Lease, and wait a moment for it. Signals must be handled by now, to hand the block back."""
     services.instance.start()
     if services.keyring is not None:
         services.keyring.start(FIRST_LEASE_SECONDS)
@@ -90,9 +90,9 @@ def _first_lease(services: Services, stopping: Callable[[], bool]) -> None:
 
 
 def _import_the_rest() -> None:
-    """Import what only some requests use: an import that waits for them may lack a descriptor.
+    """Import what only some requests use, because a later import may lack a file descriptor.
 
-    It happens once the server listens, on a thread of its own, so that no start waits for it.
+    A thread of its own does it while the server listens, so that the start does not wait for it.
     """
     import encodings.utf_8_sig  # noqa: F401
 
@@ -101,11 +101,11 @@ def _import_the_rest() -> None:
 
 def _listening(services: Services, host: str, url: str, connections: int) -> None:
     threading.Thread(target=_import_the_rest, name="imports").start()
-    # Not before: a start that fails has one line, and that says why.
+    # Not earlier: a start that fails prints one line, which says why.
     if services.keyring is None and not is_loopback(host):
         log.warning(
-            "everybody who reaches this address may ask for numbers; TRACKING_AUTH=required asks"
-            " for keys",
+            "anyone who reaches this address may request numbers; set TRACKING_AUTH=required to"
+            " require API keys",
             extra={"host": host},
         )
     if services.settings.log_format == "text":
@@ -117,12 +117,12 @@ def _listening(services: Services, host: str, url: str, connections: int) -> Non
 
 
 def _why_away(services: Services) -> StoreUnavailableError | None:
-    """Stop where the schema is wrong; go on where a server is away, for it may come back."""
+    """Raise if the schema is wrong; return the error if a server is away, for it may come back."""
     try:
         check_schema(services.database)
     except StoreUnavailableError as error:
         if services.database.backend == "sqlite":
-            # A file that cannot be opened does not come back by itself.
+            # A file that cannot be opened needs an operator.
             raise
         return error
     return None

@@ -1,4 +1,4 @@
-"""Whether the folder of the high-water marks can be written, found out before it is needed."""
+"""Checks early that the folder of the high-water marks can be written."""
 
 import tempfile
 from pathlib import Path
@@ -7,15 +7,14 @@ from tracking_service.errors import SettingsError
 
 
 def check_state_folder(folder: Path) -> None:
-    """Make `folder`, and write what goes by itself; raise SettingsError where that fails.
+    """Make `folder`, and write a temporary file in it. Raises SettingsError.
 
-    An instance that cannot record a lease there may not use its block: it would listen, lease and
-    never be ready.
+    An instance that cannot record a lease may not use its block. It would listen, lease and never
+    be ready.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Permissions tell too little: of a user who may do anything, of a disk that is mounted to
-        # be read only.
+        # Permissions are not enough: the user may be root, or the disk mounted read-only.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -15,7 +15,7 @@ from tracking_service.container import Services
 from tracking_service.store import transfer
 
 STANDARD = Path("-")
-"""How standard output and input are written among the arguments."""
+"""The argument that stands for standard output or input."""
 
 
 @click.command("export")
@@ -27,9 +27,9 @@ STANDARD = Path("-")
 )
 @with_database
 def export_(services: Services, output: Path) -> None:
-    """Write every series to a file, and seal it here: for `flask series import` elsewhere.
+    """Write every series to a file for `flask series import` elsewhere, and seal it here.
 
-    This database leases nothing new from then on. Instances go on with what they hold.
+    This database leases nothing new after that. Instances go on with what they hold.
     """
     if output == STANDARD and sys.stdout is not None and sys.stdout.isatty():
         raise click.ClickException("the export holds secret keys, and this is a terminal")
@@ -42,7 +42,7 @@ def export_(services: Services, output: Path) -> None:
     click.echo(f"exported: {_format_counts(counts)}", err=True)
     click.echo(
         "The export holds the keys of your numbers: keep it secret, and delete it when it is"
-        " imported. Every series is sealed here; `flask series reopen` takes that back.",
+        " imported. Every series is sealed here; `flask series reopen` removes the seal.",
         err=True,
     )
 
@@ -53,8 +53,8 @@ def export_(services: Services, output: Path) -> None:
 def import_(services: Services, file: TextIO) -> None:
     """Put the series of the export FILE into this fresh database; - is standard input.
 
-    No instance may run on it yet, or numbers repeat. One that does is noticed on PostgreSQL; on
-    SQLite stop every instance first. Import an export once only, into one database.
+    No instance may run on it yet, or numbers repeat. PostgreSQL notices one that runs; on SQLite
+    stop every instance first. Import an export only once, into one database.
     """
     try:
         counts = transfer.import_(services.database, file)
@@ -67,7 +67,7 @@ def import_(services: Services, file: TextIO) -> None:
 @yes_option
 @with_database
 def reopen(services: Services, yes: bool) -> None:
-    """Take back the seal that an export set, where it was never imported."""
+    """Remove the seal that an export set, if it was never imported."""
     confirm(
         "Reopening is safe only if the export was never imported; otherwise numbers will repeat.",
         yes=yes,
@@ -81,7 +81,7 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def _keep(file: IO[bytes], *, on_disk: bool) -> None:
-    """Return when what was written to a file is on the disk, or with the reader of a pipe."""
+    """Return when the data is on the disk, or has been written to a pipe."""
     file.flush()
     if on_disk:
         os.fsync(file.fileno())

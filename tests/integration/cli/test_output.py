@@ -64,7 +64,7 @@ def test_a_key_whose_token_nobody_could_read_is_revoked(migrated_sqlite_url: str
 
     assert 1 == done.returncode
     assert_one_line(done.stderr)
-    assert "nobody has seen its token, so the key shop is revoked" in done.stderr
+    assert "its token was not shown, so the key shop is revoked" in done.stderr
     # Its name is free.
     assert 0 == flask("keys", "create", "shop", "--scope", "issue", env=env).returncode
 
