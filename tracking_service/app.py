@@ -1,4 +1,4 @@
-"""The one place that knows all the others: puts an app together out of its parts."""
+"""Makes the app: builds every part and puts them together."""
 
 from functools import partial
 from pathlib import Path
@@ -34,14 +34,14 @@ from tracking_service.telemetry.metrics import Metrics
 from tracking_service.wait_limiter import WaitLimiter
 
 BODY_BYTES_MOST = 65_536
-"""A request for a batch is some 600 bytes; anything much larger is none."""
+"""The largest request body. A request for a batch has some 600 bytes."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the app; connect to nothing, lease nothing. Raises SettingsError.
 
-    Without `settings`, those of the environment hold. The order is fixed: settings, database,
-    the issuing core, then what shows it to the world.
+    Without `settings`, it reads the environment. The order is: settings, database, the issuing
+    core, then HTTP and the commands.
     """
     settings = settings or Settings.from_environment()
     configure_logging(settings.log_format)
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         timeout_seconds=settings.database_timeout_seconds,
         bulkhead=Bulkhead(settings.threads),
     )
-    # It hands the database to migrations/env.py, and asks nothing else of it.
+    # It passes the database to migrations/env.py, and does nothing else with it.
     Migrate(app, database, directory=str(MIGRATIONS))  # type: ignore[arg-type]
 
     state_dir = _state_dir(settings, database.url.database, app.instance_path)

@@ -1,4 +1,4 @@
-"""The parts of one app, in one place: `create_app` builds them, routes and commands use them."""
+"""The parts of one app: `create_app` builds them, routes and commands use them."""
 
 from dataclasses import dataclass
 from typing import cast

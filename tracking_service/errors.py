@@ -1,8 +1,8 @@
 """Every error that this service raises on purpose, as one tree.
 
-Standard library only, so that every layer may import it. An error knows nothing of HTTP or of
-exit codes: `api/problems.py` maps it to a status, `cli/` to an exit. The first line of a class's
-docstring is its message where it is raised without one.
+Standard library only, so that every layer may import it. An error knows nothing of HTTP or of exit
+codes: `api/problems.py` maps it to a status, `cli/` to an exit code. The first line of a class's
+docstring is its default message.
 """
 
 from typing import ClassVar
@@ -12,9 +12,9 @@ class TrackingServiceError(Exception):
     """The tracking number service failed."""
 
     transient: ClassVar[bool] = False
-    """Whether the same call may succeed later, though nobody mends anything."""
+    """Whether the same call may succeed later without a change by an operator."""
     concerns_one_series: ClassVar[bool] = False
-    """Whether other series can still be leased from, though this one cannot."""
+    """Whether other series can still be leased from."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(self._default_message() if message is None else message)
@@ -25,7 +25,7 @@ class TrackingServiceError(Exception):
 
     @property
     def public_message(self) -> str:
-        """What callers may read: no path, and no address."""
+        """The message for callers, without paths and addresses."""
         return str(self)
 
 
@@ -66,7 +66,7 @@ class HighWaterMarkError(AllocationError):
 
     @property
     def public_message(self) -> str:
-        """The class's own message: which file it is, the log says."""
+        """The class's default message; the log names the file."""
         return self._default_message()
 
 

@@ -14,18 +14,18 @@ from tracking_service.errors import AllocationError, ReserveEmptyError, Shutting
 
 
 class Allocator:
-    """Hands out every serial of the blocks it is given once, in order, to any number of threads.
+    """Hands out every serial of its blocks once, in order, to any number of threads.
 
-    The arithmetic: of a block [20000, 30000), leased by moving the series' counter from 20000 to
-    30000, the serials 20000, 20001, … 29999 are handed out; then the next block is begun. The
-    invariant: *next is the next serial to hand out*; it moves on, under the lock, before the
-    serial leaves, so that no two callers see the same one. What the block in use covers is
-    [next, end), and a serial below next is never seen again, whatever becomes of its caller.
+    Of a block [20000, 30000), leased by moving the series' counter from 20000 to 30000, it hands
+    out the serials 20000, 20001, … 29999, and then begins the next block. The invariant: *next is
+    the next serial to hand out*. It moves on under the lock before the serial is returned, so that
+    no two callers see the same one. A serial below next is never handed out again, whatever happens
+    to its caller.
 
     `next` costs one lock and one comparison while it is below the mark at which more blocks are
-    wanted. At the mark, `on_low` is called, once for each refill, with the lock held: it must do
-    no more than wake the thread that leases. No method waits for a database, and none but
-    `wait_for_change` waits at all.
+    wanted. At the mark it calls `on_low`, once for each refill and with the lock held, which may
+    only wake the leasing thread. No method waits for a database; only `wait_for_change` waits at
+    all.
     """
 
     def __init__(self, series: str, *, on_low: Callable[[], None]) -> None:
@@ -40,19 +40,19 @@ class Allocator:
         self._spent_before = 0
         self._kept: list[Block] = []
         self.changes = 0
-        """Counts the calls that may let a waiting request go on: `add`, `set_error`, `close`."""
+        """Number of calls of `add`, `set_error` and `close`, which may end a request's wait."""
         self.demand = 0
-        """Serials that requests are waiting for."""
+        """Serials that requests wait for."""
         self.error: AllocationError | None = None
-        """Why the last attempt to lease gave nothing, or None if it did."""
+        """The last lease's error; None if it succeeded."""
         self.closed = False
         """Whether `close` was called."""
 
     def next(self) -> int:
         """Hand out one serial.
 
-        Raises ReserveEmptyError, or what was given to `set_error`, where no serial is left, and
-        ShuttingDownError after `close`.
+        If no serial is left, raises the error that `set_error` set, else ReserveEmptyError. After
+        `close` raises ShuttingDownError.
         """
         with self._lock:
             serial = self._next
@@ -62,7 +62,7 @@ class Allocator:
             return self._next_at_mark()
 
     def take(self, count: int) -> tuple[Block, ...]:
-        """Hand out `count` serials at once, in as few blocks as hold them; all of them or none.
+        """Hand out `count` serials at once, in as few blocks as possible; all or none.
 
         Raises as `next` does.
         """
@@ -93,12 +93,12 @@ class Allocator:
             raise ShuttingDownError
         if self._left() < count:
             self._on_low()
-            # A copy: an error that many threads raise would gather the tracebacks of all.
+            # A copy: one error raised by many threads would collect all their tracebacks.
             raise copy(self.error) if self.error else ReserveEmptyError()
 
     def _look_at_mark(self) -> None:
         if self._next > self._mark or self._next == self._end:
-            # Once is enough: the mark comes back with the blocks that it asks for.
+            # Once for each refill: `add` sets the mark again.
             self._mark = self._end
             if self._left() <= self._low_water:
                 self._on_low()
@@ -115,7 +115,7 @@ class Allocator:
         return self._end - self._next + sum(map(len, self._reserve))
 
     def _set_mark(self) -> None:
-        # The mark is the serial that leaves just the low water, if it lies in the block in use.
+        # The mark is the serial that leaves the low water, if it lies in the block in use.
         at = self._next + self._left() - self._low_water - 1
         self._mark = min(max(at, self._next), self._end)
 
@@ -126,7 +126,7 @@ class Allocator:
         """
         with self._lock:
             self.demand += demand
-            # Only now, for the thread that leases goes by the demand.
+            # Only now, because the leasing thread reads the demand.
             self._on_low()
             try:
                 return self._changed.wait_for(lambda: self.changes != seen, max(0.0, seconds))
@@ -134,7 +134,7 @@ class Allocator:
                 self.demand -= demand
 
     def add(self, blocks: Iterable[Block], *, low_water: int) -> None:
-        """Put leased blocks into the reserve; ask for more when no more than `low_water` is left.
+        """Add leased blocks to the reserve; ask for more when at most `low_water` serials are left.
 
         After `close` they are kept unspent, for the next `close` to return.
         """
@@ -149,7 +149,7 @@ class Allocator:
             self._notify()
 
     def set_low_water(self, low_water: int) -> None:
-        """Ask for more when no more than `low_water` serials are left."""
+        """Ask for more when at most `low_water` serials are left."""
         with self._lock:
             # An unchanged mark that was reached has woken the leasing thread already.
             if low_water != self._low_water:
@@ -157,27 +157,27 @@ class Allocator:
                 self._set_mark()
 
     def set_error(self, error: AllocationError) -> None:
-        """Say why no blocks come: to requests that wait and to those that find nothing left."""
+        """Set what requests raise that wait, or find no serial left."""
         with self._lock:
             self.error = error
             self._notify()
 
     def clear_error(self) -> None:
-        """Take back a transient error: leasing works again, for this series or another one."""
+        """Clear a transient error, because leasing works again."""
         with self._lock:
             if self.error is not None and self.error.transient:
                 self.error = None
 
     def close(self) -> tuple[Block, ...]:
-        """Hand out no more; return all serials that were not spent and will not be spent here.
+        """Hand out no more; return all unspent serials.
 
-        Called again, it returns the same, and what a lease under way has brought meanwhile.
+        A second call returns them again, with the blocks that were added since.
         """
         with self._lock:
             self._kept.extend(self._unspent())
             self._reserve.clear()
             self.closed = True
-            # What was spent stays counted; what was not can no longer be reached.
+            # Keeps the count of spent serials, and makes the unspent ones unreachable.
             self._end = self._mark = self._next
             self._notify()
             return tuple(self._kept)
@@ -188,25 +188,25 @@ class Allocator:
 
     @property
     def spent(self) -> int:
-        """How many serials were handed out since the start."""
+        """Number of serials handed out since the start."""
         with self._lock:
             return self._spent_before + self._next - self._start
 
     @property
     def left(self) -> int:
-        """How many serials can be handed out without a lease."""
+        """Number of serials that can be handed out without a lease."""
         with self._lock:
             return self._left()
 
     @property
     def unspent(self) -> tuple[Block, ...]:
-        """What is left: the rest of the block in use, then the reserve."""
+        """The unspent serials: the rest of the block in use, then the reserve."""
         with self._lock:
             return self._unspent()
 
     @property
     def has_serials(self) -> bool:
-        """Whether any serial is left. Takes no lock, so that a caller may hold another's."""
+        """Whether any serial is left. Takes no lock, as callers may hold another allocator's."""
         return self._next < self._end or bool(self._reserve)
 
     def has_spent(self, serial: int) -> bool:

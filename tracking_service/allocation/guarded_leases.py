@@ -1,7 +1,7 @@
-"""Leases that are believed only where they agree with the high-water marks.
+"""Leases that are used only if they agree with the high-water marks.
 
-Instances and commands alike lease this way: a database that went backwards gives serials that
-others have spent.
+Instances and commands lease this way, because a database that went backwards leases serials that
+have been spent.
 """
 
 import logging
@@ -15,7 +15,7 @@ from tracking_service.errors import CounterWentBackwardsError, ImpossibleMarkErr
 log = logging.getLogger(__name__)
 
 TRIES = 3
-"""Leases tried in a row against a database that goes backwards, before it is left for a while."""
+"""Leases tried in a row while the database goes backwards."""
 
 
 class GuardedLeases:
@@ -32,9 +32,8 @@ class GuardedLeases:
         marks: HighWaterMarkFile,
         observer: Observer,
     ) -> None:
-        """`fingerprint` is that of the key which the serials will be written under: the store
-        refuses any other, and the marks tell a series of another database by it. `end_serial` is
-        the first serial beyond the series.
+        """`fingerprint` is that of the number space's key: the store refuses another, and the marks
+        tell a series of another database by it. `end_serial` is the first serial beyond the series.
         """
         self._series = series
         self._fingerprint = fingerprint
@@ -51,8 +50,8 @@ class GuardedLeases:
         """Lease `blocks` blocks, as `BlockStore.lease` does.
 
         The mark is read before the lease begins (see `high_water_marks.py`) and raised before the
-        block is used. A block whose lease cannot be recorded is kept aside for the next try, so
-        that a file that cannot be written does not use a series up. Raises StoreError,
+        block is used. If the lease cannot be recorded, the block is kept for the next try, so that
+        a file that cannot be written does not use a series up. Raises StoreError,
         SeriesExhaustedError and HighWaterMarkError.
         """
         for _ in range(TRIES):
@@ -63,13 +62,13 @@ class GuardedLeases:
 
     @property
     def kept_aside(self) -> tuple[Block, ...]:
-        """What was leased and could not be used, to be handed back."""
+        """Blocks that were leased and could not be used, to be handed back."""
         return (self._unrecorded[0].block,) if self._unrecorded is not None else ()
 
     def _ahead_of_mark(self, blocks: int) -> tuple[Lease, Reading] | None:
-        """Lease, and skip the series ahead where the lease lies behind the mark."""
+        """Lease; if the lease lies behind the mark, skip the series ahead and lease again."""
         reading = self._marks.read(self._marked_as)
-        # The file may be taken away while this runs; what this instance was given it knows.
+        # The file may be removed meanwhile, but this instance knows its own leases.
         mark = self._known.merge(reading.mark)
         if mark.end > self._end_serial:
             raise ImpossibleMarkError(
@@ -98,7 +97,7 @@ class GuardedLeases:
         return None
 
     def _is_recorded_alone(self, lease: Lease, reading: Reading) -> bool:
-        """Record a lease; return whether no neighbour's lease stands against it."""
+        """Record a lease; return whether no neighbour's lease contradicts it."""
         self._unrecorded = lease, reading
         since = self._marks.record(self._marked_as, lease, instance=self._instance, since=reading)
         self._unrecorded = None
@@ -116,8 +115,8 @@ class GuardedLeases:
                 )
                 return False
         if since is None or any(other.overlaps(lease.block) for other in since):
-            # A tail may have been leased, handed back and leased again in so short a time, or
-            # not: nobody can tell, and a block costs nothing.
+            # A tail may have been leased, handed back and leased again in so short a time. That
+            # cannot be told from a repeat, and a lost block costs nothing.
             log.warning("a block in doubt is left out", extra=self._facts(lease))
             return False
         self._known = self._known.merge(reading.mark).with_lease(lease)

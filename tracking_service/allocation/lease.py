@@ -1,8 +1,8 @@
 """What the allocation core asks of a database: the BlockStore protocol and its values.
 
-The core knows no SQL. A store promises three things: what `lease` returns is committed and was
-never returned before; where the outcome of a commit is unknown, it raises, so that the block is
-thrown away; and it does not wait for ever.
+The core knows no SQL. A store promises three things. What `lease` returns is committed and was
+never returned before. If the outcome of a commit is unknown, `lease` raises, and the block is lost.
+No method waits for ever.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from tracking_service.allocation.block import Block
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What one lease transaction gave to this instance."""
+    """The result of one lease transaction."""
 
     block: Block
     number: int
-    """Counts the series' leases from 1; a later lease has a higher one."""
+    """The number of the series' lease, from 1; a later lease has a higher one."""
     fresh: bool
-    """True where the block came off the counter, False where it is a tail handed back."""
+    """True if the block came from the counter, False if it is a tail that was handed back."""
     remaining: int
     """Serials of the series that no lease has taken yet."""
     block_id: int
-    """What the store knows the block by."""
+    """The store's id of the block."""
     new_timeline: bool = False
-    """True where the database had begun another history, and skipped the series ahead first."""
+    """True if the database had begun another history, and skipped the series ahead first."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedLease:
-    """A lease as the file of high-water marks remembers it: the serials [start, end)."""
+    """A lease of the serials [start, end), as the file of high-water marks records it."""
 
     number: int
     start: int
@@ -55,7 +55,7 @@ class RecordedLease:
 
 @dataclass(frozen=True, slots=True)
 class HighWaterMark:
-    """The furthest that a series is known to have come: nothing below may be leased afresh."""
+    """The furthest that a series is known to have come: nothing below it may be leased again."""
 
     end: int = 0
     """The highest end of a block that was ever leased."""
@@ -81,9 +81,9 @@ class BlockStore(Protocol):
     def lease(self, series: str, blocks: int, *, fingerprint: str | None = None) -> Lease:
         """Take `blocks` times the series' block size, or what is left of it, as one block.
 
-        A tail that was handed back goes first, which may be smaller. Raises UnknownSeriesError,
-        SeriesExhaustedError, and KeyChangedError if the serials are not to be written under the
-        key of this fingerprint.
+        A tail that was handed back goes first, and may be smaller. Raises UnknownSeriesError,
+        SeriesExhaustedError, and KeyChangedError if the number space's key has another
+        fingerprint.
         """
 
     def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:

@@ -1,4 +1,4 @@
-"""What the allocation core tells of itself, for metrics; and the form that listens to nothing."""
+"""What the allocation core reports for metrics."""
 
 from typing import Protocol
 
@@ -10,23 +10,23 @@ class Observer(Protocol):
         """A lease gave `serials` after `seconds`."""
 
     def lease_failed(self, error: Exception, seconds: float) -> None:
-        """A lease, or what comes with it, failed after `seconds`."""
+        """A lease, or its record, failed after `seconds`."""
 
     def went_backwards(self, series: str) -> None:
-        """A database claimed less of a series than is known, and was skipped ahead."""
+        """A database went backwards in a series, which was skipped ahead."""
 
     def new_timeline(self, series: str) -> None:
-        """The database had begun another history, and skipped a series ahead before a lease."""
+        """The database had begun another history, and skipped a series ahead."""
 
     def handed_back(self, series: str, serials: int) -> None:
-        """`serials` that were not spent went back at shutdown."""
+        """`serials` unspent serials were handed back at shutdown."""
 
     def looked_after(self) -> None:
-        """The leasing thread has come round, as it does about once a second."""
+        """The leasing thread has done a round, about once a second."""
 
 
 class NullObserver:
-    """Listens to nothing."""
+    """Does nothing."""
 
     def leased(self, series: str, serials: int, seconds: float) -> None: ...
     def lease_failed(self, error: Exception, seconds: float) -> None: ...

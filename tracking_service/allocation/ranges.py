@@ -1,4 +1,4 @@
-"""Serials of which there are too many to list, as ranges in order."""
+"""A set of serials, stored as ranges."""
 
 from bisect import bisect_right
 from collections.abc import Iterator

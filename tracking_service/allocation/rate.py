@@ -8,7 +8,7 @@ LEAST_SECONDS = 0.25
 """Samples closer together than this are put off: a few requests in a millisecond are no rate."""
 
 LEAST_RATE = 1e-3
-"""Serials a second. Less is nobody asking: a smoothed rate would never come down to 0 by itself."""
+"""Serials a second. A smoothed rate below this counts as 0, which it would never reach."""
 
 
 class RateMeter:
@@ -21,7 +21,7 @@ class RateMeter:
         self._latest = 0.0
 
     def sample(self, total: int, now: float) -> None:
-        """Take note that `total` serials had been spent in all at the moment `now`."""
+        """Record that `total` serials had been spent at the moment `now`."""
         if self._at is None:
             self._total, self._at = total, now
             return
@@ -37,7 +37,7 @@ class RateMeter:
 
     @property
     def rate(self) -> float:
-        """The smoothed rate, or the latest where that is higher: a rise must count at once."""
+        """The smoothed rate, or the latest if it is higher: a rise counts at once."""
         return max(self._smoothed, self._latest)
 
     def lasts(self, serials: int) -> float | None:

@@ -1,14 +1,14 @@
 """How much an instance should hold: the reserve, measured in time.
 
-A block costs two integers of memory and serials that nobody misses, so the reserve is sized by
-how long the instance must go on without the database, not by thrift. Only a scarce series is
-spared: there a block lost to a crash is a part of a small space.
+A block costs two integers of memory, and lost serials are not missed. So the reserve is as large as
+the instance needs to go on without the database. Only in a scarce series it is small, because there
+a block lost in a crash is a part of a small space.
 """
 
 from dataclasses import dataclass
 
 LARGEST_LEASE = 10_000
-"""Blocks in one lease at the most, so that no estimate, however wrong, eats a series."""
+"""Greatest number of blocks in a lease, so that no wrong estimate uses up a series."""
 
 SCARCE_BLOCKS = 100_000
 """A series with fewer blocks than this left holds one block at a time."""
@@ -17,7 +17,7 @@ LEASE_PART = 1000
 """A lease takes no more than this part of what a series has left, or one block."""
 
 SURPLUS = 1.25
-"""A refill goes to this multiple of the target, so that refills are seldom."""
+"""A refill goes up to this multiple of the target, so that refills are rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ReservePlan:
     reserve_seconds: float
 
     def low_water(self, rate: float, block_size: int, *, scarce: bool) -> int:
-        """Serials in hand at or below which more are to be leased.
+        """The number of unspent serials at or below which to lease more.
 
         Never below half a block, so that the next block is there before the present one ends.
         """
@@ -37,12 +37,12 @@ class ReservePlan:
     def blocks_wanted(
         self, rate: float, block_size: int, *, held: int, last: int, scarce: bool
     ) -> int:
-        """How many blocks to lease now; 0 where `held` serials are enough.
+        """How many blocks to lease now; 0 if `held` serials are enough.
 
-        `held` is what is left when those are served who wait already; it may be negative.
+        `held` is what remains after the waiting requests are served; it may be negative.
 
-        `last` is how many blocks the lease before took in, where those are spent already, else
-        0: a burst that outran the estimate doubles it.
+        `last` is the number of blocks of the last lease if they are spent already, else 0: a burst
+        that was faster than the estimate doubles it.
         """
         low = self.low_water(rate, block_size, scarce=scarce)
         if held > low:
@@ -61,6 +61,6 @@ def is_scarce(remaining: int, block_size: int) -> bool:
 def largest_lease(remaining: int, block_size: int) -> int:
     """How many blocks one lease may take: a thousandth of the `remaining` serials, or one block.
 
-    So much a failover can forget with one commit, and it is less by far than what is skipped then.
+    A failover can forget that much with one commit; it skips far more.
     """
     return max(1, remaining // LEASE_PART // block_size)

@@ -1,8 +1,8 @@
-"""The leaser: the one part of an instance that leases, in a thread of its own.
+"""The leaser: the thread of an instance that leases.
 
-One lease at a time, however many series there are and however many threads ask. `step` is one
-round, which the thread calls when it is due; a simulation may call it instead, without a thread.
-While the database is away rounds go on for ever (see `database_health.py`).
+It makes one lease at a time for all series. `step` is one round, which the thread calls when it is
+due; a simulation may call it instead, without a thread. While the database is away, rounds go on
+for ever (see `database_health.py`).
 """
 
 import logging
@@ -26,13 +26,13 @@ from tracking_service.instance.series import OpenSeries
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""How often rates are measured."""
+"""Interval of the measurements of rates."""
 
 
 class Leaser:
     """Opens series and keeps them stocked. All methods but `step` may be called from any thread.
 
-    `ping` returns if the database answers. `woken` is set by whatever wants a round at once.
+    `ping` returns if the database answers. Setting `woken` starts a round at once.
     """
 
     def __init__(
@@ -60,22 +60,22 @@ class Leaser:
         self._stopped = threading.Event()
         self._last_round_at = clock()
         self.handed_back: int | None = None
-        """Serials that went back at the end; None before, or if that could not be recorded."""
+        """Serials handed back at the end; None before that, or if it could not be recorded."""
 
     def start(self) -> None:
         """Start the thread, unless it runs or has been stopped."""
         with self._starting:
             if self._thread is None and not self._stopped.is_set():
                 thread = threading.Thread(target=self._run, name="leaser", daemon=True)
-                # First, for it may fail, and the next call is to try again.
+                # Before it is kept: start may fail, and the next call tries again.
                 thread.start()
                 self._thread = thread
 
     def stop(self, seconds: float) -> bool:
         """Lease no more and hand back what is unspent; return whether that ended in `seconds`.
 
-        The thread does it: a lease may be under way, a database that hangs must not keep the
-        process, and an interpreter that ends starts no new thread.
+        The thread does it: a lease may be under way, a database that hangs must not block the end
+        of the process, and an interpreter that ends starts no new thread.
         """
         with self._starting:
             first, thread = not self._stopped.is_set(), self._thread
@@ -89,7 +89,7 @@ class Leaser:
         return True
 
     def seconds_until_due(self) -> float:
-        """How long until the next round is due; 0 or less if it is due now."""
+        """Seconds until the next round is due; 0 or less if it is due now."""
         now = self._clock()
         due = now if self._woken.is_set() else self._last_round_at + TICK_SECONDS
         return max(due, self._backoff.until) - now
@@ -97,7 +97,7 @@ class Leaser:
     def step(self) -> None:
         """Do one round: measure rates, lease for the series that are low, open new ones.
 
-        Raises nothing: what fails is tried again when the back-off is over.
+        Raises nothing: what fails is tried again after the back-off.
         """
         self._woken.clear()
         self._last_round_at = self._clock()
@@ -107,12 +107,12 @@ class Leaser:
                 self._succeeded()
         except TrackingServiceError as error:
             self._failed(error)
-        except Exception:  # a thread that died of a fault would starve the instance
+        except Exception:  # if the thread ended, the instance would run out of serials
             log.exception("the leaser met an unexpected error and goes on")
             self._failed(InternalError())
         finally:
             self._health.end()
-        # Also after a round that failed: the observer is to learn that the database is away.
+        # Also after a round that failed, so that metrics show that the database is away.
         self._tell(self._observer.looked_after)
 
     def _run(self) -> None:
@@ -121,19 +121,19 @@ class Leaser:
         self._hand_back()
 
     def _sleep(self) -> bool:
-        """Sleep until a round is due; return False where the thread is to end."""
+        """Sleep until a round is due; return False at the end."""
         while not self._stopped.is_set() and (seconds := self.seconds_until_due()) > 0:
-            # Nothing but the end cuts a back-off short.
+            # Only the end shortens a back-off.
             backs_off = self._backoff.until > self._clock()
             (self._stopped if backs_off else self._woken).wait(seconds)
         return not self._stopped.is_set()
 
     def _look_after_series(self) -> bool:
-        """Lease and open what is wanted; return whether the database was asked, and answered."""
-        # First of all, for the rates are wanted most while the database is away.
+        """Lease and open what is needed; return whether the database was asked, and answered."""
+        # First, because rates are needed most while the database is away.
         for series in tuple(self._registry.open.values()):
             series.measure()
-        # Before any is opened: a series that holds little comes before those that hold nothing.
+        # Before any is opened: open series come first.
         answered = self._lease_for_all()
         if self._registry.open_requested():
             answered = True
@@ -144,16 +144,16 @@ class Leaser:
         return answered
 
     def _lease_for_all(self) -> bool:
-        """Lease for all series that are low, one lease each in turn; return whether any was."""
+        """Lease for all series that are low, one lease each in turn; return whether any was low."""
         began = self._clock()
-        # A failure may have to do with the rows of one series: next time the others come first.
+        # A failure may concern the rows of one series: next time the others come first.
         wanting = sorted(self._registry.open.values(), key=lambda series: series.failed_at)
         asked = False
         while wanting:
             wanting = [series for series in wanting if self._lease_for(series)]
             asked |= bool(wanting)
             if wanting and self._clock() - began > TICK_SECONDS:
-                # They spend as fast as they lease; the rest of a round must come, too.
+                # They spend as fast as they lease, and the rest of the round must be done, too.
                 self._woken.set()
                 break
         return asked
@@ -181,7 +181,7 @@ class Leaser:
             )
         longest = self._backoff.fail(self._clock())
         self._health.fail(error)
-        # What was asked for is still to be done, as soon as it may be.
+        # The request that woke the thread is still open.
         self._woken.set()
         self._tell(lambda: self._observer.lease_failed(error, seconds))
         refusal = ReserveEmptyError(retry_after=max(1, math.ceil(longest)))
@@ -191,7 +191,7 @@ class Leaser:
     def _tell(self, tell: Callable[[], None]) -> None:
         try:
             tell()
-        except Exception:  # as in `step`: telling is not worth an instance
+        except Exception:  # as in `step`
             log.exception("the observer of the leaser failed")
 
     def _hand_back(self) -> None:

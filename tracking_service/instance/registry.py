@@ -1,4 +1,4 @@
-"""The one registry of the series that an instance has open, and of those it is asked to open."""
+"""The registry of an instance's open series, and of those that requests ask to open."""
 
 import logging
 import math
@@ -23,22 +23,22 @@ from tracking_service.wait_limiter import Wait
 log = logging.getLogger(__name__)
 
 REQUESTED_MOST = 64
-"""Series that may wait to be opened at once, more than there are threads to ask for them. While
-the database is away the requests have ended, and anybody can think of names."""
+"""Series that may wait to be opened, more than there are threads. While the database is away, their
+requests have ended, and callers may invent names."""
 
 UNKNOWN_SECONDS = 1.0
-"""How long a name that no series has is refused without asking again: short, for a new series is
-to be found soon."""
+"""How long an unknown name is refused without a query; short, so that a new series is found
+soon."""
 
 UNKNOWN_MOST = 1024
-"""Names remembered as unknown; anybody can think of more, so all are dropped then."""
+"""Names remembered as unknown; callers may invent more, and then all are dropped."""
 
 
 class SeriesRegistry:
-    """Opens series when they are first asked for. For any number of threads.
+    """Opens series at the first request for them. For any number of threads.
 
-    `open_series` looks a series up and makes what is needed to issue from it; the leasing thread
-    alone calls it, by `open_requested`. It may raise UnknownSeriesError or StoreError.
+    `open_series` reads a series and makes an OpenSeries. Only the leasing thread calls it, by
+    `open_requested`. It may raise UnknownSeriesError or StoreError.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class SeriesRegistry:
         self._lock = threading.Lock()
         self._requested: dict[str, Future[OpenSeries]] = {}
         self._closed = False
-        # When a name was found to be unknown. Used without a lock: what two threads do to it at
-        # once costs a question to the database at the most.
+        # When a name was found to be unknown. Used without a lock: two threads at once cost one
+        # more query at most.
         self._unknown: dict[str, float] = {}
 
     def get(self, name: str) -> OpenSeries:
-        """The open series of this name; wait a bounded time where it has to be opened.
+        """The open series of this name; if it has to be opened, wait a bounded time.
 
-        Raises UnknownSeriesError, ReserveEmptyError where the database does not answer in time,
-        ShuttingDownError, and what else is wrong with the series: KeyChangedError.
+        Raises UnknownSeriesError, ReserveEmptyError if the database does not answer in time,
+        ShuttingDownError, and KeyChangedError.
         """
         return self.open.get(name) or self._first_use(name)
 
@@ -77,10 +77,10 @@ class SeriesRegistry:
         return any(series.allocator.has_serials for series in tuple(self.open.values()))
 
     def request(self, name: str) -> Future[OpenSeries]:
-        """Ask for a series to be opened; all who ask at once get the same future.
+        """Ask for a series to be opened; requests at the same time share a future.
 
-        It is tried until the database answers, and cancelled by `close`. Raises ReserveEmptyError
-        if REQUESTED_MOST others are waited for.
+        Opening is tried until the database answers; `close` cancels the future. Raises
+        ReserveEmptyError if REQUESTED_MOST others wait.
         """
         with self._lock:
             future = self._requested.get(name)
@@ -98,7 +98,7 @@ class SeriesRegistry:
             return future
 
     def open_requested(self) -> bool:
-        """Open what is asked for; return whether the database was asked. Raises StoreError."""
+        """Open the requested series; return whether there were any. Raises StoreError."""
         with self._lock:
             requested = list(self._requested.items())
         for name, future in requested:
@@ -109,7 +109,7 @@ class SeriesRegistry:
                 if not error.concerns_one_series:
                     raise
                 self._refuse(name, future, error)
-            except Exception:  # what is odd about one series holds no other up
+            except Exception:  # a fault of one series must not block others
                 log.exception("a series cannot be opened", extra={"series": name})
                 self._refuse(name, future, InternalError())
             else:
@@ -120,7 +120,7 @@ class SeriesRegistry:
         return bool(requested)
 
     def close(self) -> None:
-        """Open nothing more and hand out no more; requests that wait learn it."""
+        """Open nothing more and hand out no more; end the wait of requests."""
         with self._lock:
             self._closed = True
             requested = list(self._requested.values())
@@ -156,7 +156,7 @@ class SeriesRegistry:
             self._unknown[name] = self._clock()
             raise UnknownSeriesError(name) from None
         except TrackingServiceError as error:
-            # Many may wait for one future, and an error is not to be raised twice.
+            # Several requests may wait for one future; each raises a copy.
             raise copy(error) from None
         except CancelledError:
             raise ShuttingDownError from None

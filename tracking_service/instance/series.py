@@ -1,7 +1,7 @@
 """One open series of an instance: its format, its serials in memory, and the leases for them.
 
-Requests call `next` and `take`, from any thread. The rest is the leasing thread's, so it needs no
-lock of its own; others read single attributes, each of which is replaced whole.
+Requests call `next` and `take`, from any thread. Only the leasing thread calls the rest, so that it
+needs no lock; others read single attributes, each replaced whole.
 """
 
 import logging
@@ -37,7 +37,7 @@ from tracking_service.wait_limiter import Wait
 log = logging.getLogger(__name__)
 
 BURST_SECONDS = 10.0
-"""A lease that is used up within this time makes the next one larger: the rate was outrun."""
+"""If a lease is used up within this time, the next one is larger."""
 
 EXHAUSTED_SECONDS = 10.0
 """Retry interval for an exhausted series: another instance may have handed a tail back."""
@@ -69,11 +69,11 @@ class OpenSeries:
         self.format = space.format
         self.allocator = Allocator(record.name, on_low=wake)
         self.meter = RateMeter()
-        """Serials a second that are spent here."""
+        """Serials a second that this instance spends."""
         self.remaining: int | None = None
-        """Serials that no lease had taken, as of the last one; None before the first."""
+        """Serials that no lease had taken at the last lease; None before the first."""
         self.error: TrackingServiceError | None = None
-        """Why the last lease for this series gave nothing, if that concerns it only."""
+        """The last lease's error, if it concerns this series only."""
         self._store = store
         self._leases = GuardedLeases(
             record.name,
@@ -103,9 +103,9 @@ class OpenSeries:
             return self.take(1)[0].start
 
     def take(self, count: int) -> tuple[Block, ...]:
-        """Hand out `count` serials at once, and wait for a lease where so many are not left.
+        """Hand out `count` serials at once; if fewer are left, wait for a lease.
 
-        Raises ReserveEmptyError where no lease came in time, SeriesExhaustedError, and
+        Raises ReserveEmptyError if no lease came in time, SeriesExhaustedError, and
         ShuttingDownError.
         """
         try:
@@ -127,7 +127,7 @@ class OpenSeries:
 
     @property
     def is_scarce(self) -> bool:
-        """Whether few serials are left; not known before the first lease, and then assumed."""
+        """Whether few serials are left in the series; True before the first lease."""
         return self.remaining is None or is_scarce(self.remaining, self._block_size)
 
     def state(self) -> SeriesState:
@@ -143,16 +143,16 @@ class OpenSeries:
         )
 
     def measure(self) -> None:
-        """Measure the rate, and let the allocator ask for more in time for it."""
+        """Measure the rate, and set the allocator's low water by it."""
         self.meter.sample(self.allocator.spent, self._clock())
         self.allocator.set_low_water(self._low_water())
 
     def lease_if_low(self) -> bool:
         """Lease once if the allocator wants more; return whether the database was asked.
 
-        To be called until it was not. Raises StoreError and HighWaterMarkError. An error that
-        concerns this series only is not raised but kept in `error`, and the series is left alone
-        for a while: others must not go without.
+        Call it until it returns False. Raises StoreError and HighWaterMarkError. An error that
+        concerns this series only is kept in `error`, and not raised; the series is left alone for
+        a while, so that others are leased for.
         """
         began = self._clock()
         blocks = self._blocks_wanted(began)
@@ -174,7 +174,7 @@ class OpenSeries:
         now = self._clock()
         self.error = None
         self.remaining = lease.remaining
-        # What came, not what was asked for: a small tail does not tell of a burst.
+        # What was leased, not what was wanted: a small tail does not mean a burst.
         self._last_blocks, self._leased_at = len(lease.block) // self._block_size, now
         self.allocator.add([lease.block], low_water=self._low_water())
         self._observer.leased(self.name, len(lease.block), now - began)
@@ -207,7 +207,7 @@ class OpenSeries:
         return self._plan.low_water(self.meter.rate, self._block_size, scarce=self.is_scarce)
 
     def _blocks_wanted(self, now: float) -> int:
-        # A closed allocator holds nothing, however much it is given.
+        # A closed allocator keeps nothing.
         if now < self._ask_again_at or self.allocator.closed:
             return 0
         burst = now - self._leased_at < BURST_SECONDS

@@ -1,4 +1,4 @@
-"""The use case: show the fleet's last leases, and ask the database seldom for them."""
+"""The use case: the fleet's last leases, read from the database at most once a second."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ READING_SECONDS = 30.0
 
 
 class LatestLeases:
-    """The fleet's last leases as they were last read: old ones rather than a wait.
+    """The fleet's last leases; a request gets old ones rather than wait.
 
-    It has no lock, so that a fork cannot copy one that is held: should two requests read the
-    database at once, it does no harm.
+    It has no lock, so that a fork cannot copy one that is held. Two requests may read the database
+    at once, which does no harm.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LatestLeases:
             try:
                 self._last = (self._latest(limit=LEASES), utc_now())
             except StoreError:
-                # The leasing thread finds out by itself, and says so.
+                # The leasing thread notices the same, and logs it.
                 pass
             finally:
                 self._read_again_at = self._clock() + FRESH_SECONDS

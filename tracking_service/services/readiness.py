@@ -1,4 +1,4 @@
-"""Whether an instance can issue from the default series, for how long yet, and why not."""
+"""Whether an instance can issue from the default series, for how long, and if not, why."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ class Readiness:
     ready: bool
     reason: str | None
     reserve_seconds: float | None
-    """How long the reserve lasts at the present rate; None where nothing is spent, or known."""
+    """Seconds that the reserve lasts at the present rate; None if the rate is 0 or not known."""
     database: DatabaseState
 
 
 def assess_readiness(instance: Instance) -> Readiness:
-    """Assess an instance as it stands: asks no database, and starts nothing."""
+    """Assess an instance. Asks no database, and starts nothing."""
     database = instance.health.database
     if instance.leaving:
         return Readiness(False, "shutting down", None, database)
@@ -42,7 +42,7 @@ def assess_readiness(instance: Instance) -> Readiness:
 
 
 def _failure(database: DatabaseState, error: TrackingServiceError | None) -> str | None:
-    """Why no blocks come, if they don't. Addresses and paths are for the log alone."""
+    """Why no blocks come, or None. Without addresses and paths, which only the log may show."""
     if database == "away":
         return AWAY
     return None if error is None else error.public_message

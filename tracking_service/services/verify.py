@@ -53,8 +53,8 @@ class Verifier:
     """Reads numbers back. Its methods may be called from any number of threads.
 
     `block_of(series, serial)` finds the block that a serial lies in, as `BlockReader.holding`, and
-    may raise StoreError. `has_spent(series, serial, instance)` says whether the instance of that name is this one,
-    and has handed the serial out.
+    may raise StoreError. `has_spent(series, serial, instance)` says whether the instance of that
+    name is this one, and has handed the serial out.
     """
 
     def __init__(
