@@ -1,4 +1,4 @@
-"""The files of the pages: where they lie, what version they are, under which headers they go out.
+"""The files of the pages, their version and their headers.
 
 Content-Security-Policy: https://www.w3.org/TR/CSP3/
 """
@@ -35,7 +35,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# Swagger UI's style sheet has its icons in itself.
+# Swagger UI's style sheet contains its icons.
 DOCS_POLICY = POLICY.replace("img-src 'self' blob:", "img-src 'self' data: blob:")
 
 HEADERS = {
@@ -58,7 +58,7 @@ def asset(name: str) -> bytes:
 
 @cache
 def version() -> str:
-    """Changes whenever an asset does, so that each may be kept for ever under its address."""
+    """Changes with any asset, so that caches may keep each for ever under its address."""
     digest = hashlib.sha256()
     for name in sorted(TYPES):
         digest.update(hashlib.sha256(asset(name)).digest())
@@ -74,12 +74,10 @@ def page(name: str, root: str) -> bytes:
 
 @lru_cache(maxsize=8)
 def openapi_document(*, keys: bool, root: str = "") -> bytes:
-    """The OpenAPI document of an instance whose callers need a key, or none.
+    """The OpenAPI document; `keys`: callers need an API key; `root` is as for `page`.
 
-    `root` is as for `page`.
-
-    It is a file, written by hand: tests compare its patterns with the rules, its problems with
-    their table, and every answer with its schemas. https://spec.openapis.org/oas/v3.1.1
+    It is a file written by hand. Tests compare its patterns with the rules, its problems with their
+    table, and every answer with its schemas. https://spec.openapis.org/oas/v3.1.1
     """
     document = json.loads((PAGES / "openapi.json").read_bytes())
     document["info"]["version"] = __version__
@@ -91,7 +89,7 @@ def openapi_document(*, keys: bool, root: str = "") -> bytes:
 
 
 def _swagger_ui() -> Path:
-    """Where the package with Swagger UI keeps it. Found, not imported: only its files are used."""
+    """The folder of Swagger UI in its package, which is found and not imported."""
     spec = find_spec("flask_swagger_ui")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package flask-swagger-ui is not installed")

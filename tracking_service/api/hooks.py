@@ -1,4 +1,4 @@
-"""What holds for every request that Flask handles: route names, the caller's key, headers, errors."""
+"""Hooks for every request that Flask handles: route name, API key, headers, errors."""
 
 from typing import TYPE_CHECKING
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
 
 def register(app: Flask, keyring: "Keyring | None" = None) -> None:
-    """Attach the hooks to `app`. With a `keyring`, each route asks for a key of its scope."""
+    """Attach the hooks to `app`. With a `keyring`, each route needs a key with its scope."""
     app.before_request(_refuse_two_slashes)
     app.before_request(_name_route)
     if keyring is not None:
         app.before_request(lambda: _authenticate(keyring))
     app.after_request(_add_headers)
-    # Flask looks handlers up along the error's bases, so Exception stands for them all: its own
-    # HTTP errors, this service's, and those that nobody expected.
+    # Flask looks handlers up along the error's bases, so that Exception covers all: HTTP errors,
+    # this service's errors, and unexpected ones.
     app.register_error_handler(Exception, lambda error: respond(problems.problem_for(error)))
 
 
 def respond(problem: problems.Problem) -> Response:
-    """Return the response that tells a problem."""
+    """Return the response for a problem."""
     status, headers, body = problems.render(problem)
     return Response(body, status, headers)
 
 
 def _refuse_two_slashes() -> None:
-    """Answer 404 to //metrics, which Werkzeug takes for /metrics: a proxy may keep that back."""
+    """Answer 404 to //metrics, which Werkzeug treats as /metrics: a proxy may block the latter."""
     if request.environ["PATH_INFO"].startswith("//"):
         raise NotFound
 
 
 def _name_route() -> None:
-    """Name the route for those who count requests: one rule for both spellings of a path."""
+    """Name the route for the metrics: one name for a path with and without a slash."""
     if request.url_rule is not None:
         request.environ[ROUTE] = request.url_rule.rule.rstrip("/") or "/"
 
 
 def _authenticate(keyring: "Keyring") -> None:
-    # Without an endpoint it is a 404 or a 405, which tell nothing.
+    # Without an endpoint it is a 404 or a 405, which reveal nothing.
     if request.endpoint is not None and (scope := scope_of(request.endpoint)) is not None:
         authenticate(request.environ, keyring, scope)
 

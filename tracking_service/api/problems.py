@@ -1,7 +1,7 @@
-"""Every error as problem details: one table from error class to status, and how one is written.
+"""Every error as problem details: a table from error class to status, and the rendering.
 
-A `type` is a path that names the kind of problem and never changes; it need not lead anywhere.
-Errors that say nothing beyond their HTTP status have `about:blank`, as the standard has it.
+A `type` is a path that names the kind of problem and never changes; there need be no page. Errors
+that say no more than their HTTP status have `about:blank`, as the standard says.
 
 Standard: https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of problem. `detail` None: the error's own message is fit for the public.
+    """One kind of problem. `detail` None: the error's own message is public.
 
-    `retry_after` is in seconds; None: trying again is of no use, or the error itself knows.
+    `retry_after` is in seconds; None: a retry does not help, or the error has its own.
     """
 
     status: int
@@ -37,12 +37,12 @@ class Kind:
     detail: str | None = None
     retry_after: int | None = None
     challenge: str | None = None
-    """How to ask instead, for WWW-Authenticate (RFC 6750, section 3)."""
+    """The value of WWW-Authenticate (RFC 6750, section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What one problem+json answer says; `members` are further members of its body."""
+    """The contents of a problem+json answer; `members` are further members of its body."""
 
     status: int
     type: str
@@ -58,9 +58,9 @@ NOT_READY = Kind(503, "not-ready", "This instance cannot issue numbers now", ret
 _BEARER = 'Bearer realm="tracking-service"'
 _FORBIDDEN = f'{_BEARER}, error="insufficient_scope"'
 
-# Looked up along an error's class and its bases: the nearest counts. What is not here is a 500.
-# Errors of the store and of the reserve get a text of their own, so that no host, no address and
-# no driver's message gets out.
+# Looked up along the error's class and its bases; the nearest counts. All others are a 500.
+# Errors of the store and of the reserve have a text here, so that no host, address or driver's
+# message is shown.
 KINDS: dict[type[Exception], Kind] = {
     ValidationError: INVALID_REQUEST,
     errors.UnknownSeriesError: INVALID_REQUEST,
@@ -85,7 +85,7 @@ KINDS: dict[type[Exception], Kind] = {
         "This instance has no serials left and could not get more in time; try again.",
         retry_after=1,
     ),
-    # Nothing but an operator can mend it, so there is no hurry to ask again.
+    # Only an operator can mend it, so that an early retry does not help.
     errors.SeriesExhaustedError: Kind(503, "series-exhausted", "Series exhausted", None, 3600),
     errors.ShuttingDownError: Kind(
         503,
@@ -128,7 +128,7 @@ KINDS: dict[type[Exception], Kind] = {
         "The database cannot be reached or did not answer in time; try again.",
         retry_after=5,
     ),
-    # It answers, and cannot do what is asked of it: its disk is full, its schema is missing.
+    # The database answers and cannot do it: its disk is full, its schema is missing.
     errors.StoreError: Kind(
         503,
         "database-failed",
@@ -140,11 +140,11 @@ KINDS: dict[type[Exception], Kind] = {
 
 
 def problem_for(error: Exception) -> Problem:
-    """Return the problem of an error that ends a request, and log an error that nobody expected."""
+    """Return the problem of an error that ends a request; log an unexpected error."""
     problem = problem_of(error)
-    # An HTTPException of 500 is either meant, or Flask has logged its cause already.
+    # An HTTPException of 500 is intended, or Flask has logged its cause.
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
-        # Not the path: it is the caller's, and may hold anything.
+        # Not the path, which the caller chooses.
         log.error("unexpected error while answering", exc_info=error)
     elif problem.type == f"/problems/{KINDS[errors.StoreError].slug}":
         log.error("the database failed while answering", extra={"error": str(error)})
@@ -152,7 +152,7 @@ def problem_for(error: Exception) -> Problem:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return what may be told of an error. One that is in no table becomes a 500 without it."""
+    """Return the public problem of an error; a 500 without details if it is not in the table."""
     if isinstance(error, HTTPException):
         return _http_problem(error)
     for cls in type(error).__mro__:
@@ -182,7 +182,7 @@ def render(problem: Problem) -> tuple[str, list[tuple[str, str]], bytes]:
 
 
 def problem_of_kind(kind: Kind, detail: str, **members: Any) -> Problem:
-    """Return a problem of a kind that stands for no error class, or with a detail of its own."""
+    """Return a problem of a kind without an error class, or with another detail."""
     retry_after = kind.retry_after
     headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
     if kind.challenge is not None:
@@ -192,7 +192,7 @@ def problem_of_kind(kind: Kind, detail: str, **members: Any) -> Problem:
 
 def _http_problem(error: HTTPException) -> Problem:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    # A server error may carry a text that was written for operators: only the class's is public.
+    # A server error's text may be for operators: only the class's text is public.
     source = type(error) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else error
     headers = tuple(
         (name, value) for name, value in error.get_headers() if name.lower() != "content-type"

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Response
 
-# Data, not a page: a browser that is led here is to guess no other type, to load and frame nothing,
-# and to lend it to no other site. https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html
+# Data, not a page: a browser must guess no other type, load and frame nothing, and share it with no
+# other site. https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html
 CAUTION_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),

@@ -1,9 +1,9 @@
 """The parameters of a shipment: one rule for each, and the marshmallow schema that declares them.
 
-The rules validate. A rule takes the text as it was sent and returns the value that is kept; it
-raises marshmallow's ValidationError with one line that says what is expected and does not repeat
-what was sent. Every pattern is linear in the length of its input, so that no input is slow to
-refuse. The schema declares which parameters there are and which are required, and collects faults.
+The rules validate. A rule takes the text of a parameter and returns its value. It raises
+marshmallow's ValidationError with one line that says what is expected and does not repeat the text.
+Every pattern takes time linear in the length of its input. The schema declares the parameters, and
+collects all errors.
 
 UUID: https://www.rfc-editor.org/rfc/rfc9562 (section 4, in either case).
 """
@@ -21,10 +21,10 @@ from tracking_service.countries import COUNTRIES
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, SERIES_NAME
 
 WEIGHT_BOUND = 100_000
-"""Kilograms that no weight reaches."""
+"""Kilograms; every weight is below."""
 
 TEXT_LENGTH = 255
-"""Characters of a name and of a slug, at the most."""
+"""Greatest number of characters of a name and of a slug."""
 
 # The OpenAPI document has these patterns too, so they are written as ECMA-262 reads them.
 # At most five digits ahead of the point are the upper bound; the second branch keeps zero out.
@@ -37,7 +37,7 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 # Categories that show nothing by themselves: controls and formats, separators, combining marks.
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
-# So do these, whatever their category: fillers, blanks, and what Unicode keeps for more of the kind
+# These show nothing either: fillers, blanks, and code points that Unicode reserves for more
 # (https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point).
 _BLANK = re.compile(
     "[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U0001d159\U000e0000-\U000e0fff]"
@@ -119,9 +119,8 @@ _MESSAGES: ErrorMessages = {
 class Text(fields.String):
     """A parameter that one rule reads.
 
-    Marshmallow's own `deserialize` composes a field's validators anew in each call, which costs
-    more than all the rules together. A rule checks and converts at once, so that no validators
-    are needed.
+    Marshmallow's own `deserialize` composes a field's validators again in each call, which costs
+    more than all the rules together. A rule checks and converts at once.
     """
 
     def __init__(self, rule: Callable[[str], str], **kwargs: Any) -> None:
@@ -142,10 +141,10 @@ class Text(fields.String):
 
 
 class ShipmentSchema(Schema):
-    """The parameters of a request for a number, in the order in which faults are told."""
+    """The parameters of a request for a number, in the order of errors in an answer."""
 
     class Meta:
-        """Parameters that are not known are ignored."""
+        """Unknown parameters are ignored."""
 
         unknown = EXCLUDE
 

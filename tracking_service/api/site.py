@@ -1,6 +1,6 @@
-"""The routes for people, and for programs that want to know the API: pages, assets, OpenAPI.
+"""The routes of pages, assets, the OpenAPI document and /api/status.
 
-What they need is read and built when it is first asked for; none of it is on a number's way.
+Files are read at the first request for them; issuing a number needs none.
 """
 
 import re
@@ -28,13 +28,13 @@ def home() -> Response:
 
 @get(blueprint, "/docs")
 def docs() -> Response:
-    """The OpenAPI document, to be read and tried."""
+    """The OpenAPI document as a page, on which requests can be tried."""
     return _page("docs.html", assets.DOCS_POLICY)
 
 
 @blueprint.get("/assets/<version>/<name>")
 def asset(version: str, name: str) -> Response:
-    """A file of a page. An address with another version has what there is now, not to be kept."""
+    """A file of a page. Under another version the answer is the present file, not to be cached."""
     if name not in assets.TYPES:
         abort(404)
     response = Response(assets.asset(name), headers=assets.HEADERS)
@@ -54,7 +54,7 @@ def openapi() -> Response:
 
 @get(blueprint, "/api/status")
 def status() -> Response:
-    """What this instance holds, and the fleet's last leases."""
+    """The serials that this instance holds, and the fleet's last leases."""
     services = current_services()
     return json_response(status_body(services.instance, services.latest_leases))
 
@@ -73,7 +73,7 @@ def _root() -> str:
 
 
 def _revalidated(response: Response) -> Response:
-    """May be kept, and is asked for again each time: a new version shows at once."""
+    """Let caches keep a response and revalidate it each time."""
     response.headers["Cache-Control"] = assets.ASK_AGAIN
     response.add_etag()
     response.make_conditional(request)

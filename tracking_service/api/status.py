@@ -1,4 +1,4 @@
-"""What /api/status tells: this instance from memory, the fleet's last leases from the database."""
+"""The body of /api/status: this instance from memory, the fleet's last leases from the database."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from tracking_service.telemetry.state import SeriesState
 
 BLOCKS = 20
-"""How many blocks of a series are told, those that are spent first."""
+"""How many blocks of a series are shown, those that are spent first."""
 
 
 def status_body(instance: "Instance", latest: "LatestLeases") -> dict[str, Any]:
-    """Return the body of an answer. Leases nothing, and starts nothing that would."""
+    """Return the body of an answer. Leases nothing, and starts no lease."""
     readiness = assess_readiness(instance)
     leases, leases_at = latest.read(readiness.database)
     return {

@@ -1,8 +1,8 @@
 """RFC 3339 timestamps: reads the offset of one, writes the moment of issue in that offset.
 
-The service keeps nothing of a request's `created_at` but its offset, as it was spelt: the text is
-checked to the letter of the grammar and of the calendar, but no datetime is made of it. That also
-admits what `datetime` cannot hold: year 0000, leap seconds, any number of fraction digits.
+The service uses only the offset of a request's `created_at`. It checks the text against the grammar
+and the calendar, without a `datetime`, which cannot hold year 0000, leap seconds or more than six
+fraction digits.
 
 Standard: https://www.rfc-editor.org/rfc/rfc3339 (section 5.6 grammar, 5.7 restrictions).
 """
@@ -21,7 +21,7 @@ DATE_TIME = re.compile(
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 
-# The same with parts left out, to say which.
+# The same with optional parts, to say which one is missing.
 _PARTS = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:([Tt ])[0-9]{2}:[0-9]{2}(:[0-9]{2}(?:\.[0-9]+)?)?)?"
@@ -44,7 +44,7 @@ def read_offset(text: str) -> str:
             + _missing(text)
         )
     year, month, day, hour, minute, second, offset = match.groups()
-    # Every month has 28 days, so most requests need no calendar.
+    # Every month has 28 days, so that most requests need no calendar.
     if day > "28" and int(day) > _days_in(int(year), int(month)):
         raise ValidationError("must be a date that exists: that month has no such day")
     if offset == "z":
@@ -73,7 +73,7 @@ def _missing(text: str) -> str:
     return missing and f"; it lacks {missing}"
 
 
-# Within one second most requests ask for the same few offsets: a look-up in place of 2 µs.
+# Most requests of one second have the same few offsets: a look-up instead of 2 µs.
 @lru_cache(maxsize=512)
 def format_moment(second: int, offset: str) -> str:
     """Write a moment in the given offset, in whole seconds, as RFC 3339.

@@ -1,1 +1,1 @@
-"""Keeps series, blocks, batches and API keys in SQLite or PostgreSQL, through SQLAlchemy."""
+"""Stores series, blocks, batches and API keys in SQLite or PostgreSQL, through SQLAlchemy."""

@@ -1,4 +1,4 @@
-"""The table of keys: made, listed, revoked; and read whole for the keyring."""
+"""The table of API keys: creates, lists and revokes keys, and reads them for the keyring."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -20,13 +20,13 @@ from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database
 from tracking_service.store.models import ApiKey, Series
 
-# Letters first, so that a name is never taken for an id.
+# A letter first, so that a name is never mistaken for an id.
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key as it is listed: neither its token nor the token's digest."""
+    """A key for listing, without its token's digest."""
 
     id: int
     name: str
@@ -66,10 +66,10 @@ class ApiKeyStore:
     def create(
         self, name: str, scopes: Collection[str], series: Collection[str] | None = None
     ) -> tuple[KeyRecord, str]:
-        """Make a key; return it and its token, which cannot be had a second time.
+        """Make a key; return it and its token, which is not stored.
 
-        `series` None: for every one. Raises InvalidKeyError, UnknownSeriesError, and
-        KeyExistsError where a key of this name has not been revoked.
+        `series` None: for all. Raises InvalidKeyError, UnknownSeriesError, and KeyExistsError if
+        there is a key of this name that is not revoked.
         """
         check_key(name, scopes, series)
         token = new_token()
@@ -95,12 +95,12 @@ class ApiKeyStore:
             raise KeyExistsError(f"there is a key named {name} already") from error
 
     def all(self) -> list[KeyRecord]:
-        """Every key, the revoked ones too, in the order in which they were made."""
+        """Every key, including revoked ones, the oldest first."""
         with self._database.transaction() as connection:
             return [KeyRecord(*row) for row in connection.execute(_RECORD.order_by(ApiKey.id))]
 
     def revoke(self, name_or_id: str) -> KeyRecord:
-        """Revoke a key, for ever. Raises UnknownKeyError where none is there to be revoked."""
+        """Revoke a key, for ever. Raises UnknownKeyError if there is none, or it is revoked."""
         which = ApiKey.name == name_or_id
         if re.fullmatch(r"[0-9]{1,18}", name_or_id):
             which = ApiKey.id == int(name_or_id)
@@ -128,7 +128,7 @@ def check_key(name: str, scopes: Collection[str], series: Collection[str] | None
     if not scopes or not set(scopes) <= set(Scope):
         raise InvalidKeyError(f"a key has one or more of the scopes {', '.join(Scope)}")
     if series is not None and Scope.OPERATE in scopes:
-        # What operators are shown is of all series.
+        # Operators see data of all series.
         raise InvalidKeyError("a key for some series only cannot have the scope operate")
     if series is not None and not series:
         raise InvalidKeyError("a key for no series is for nothing")

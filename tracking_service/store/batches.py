@@ -13,14 +13,14 @@ from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BatchRecord
 
 FORGOTTEN_AT_ONCE = 1000
-"""Expired keys deleted when one key is recorded, so that no sweep is needed; few enough to stay
-below the time-out after a busy day."""
+"""Expired keys deleted each time a key is recorded, so that no other clean-up is needed; few enough
+to stay below the time-out after a busy day."""
 
 
 class BatchStore:
     """The batches that were issued for idempotency keys. Each call is one transaction.
 
-    Whether a key has expired is judged by the database's clock alone. Every method may raise
+    The database's clock alone decides whether a key has expired. Every method may raise
     StoreError, and BatchKeyReusedError if the key is another request's.
     """
 
@@ -28,7 +28,7 @@ class BatchStore:
         self._database = database
 
     def find(self, key: str, fingerprint: str) -> RecordedBatch | None:
-        """Return what was issued for a key, or None if that is nothing, or was too long ago."""
+        """Return what was issued for a key; None if nothing was, or the key has expired."""
         with self._database.transaction(Use.REQUEST) as connection:
             row = connection.execute(_OF_KEY.where(~_EXPIRED), {"key": key}).one_or_none()
         return None if row is None else _recorded(row, fingerprint)
@@ -36,18 +36,18 @@ class BatchStore:
     def record(
         self, key: str, fingerprint: str, batch: RecordedBatch, *, keep_seconds: float
     ) -> RecordedBatch:
-        """Record what was issued for a key; return what the key stands for from now on.
+        """Record what was issued for a key; return the batch that the key has from now on.
 
-        That is another batch if a second request with this key was recorded first: then the serials
-        of this one are lost.
+        If another request with this key was recorded first, that is its batch, and the serials of
+        this one are lost.
         """
         first = None
         with self._database.transaction(Use.REQUEST, write=True) as connection:
             if not _insert(connection, key, fingerprint, batch, keep_seconds):
-                # The row is there, and locked by now.
+                # The row exists, and is locked by now.
                 first = connection.execute(_OF_KEY, {"key": key}).one()
-            # Last, and skipping what others have locked: a transaction that waited for a second
-            # row while it holds a first could wait for one that waits for it.
+            # Last, and skipping what others have locked: a transaction that holds one row and waits
+            # for another could deadlock.
             _forget_expired(connection)
         return batch if first is None else _recorded(first, fingerprint)
 
@@ -57,7 +57,7 @@ _OF_KEY: Select[*tuple[Any, ...]] = select(
 ).where(BatchRecord.key == bindparam("key"))
 _EXPIRED = or_(
     BatchRecord.expires_at <= DatabaseTime(),
-    # A claim, by which earlier versions kept a key while they issued.
+    # A claim of an earlier version, which reserved a key while it issued.
     BatchRecord.ranges.is_(None),
 )
 
@@ -71,9 +71,9 @@ def _recorded(row: Row[*tuple[Any, ...]], fingerprint: str) -> RecordedBatch:
 def _insert(
     connection: Connection, key: str, fingerprint: str, batch: RecordedBatch, keep_seconds: float
 ) -> bool:
-    """Insert the key's row, or take over one that has expired; False if there is a live one.
+    """Insert the key's row, or replace an expired one; return False if there is a valid one.
 
-    PostgreSQL waits for a transaction that has the row locked and then reads the condition anew,
+    PostgreSQL waits for a transaction that has locked the row, and evaluates the condition again,
     https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
     """
     values: dict[str, Any] = {
@@ -104,8 +104,8 @@ def _forget_expired(connection: Connection) -> None:
     connection.execute(
         delete(BatchRecord).where(
             BatchRecord.id.in_(oldest),
-            # Of the row itself, too: after a wait PostgreSQL reads only this condition anew, not
-            # the subquery, and the row may have been recorded afresh in the meantime.
+            # Of the row itself, too: after a wait PostgreSQL evaluates this condition again, and not
+            # the subquery; the row may have been replaced meanwhile.
             BatchRecord.expires_at <= DatabaseTime(),
         )
     )

@@ -15,11 +15,10 @@ from tracking_service.store.models import UtcDateTime
 
 
 class DatabaseTime(FunctionElement[datetime]):
-    """The moment at which this transaction began, by the database's clock, and `seconds` later.
+    """The moment at which this transaction began, by the database's clock, plus `seconds`.
 
-    One transaction has one moment, however long it waits for a lock, so that all its statements
-    judge alike. SQLite's is that of the statement: a transaction that writes waits for nobody
-    after its BEGIN.
+    A transaction has one moment, even if it waits for a lock, so that all its statements agree.
+    SQLite's is that of the statement: a transaction that writes does not wait after its BEGIN.
     """
 
     type = UtcDateTime()
@@ -38,5 +37,5 @@ def _postgresql(element: DatabaseTime, compiler: SQLCompiler, **options: Any) ->
 @compiles(DatabaseTime, "sqlite")
 def _sqlite(element: DatabaseTime, compiler: SQLCompiler, **options: Any) -> str:
     seconds = compiler.process(element.clauses, **options)
-    # Six digits, as SQLAlchemy writes a moment, for they are compared as text.
+    # Six digits, as SQLAlchemy writes them, because moments are compared as text.
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {seconds} || ' seconds') || '000')"

@@ -12,7 +12,7 @@ to `migrations/`. Revisions are numbers of one width, so that their order is tha
 
 
 def check_schema(database: Database) -> None:
-    """Raise SchemaError, which says what to do, where the schema is missing or not at head."""
+    """Raise SchemaError, which says what to do, if the schema is missing or not at head."""
     with database.transaction() as connection:
         found = revision_of(connection)
     if found is None:
@@ -27,7 +27,7 @@ def check_schema(database: Database) -> None:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The revision that the schema is at; None where there is none yet."""
+    """The revision of the schema; None if there is no schema."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,9 +1,7 @@
-"""Gives each request an id, and counts, times and logs it, whichever way it is answered. If it
-belongs to a trace, the log has the trace's id too.
+"""Gives each request an id, and counts, times and logs it. A request's trace id goes into the log.
 
-The outermost WSGI middleware: the fast path and Flask's routes are counted by the same lines, and
-neither knows of it. An id is taken from `X-Request-ID`, or made. It is random, not counted: a
-number that goes up by one with each request would tell every caller how many there are.
+This is the outermost WSGI middleware, so that it counts the fast path and Flask's routes alike. An
+id comes from `X-Request-ID`, or is random. A counter would show callers how many requests there are.
 
 Traces: https://www.w3.org/TR/trace-context/#traceparent-header
 """
@@ -25,15 +23,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROUTE = "tracking.route"
-"""Key of the WSGI environment that names the route: a rule, never the path itself, which is the
-caller's to choose."""
+"""Key of the WSGI environment that names the route: a rule, never the path, which the caller
+chooses."""
 
 NO_ROUTE = "other"
 
 TRACEPARENT = "HTTP_TRACEPARENT"
 """Key of the WSGI environment that holds the header `traceparent`."""
 
-# What is taken over goes into a header and into logs: nothing that ends a line or needs quoting.
+# An id goes into a header and into logs: no character may end a line or need quoting.
 _is_sane = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
 _set_id = request_id.set
 # Version, trace, parent, flags; a later version than 00 may have more behind these.
@@ -55,7 +53,7 @@ class MetricsMiddleware:
         self._access_log = access_log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass a request on, and record it when its response has been sent."""
+        """Pass a request on; record it at the end of its response."""
         began = perf_counter()
         if not self._metrics.placed:
             self._metrics.place(multiprocess=bool(environ.get("wsgi.multiprocess")))
@@ -77,10 +75,10 @@ class MetricsMiddleware:
             self._answered(environ, status, began)
             raise
         if type(body) is list:
-            # Whole already: the fast path's. Flask's bodies are iterators.
+            # A whole body: the fast path's. Flask's bodies are iterators.
             self._answered(environ, status, began)
             return body
-        # Not a closure over all of these: that would make them slower for the fast path as well.
+        # Not a closure, which would make these variables slower for the fast path as well.
         return _Body(body, partial(self._answered_late, environ, lambda: status, began))
 
     def _answered_late(
@@ -100,7 +98,7 @@ class MetricsMiddleware:
 
 
 class _Body:
-    """A body that is given a part at a time. `finish` is called once, at its end or its close."""
+    """A body in parts. Calls `finish` once, at its end or at its close."""
 
     def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
         self._body = body
@@ -119,7 +117,7 @@ class _Body:
             raise
 
     def close(self) -> None:
-        """What a server calls at the end, early or not."""
+        """Close the body; a server calls this at the end."""
         try:
             if (close := getattr(self._body, "close", None)) is not None:
                 close()
@@ -133,10 +131,10 @@ class _Body:
 
 
 def choose_id(given: str | None) -> str:
-    """Return the caller's id if it is sane, else a new one of 16 hexadecimal digits."""
+    """Return the caller's id if it is valid, else a new one of 16 hexadecimal digits."""
     if given is not None and _is_sane(given) is not None:
         return given
-    # The module's own generator is seeded anew in the child of a fork.
+    # Python seeds its generator again in the child of a fork.
     return "%016x" % getrandbits(64)  # noqa: UP031 - a third faster, on every request
 
 
@@ -147,7 +145,7 @@ def read_trace_id(traceparent: str) -> str | None:
 
 
 def _log_access(environ: WSGIEnvironment, route: str, status: str, seconds: float) -> None:
-    # Neither the path nor the query: they have customers' names and numbers in them.
+    # Without path and query, which contain customers' names and numbers.
     log.info(
         "answered",
         extra={

@@ -1,8 +1,8 @@
 """Limits how many requests are in the database at once, so that threads are left to issue numbers.
 
-A request that verifies a number, or issues a batch for an idempotency key, holds a worker thread
-until the database answers. A database that hangs would hold every thread, and nobody would get the
-numbers that are in memory.
+A request that verifies a number, or has an idempotency key, holds a worker thread until the
+database answers. A database that hangs would hold every thread, and no request would get a number
+from memory.
 """
 
 import threading
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from tracking_service.errors import StoreUnavailableError
 
 CAPACITY_MOST = 8
-"""Requests in the database at once on a server of any size, so that its pool has connections to
-spare."""
+"""Greatest number of requests in the database at once, so that its pool has connections left."""
 
 PATIENCE_SECONDS = 0.25
 """When no transaction has ended for this many seconds, the database counts as hanging."""
@@ -24,7 +23,7 @@ class Bulkhead:
     """Admits a quarter of the server's threads at once, and at least one. For any number of threads.
 
     After a transaction in which the database was unavailable one request is admitted at a time,
-    and the others are refused at once, until one succeeds. `now` returns monotonic seconds.
+    and the others are refused, until one succeeds. `now` returns monotonic seconds.
     """
 
     def __init__(self, threads: int, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -47,7 +46,7 @@ class Bulkhead:
     def acquire(self) -> Iterator[None]:
         """Hold a place for one transaction.
 
-        A caller waits for a place only while transactions end. Raises StoreUnavailableError when
+        A caller waits for a place only while transactions end. Raises StoreUnavailableError if
         there is none.
         """
         with self._changed:
@@ -59,7 +58,7 @@ class Bulkhead:
         try:
             yield
         except StoreUnavailableError:
-            # Any other error is an answer, which shows that the database lives.
+            # Any other error shows that the database answers.
             failed = True
             raise
         finally:
@@ -67,7 +66,7 @@ class Bulkhead:
                 self._inside -= 1
                 self._failing = failed
                 if failed:
-                    # Those that wait are refused now.
+                    # Waiting requests are refused now.
                     self._changed.notify_all()
                 else:
                     self._alive_at = self._now()

@@ -1,4 +1,4 @@
-"""Turns the errors of a database driver into this service's, without secrets."""
+"""Translates the errors of a database driver into this service's, without secrets."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ _UNDEFINED = {"42P01", "42703"}
 _SQLITE_UNDEFINED = ("no such table", "no such column", "has no column")
 
 # SQLSTATE codes and classes (https://www.postgresql.org/docs/current/errcodes-appendix.html) of a
-# server that works and yet does not do what it is asked: disk_full, out_of_memory, a column too
-# small, insufficient_privilege, an I/O error, damaged data.
+# server that answers and cannot do what is asked: disk_full, out_of_memory, a column too small,
+# insufficient_privilege, an I/O error, damaged data.
 _FAILED = ("53100", "53200", "22", "42", "58", "XX")
 
 # The file cannot be opened, or another process has it locked for too long; the low byte of
@@ -38,15 +38,15 @@ _SQLITE_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQL
 
 
 def remedy(backend: str) -> str:
-    """What an operator is to do when a database of this kind is unavailable.
+    """What an operator should check if a database of this kind is unavailable.
 
-    For the terminal and the log: an answer over HTTP does not speak of settings.
+    For the terminal and the log: HTTP answers do not mention settings.
     """
     return _REMEDIES[backend]
 
 
 class SequenceBehindError(ConflictError):
-    """The sequence that ids are drawn from has fallen behind its table."""
+    """The sequence of a table's ids is behind the table."""
 
     def __init__(self, message: str, table: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class SequenceBehindError(ConflictError):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise a StoreError for whatever SQLAlchemy raises within.
+    """Raise a StoreError for every error of SQLAlchemy in the block.
 
     A message is the driver's first line. It names hosts, and never the URL or its password.
     """
@@ -93,7 +93,7 @@ def _translate(error: DBAPIError) -> StoreError:
 
 
 def _table_with_this_id(error: IntegrityError) -> str | None:
-    """The table that has a row of the id which PostgreSQL has drawn for a new one, if that is it."""
+    """The table in which PostgreSQL drew an id for a new row that another row has, or None."""
     facts = getattr(error.orig, "diag", None)
     if facts is not None and facts.constraint_name == f"pk_{facts.table_name}":
         return str(facts.table_name)

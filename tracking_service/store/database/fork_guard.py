@@ -1,8 +1,8 @@
 """Keeps forks and SQLite transactions apart, and gives the child of a fork connections of its own.
 
-SQLite records for the whole process which locks its connections hold. A child that is forked in the
-middle of a transaction inherits the record and not the lock, and finds the database locked for
-ever (https://www.sqlite.org/howtocorrupt.html, section 2.6). So a fork waits for the transactions
+SQLite records for the whole process which locks its connections hold. A child that is forked during
+a transaction inherits the record and not the lock, and finds the database locked for ever
+(https://www.sqlite.org/howtocorrupt.html, section 2.6). So a fork waits for the transactions
 that are under way, new ones wait for the fork, and idle connections are closed before it.
 """
 
@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from typing import Protocol
 
 PATIENCE_SECONDS = 10.0
-"""How long a fork waits for transactions, and these for it, before either goes on regardless; a
-thread that forks in its own transaction would wait for ever."""
+"""How long a fork waits for transactions, and they for it. Without a bound, a thread that forks in
+its own transaction would wait for ever."""
 
 
 class Guarded(Protocol):
-    """What is told of a fork."""
+    """An object that is notified of forks."""
 
     def prepare_fork(self) -> None:
         """Close what the child must not inherit."""
@@ -29,19 +29,19 @@ class Guarded(Protocol):
 
 
 class ForkGuard:
-    """Lets either transactions or a fork pass. One for all SQLite files of a process."""
+    """Excludes transactions during a fork, and forks during one. One for all SQLite files."""
 
     def __init__(self) -> None:
         self._guarded: weakref.WeakSet[Guarded] = weakref.WeakSet()
         self._reset()
 
     def add(self, guarded: Guarded) -> None:
-        """Tell `guarded` of every fork from now on, for as long as it lives."""
+        """Notify `guarded`, which is held weakly, of every fork."""
         self._guarded.add(guarded)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold forks off for one transaction; entered before its connection is opened."""
+        """Delay forks during the block, which must open its connection within."""
         with self._changed:
             self._changed.wait_for(lambda: not self._forking, PATIENCE_SECONDS)
             self._inside += 1

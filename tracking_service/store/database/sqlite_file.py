@@ -1,9 +1,9 @@
-"""Makes sure that an SQLite file has one path alone.
+"""Checks that an SQLite file has only one path.
 
 The write-ahead log belongs to the path. Processes that open one file by two paths do not see each
 other's transactions, and lease the same serials
 (https://www.sqlite.org/howtocorrupt.html, section 2.5). SQLite resolves symbolic links by itself.
-What remains is a second hard link, and a file that is mounted without its folder.
+A second hard link remains, and a file that is mounted without its folder.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from tracking_service.errors import UnsafeFileError
 
 MOUNTINFO = Path("/proc/self/mountinfo")
-"""The mounts that this process sees; Linux alone has it (proc_pid_mountinfo(5))."""
+"""The mounts that this process sees; only Linux has it (proc_pid_mountinfo(5))."""
 
 NETWORK = frozenset(
     [
@@ -29,7 +29,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return which file is at `path` now, whatever it is called; None if there is none."""
+    """Return device and inode of the file at `path`; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -38,7 +38,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def create_file(path: Path, *, home: Path) -> None:
-    """Make an empty file at `path` if there is none, and first `home` if it is to lie in it.
+    """Make an empty file at `path` if there is none; also the folder `home`, if it lies there.
 
     Raises OSError.
     """
@@ -47,7 +47,7 @@ def create_file(path: Path, *, home: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o644))
     except FileExistsError:
-        # Not opened: to close it would drop the locks that this process may have on it.
+        # Not opened, because closing it would drop this process's locks on it.
         return
 
 
@@ -55,7 +55,7 @@ def check_single_path(file: Path, *, mountinfo: Path = MOUNTINFO) -> None:
     """Raise UnsafeFileError if others may use `file`, whose links are resolved, by another path."""
     found = file.stat()
     links = found.st_nlink
-    # A folder has a link for each folder in it; SQLite says that it is no file.
+    # A folder has a link for each subfolder; SQLite reports that it is no file.
     if links > 1 and not stat.S_ISDIR(found.st_mode):
         raise _unsafe(
             f"has {links} hard links, and instances that open it by another lease the same serials:"
@@ -83,12 +83,12 @@ def _mounts(mountinfo: Path) -> dict[Path, str]:
     try:
         text = mountinfo.read_text(errors="surrogateescape")
     except OSError:
-        # Not Linux: other kernels mount folders alone.
+        # Not Linux: other kernels mount only folders.
         return {}
     mounts = {}
     for line in text.splitlines():
         mount, _, system = line.partition(" - ")
         point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), mount.split(" ")[4])
-        # Of several at one point the last one is on top.
+        # Of several mounts at one point the last one is visible.
         mounts[Path(point)] = system.split(" ")[0]
     return mounts

@@ -1,11 +1,10 @@
-"""Database URLs as people write them, made into what SQLAlchemy takes.
+"""Parses database URLs into SQLAlchemy's.
 
-libpq itself reads those of PostgreSQL, several hosts too: `postgresql://h1,h2:5433/db` is a primary
+libpq parses those of PostgreSQL, also with several hosts: `postgresql://h1,h2:5433/db` is a primary
 and its standbys (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS).
-What libpq would pass over without a word is refused here.
+What libpq would silently ignore is refused here.
 
-A message never repeats a part of the URL: what stands where may be just what was mistaken, and a
-password be read as a host.
+A message never repeats a part of the URL, because a mistake may turn the password into a host.
 """
 
 import re
@@ -22,9 +21,9 @@ _URL = re.compile(
 )
 _DRIVERS = {"sqlite": {None, "+pysqlite"}, "postgresql": {None, "+psycopg"}}
 
-# The user information ends at the one `@` there is, and has none of the characters that end the
-# hosts (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1). libpq guesses where it has, and then
-# looks the rest of a password up as a host.
+# The user information ends at the only `@`, and has no character that ends the hosts
+# (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1). Otherwise libpq guesses, and may look up a
+# part of the password as a host.
 _PARTS = re.compile(r"(?:[^@/?#\s]*@)?[^@/?#\s]*(?:/[^@?#\s]*)?(?P<options>\?[^@#\s]*)?")
 _OPTION = re.compile(r"([^=]+)=.+")
 
@@ -54,9 +53,9 @@ def database_url(text: str, *, folder: Path | None = None) -> URL:
 
 
 def _sqlite(rest: str, folder: Path | None) -> URL:
-    """Refuse a database in memory, of which each connection would have one of its own.
+    """Refuse a database in memory, because each connection would have its own.
 
-    A `file:` URI may name one in many ways, and no file that can be watched for being replaced.
+    A `file:` URI may name such a database in many ways.
     """
     path = unquote(rest.removeprefix("/"))
     if not rest.startswith("/") or path in {"", ":memory:"} or "?" in rest or path[:5] == "file:":
@@ -68,7 +67,7 @@ def _sqlite(rest: str, folder: Path | None) -> URL:
 
 
 def _postgresql(rest: str) -> URL:
-    # Not imported above: with SQLite nobody waits for the driver.
+    # Not imported above, because SQLite does not need the driver.
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
@@ -104,7 +103,7 @@ def _postgresql(rest: str) -> URL:
 
 
 def _check_options(options: str | None) -> None:
-    """Refuse what libpq passes over: an option without a value, and all but the last of a name."""
+    """Refuse what libpq ignores: an option without a value, and all but the last of a name."""
     if options is None:
         return
     matches = [_OPTION.fullmatch(option) for option in options[1:].split("&")]
@@ -119,7 +118,7 @@ def _is_port(text: str) -> bool:
 
 
 def _refuse_control_characters(parts: Iterable[object]) -> None:
-    """Of the parts as they are decoded: %0A is a line break, and %00 ends a text for SQLite."""
+    """Check the decoded parts: %0A is a line break, and %00 ends a text for SQLite."""
     if not all(str(part).isprintable() for part in parts):
         raise _refused("has a character that cannot be seen, written with %: take it out")
 

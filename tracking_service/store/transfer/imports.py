@@ -1,4 +1,4 @@
-"""The import: an export's rows in the place of a fresh database's own."""
+"""The import: replaces a fresh database's rows by an export's."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,7 +17,7 @@ from tracking_service.store.transfer.lines import Reader, Row, tables
 from tracking_service.store.transfer.standbys import await_standbys, check_standbys
 
 ROWS = 1000
-"""Rows written by one statement, so that none reaches the time-out."""
+"""Rows written by one statement, so that it stays below the time-out."""
 
 ANSWER_SECONDS = 60.0
 """How long the database may take for one answer; the whole may take longer."""
@@ -26,13 +26,13 @@ ANSWER_SECONDS = 60.0
 def import_(
     database: Database, lines: Iterable[str], *, standby_seconds: float = 60.0
 ) -> dict[str, int]:
-    """Put the rows of an export in the place of a fresh database's own; return their counts.
+    """Replace a fresh database's rows by those of an export; return their counts.
 
-    All or nothing. Raises ExportError if the export is damaged, cut short or of another version,
-    if what it says is not safe to issue from, and if the database is not fresh: something was
-    leased, or an instance is connected. The latter only PostgreSQL can tell; with SQLite, every
-    instance must have been stopped. Raises StandbyError if a standby has not received the import
-    within `standby_seconds`.
+    All or nothing. Raises ExportError if the export is damaged, cut short or of another version, if
+    its rows are not safe to issue from, and if the database is not fresh: something was leased, or
+    an instance is connected. Only PostgreSQL can tell the latter; with SQLite, every instance must
+    have been stopped. Raises StandbyError if a standby has not received the import within
+    `standby_seconds`.
     """
     reader = Reader(lines)
     reader.heading(REVISION)
@@ -51,15 +51,15 @@ def import_(
 
 
 def _empty(connection: Connection) -> None:
-    """Make room in a database whose series nobody has used; else raise ExportError."""
-    # Locks the rows, so that a lease that begins now waits, and then finds others.
+    """Delete a fresh database's rows. Raises ExportError if it is not fresh."""
+    # Locks the rows, so that a lease that begins now waits, and then reads the new ones.
     connection.execute(update(Series).values(lease_count=Series.lease_count))
     used = connection.execute(select(func.sum(Series.lease_count))).scalar_one()
     blocks = connection.execute(select(func.count()).select_from(BlockRecord)).scalar_one()
     if used or blocks:
         raise ExportError("serials of this database have been leased: an export is for a fresh one")
     if connection.dialect.name == "postgresql" and _others(connection):
-        # Such an instance would go on with the key that it has read, under the imported serials.
+        # It would go on with the old key, under the imported serials.
         raise ExportError("an instance is connected to this database: stop it first")
     for table in reversed(tables().values()):
         connection.execute(delete(table))
@@ -96,14 +96,14 @@ def _adopt(connection: Connection) -> None:
     """Make the imported rows this database's own."""
     connection.execute(update(NumberSpace).values(moved_at=None))
     connection.execute(
-        # The old server's history is not this one's; none was forgotten in between. It may yet
-        # lease tails that its instances hand back, which this database will not have counted.
+        # This server has another history, and has forgotten no lease. The old one may still lease
+        # tails that its instances hand back, which this database has not counted.
         update(Series).values(
             timeline=server_timeline(connection), lease_count=Series.lease_count + LEASES_AHEAD
         )
     )
     if connection.dialect.name == "postgresql":
-        # The rows brought their ids; the sequences behind go on after them.
+        # The rows have ids; the sequences must go on after them.
         for name in tables():
             connection.execute(
                 text(

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class Writer:
-    """Writes lines, and remembers what the line that ends the rows says of them."""
+    """Writes lines, and counts and hashes them for the line after the rows."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
@@ -54,7 +54,7 @@ class Writer:
 
 
 class Reader:
-    """Reads what a Writer wrote. Every method raises ExportError, with the number of the line."""
+    """Reads an export. Every method raises ExportError, with the number of the line."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
@@ -76,7 +76,7 @@ class Reader:
         self._name = fact.get("name")
 
     def rows(self) -> Iterator[tuple[Table, Row]]:
-        """Read the rows, and the lines that end an export that is whole."""
+        """Read the rows, and the lines that end a complete export."""
         known = tables()
         digest = self._digest.hexdigest()
         while (fact := self._fact()) is not None:
@@ -134,7 +134,7 @@ class Reader:
 
 
 def tables() -> dict[str, Table]:
-    """Every table by its name, those first that others refer to."""
+    """Every table by its name, referenced tables first."""
     return {table.name: table for table in Base.metadata.sorted_tables}
 
 

@@ -1,7 +1,7 @@
 """Whether the standbys of a PostgreSQL server have received what was committed.
 
-An export or an import that a failover forgets would let two databases issue the same numbers. With
-asynchronous replication a commit does not wait for standbys, so the transfer does. Columns:
+If a failover forgot an export or an import, two databases would issue the same numbers. With
+asynchronous replication a commit does not wait for standbys, so the transfer waits. Columns:
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-REPLICATION-VIEW
 """
 
@@ -14,13 +14,13 @@ from tracking_service.store.database import Database
 
 PAUSE_SECONDS = 0.1
 
-# Such a role sees that there is a standby, and nothing of it.
+# Without the privilege a role sees a standby's row, but not its columns.
 _HIDDEN = text(
     "SELECT count(*) FROM pg_stat_replication"
     " WHERE NOT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
 )
 _HERE = text("SELECT pg_current_wal_insert_lsn()::text")
-# A base backup has a row as well, and is no standby yet.
+# A base backup has a row as well, but is no standby yet.
 _BEHIND = text(
     "SELECT application_name, host(client_addr) FROM pg_stat_replication"
     " WHERE state IN ('catchup', 'streaming')"
@@ -29,7 +29,7 @@ _BEHIND = text(
 
 
 def check_standbys(connection: Connection) -> None:
-    """Raise ExportError if there are standbys, and this role cannot see how far they are."""
+    """Raise ExportError if this role cannot see how far the standbys are."""
     if connection.dialect.name != "postgresql":
         return
     if connection.execute(_HIDDEN).scalar_one():
@@ -40,9 +40,9 @@ def check_standbys(connection: Connection) -> None:
 
 
 def await_standbys(database: Database, seconds: float, *, consequence: str) -> None:
-    """Return when every standby has on its disk what is committed now.
+    """Wait until every standby has on its disk what is committed now.
 
-    Raises StandbyError, which tells the `consequence`, after `seconds`.
+    Raises StandbyError, which states the `consequence`, after `seconds`.
     """
     if database.backend != "postgresql":
         return
