@@ -3,19 +3,15 @@
 The rules of `schemas.py` validate, and a valid request meets nothing else. At the first fault the
 marshmallow schema reads the request once more, because one response tells of every fault. What a
 schema cannot know, whether there is such a series and what its format refuses, is added to that.
-
-A query string is application/x-www-form-urlencoded
-(https://url.spec.whatwg.org/#urlencoded-parsing), read more strictly than usual parsers do, which
-silently replace bytes that are not UTF-8 and keep one of two values.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import unquote_to_bytes
 
 from marshmallow import Schema, ValidationError
 
 from tracking_service.api.idempotency import KEY_HEADER, fingerprint_of, key_faults
+from tracking_service.api.query import FieldMemo, parse_query, restore_plus
 from tracking_service.api.schemas import ShipmentSchema, Text
 from tracking_service.errors import (
     ShipmentRefusedError,
@@ -29,13 +25,14 @@ if TYPE_CHECKING:
     from tracking_service.auth import Key
     from tracking_service.services.issue import Issuer
 
-TWICE = "must not be given more than once"
-"""The fault of a parameter with two values: either may be meant."""
-
 _SCHEMA = ShipmentSchema()
 _KNOWN = frozenset(_SCHEMA.load_fields)
-_RULES = tuple((name, cast(Text, field).rule) for name, field in _SCHEMA.load_fields.items())
-_DEFAULTS = {"series": DEFAULT_SERIES}
+_OPTIONAL = {"series": DEFAULT_SERIES}
+_RULES = {name: cast(Text, field).rule for name, field in _SCHEMA.load_fields.items()}
+_MEMO = FieldMemo(
+    {**_RULES, "created_at": lambda text: _RULES["created_at"](restore_plus(text))},
+    defaults=_OPTIONAL,
+)
 # As the document has them: headers, then the body or the query. "" is the body as a whole.
 _ORDER = {name: at for at, name in enumerate((KEY_HEADER, "", *_SCHEMA.load_fields, "count"))}
 
@@ -56,16 +53,11 @@ def read_query(query_string: str) -> ShipmentRequest:
 
     Raises ValidationError as `load` does.
     """
-    values, faults = parse_query(query_string, _KNOWN)
-    if "created_at" in values:
-        values["created_at"] = restore_plus(values["created_at"])
-    if faults:
-        return as_request(load(_SCHEMA, values, faults))
-    given = {**_DEFAULTS, **values}
-    try:
-        return as_request({name: rule(given[name]) for name, rule in _RULES})
-    except (KeyError, ValidationError):
-        return as_request(load(_SCHEMA, values, {}))
+    valid = _MEMO.read(query_string)
+    if valid is not None:
+        return as_request(valid)
+    values, faults = _parse(query_string)
+    return as_request(load(_SCHEMA, values, faults))
 
 
 def read_keyed_query(query_string: str, key: str) -> tuple[ShipmentRequest, str]:
@@ -73,61 +65,16 @@ def read_keyed_query(query_string: str, key: str) -> tuple[ShipmentRequest, str]
 
     Raises ValidationError as `load` does, with the faults of the key too.
     """
+    values, faults = _parse(query_string)
+    request = as_request(load(_SCHEMA, values, {**key_faults(key), **faults}))
+    return request, fingerprint_of({**_OPTIONAL, **values})
+
+
+def _parse(query_string: str) -> tuple[dict[str, str], dict[str, list[str]]]:
     values, faults = parse_query(query_string, _KNOWN)
     if "created_at" in values:
         values["created_at"] = restore_plus(values["created_at"])
-    request = as_request(load(_SCHEMA, values, {**key_faults(key), **faults}))
-    return request, fingerprint_of({**_DEFAULTS, **values})
-
-
-def parse_query(
-    query_string: str, known: Container[str]
-) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the values of the known parameters, and the faults of those that have none to trust.
-
-    The query has a character for each byte, as in Latin-1. Names are case-sensitive; those not in
-    `known`, which have no space in them, are ignored, however many there are: the server bounds
-    the query's length, and so the work. A parameter is in one of the two results, or in neither
-    if it was not sent. A `%` that begins no escape stays as it is.
-    """
-    values: dict[str, str] = {}
-    faults: dict[str, list[str]] = {}
-    for field in query_string.split("&"):
-        name, _, value = field.partition("=")
-        if name not in known:
-            # Only an escape can hide a known name: a `+` would be a space.
-            if "%" not in name:
-                continue
-            name = _unescape(name).decode(errors="replace")
-            if name not in known:
-                continue
-        if name in values or name in faults:
-            values.pop(name, None)
-            faults[name] = [TWICE]
-            continue
-        if "%" in value or "+" in value or not value.isascii():
-            try:
-                value = _unescape(value).decode()
-            except UnicodeDecodeError:
-                faults[name] = ["must be UTF-8, percent-encoded"]
-                continue
-        values[name] = value
     return values, faults
-
-
-def restore_plus(timestamp: str) -> str:
-    """Return a timestamp with the space before its offset read as `+`.
-
-    A `+` stands for a space in a query string, so that an offset typed as it is, `+08:00`,
-    arrives as ` 08:00`.
-    """
-    if timestamp[-6:-5] == " ":
-        return f"{timestamp[:-6]}+{timestamp[-5:]}"
-    return timestamp
-
-
-def _unescape(latin_1: str) -> bytes:
-    return unquote_to_bytes(latin_1.replace("+", " ").encode("latin-1"))
 
 
 def load(

@@ -1,12 +1,20 @@
 """The query string: decoding, repeats, and what is no text."""
 
+import tracemalloc
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
-from tracking_service.api.validation import parse_query, restore_plus
+from tracking_service.api.query import (
+    FIELD_LENGTH_MOST,
+    FIELDS_MOST,
+    FieldMemo,
+    parse_query,
+    restore_plus,
+)
 
 KNOWN = frozenset(("weight", "created_at", "customer_name"))
 TWICE = ["must not be given more than once"]
@@ -125,3 +133,92 @@ def test_unknown_fields_are_ignored_however_many_there_are(unknown: bytes) -> No
 )
 def test_only_a_space_before_the_offset_reads_as_plus(sent: str, read: str) -> None:
     assert restore_plus(sent) == read
+
+
+class Rule:
+    """Refuses what is no number, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, text: str) -> str:
+        self.asked += 1
+        if not text.isdecimal():
+            raise ValidationError("must be digits")
+        return f"<{text}>"
+
+
+@pytest.fixture
+def rule() -> Rule:
+    return Rule()
+
+
+@pytest.fixture
+def memo(rule: Rule) -> FieldMemo:
+    return FieldMemo({"weight": rule, "count": rule, "series": str}, defaults={"series": "default"})
+
+
+def test_a_field_that_was_valid_is_not_validated_again(memo: FieldMemo, rule: Rule) -> None:
+    first = memo.read("weight=1&count=2")
+    asked = rule.asked
+
+    assert {"weight": "<1>", "count": "<2>", "series": "default"} == first
+    assert first == memo.read("weight=1&count=2") == memo.read("count=2&weight=1")
+    assert {"weight": "<1>", "count": "<3>", "series": "x"} == memo.read(
+        "series=x&weight=1&count=3"
+    )
+    assert (2, 3) == (asked, rule.asked)
+
+
+def test_a_field_is_known_by_its_spelling(memo: FieldMemo) -> None:
+    assert memo.read("weight=1&count=2") == memo.read("weight=%31&count=2")
+    assert memo.read("weight=1&count=2&series=a+b") == memo.read("weight=1&count=2&series=a%20b")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "weight=1",
+        "weight=1&weight=1&count=2",
+        "weight=1&weight=2&count=2",
+        "weight=1&count=x",
+        "weight=1&count=",
+        "weight=1&%63ount=2",
+        "weight=1&count=2&%78=1",
+        "weight=1&count=2&series=%FF",
+        "weight=1&count=2&x=1&x=1&count=2",
+        "weight=1&x=1&y=2",
+        "",
+    ],
+)
+def test_what_is_odd_is_left_to_the_schema_however_often_it_comes(
+    memo: FieldMemo, odd: str
+) -> None:
+    memo.read("weight=1&count=2")
+
+    assert [None, None] == [memo.read(odd), memo.read(odd)]
+
+
+def test_names_that_are_not_known_are_ignored_by_a_memo_too(memo: FieldMemo) -> None:
+    assert memo.read("weight=1&count=2") == memo.read("x=1&weight=1&y=&x=1&count=2&&Weight=7")
+
+
+def test_a_memo_is_bounded_in_fields_and_bytes(memo: FieldMemo) -> None:
+    tracemalloc.start()
+    try:
+        for serial in range(2 * FIELDS_MOST):
+            digits = str(serial).zfill(FIELD_LENGTH_MOST - len("weight="))
+            assert memo.read(f"weight={digits}&count=1{digits}") is not None
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # The text of a field and of its value, the pair of both, and the place in the dict.
+    assert held < FIELDS_MOST * (2 * FIELD_LENGTH_MOST + 400)
+
+
+def test_a_field_that_is_too_long_is_not_kept(memo: FieldMemo, rule: Rule) -> None:
+    long = "weight=" + "1" * FIELD_LENGTH_MOST
+
+    assert memo.read(f"{long}&count=2") == memo.read(f"{long}&count=2")
+    assert 3 == rule.asked
