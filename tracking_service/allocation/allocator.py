@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import copy
+from itertools import chain
 
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.ranges import Ranges
@@ -79,6 +80,35 @@ class Allocator:
             self._look_at_mark()
             return tuple(taken)
 
+    def take_run(self, most: int) -> Block | None:
+        """Hand out up to `most` serials in one block; None where `next` has more to do than count.
+
+        That is near the mark at which more blocks are wanted, and where no serial is left.
+        """
+        with self._lock:
+            end = min(self._next + most, self._mark)
+            if end <= self._next:
+                return None
+            run = Block(self._next, end)
+            self._next = end
+            return run
+
+    def put_back(self, blocks: Iterable[Block]) -> None:
+        """Take back serials that were handed out here and that no caller has seen.
+
+        They are handed out again, ahead of the other blocks in the reserve. After `close` they
+        are kept unspent, for the next `close` to return.
+        """
+        with self._lock:
+            for block in blocks:
+                self._spent_before -= len(block)
+                if self.closed:
+                    self._kept.append(block)
+                else:
+                    self._reserve.appendleft(block)
+            self._set_mark()
+            self._notify()
+
     def _next_at_mark(self) -> int:
         self._require(1)
         if self._next == self._end:
@@ -105,8 +135,10 @@ class Allocator:
 
     def _begin(self, block: Block) -> None:
         if self._start < self._next:
-            self._finished.add(Block(self._start, self._next))
             self._spent_before += self._next - self._start
+            # A block that was put back is a part of one that is finished.
+            if self._start not in self._finished:
+                self._finished.add(Block(self._start, self._next))
         self._start = self._next = block.start
         self._end = block.end
         self._set_mark()
@@ -212,7 +244,11 @@ class Allocator:
     def has_spent(self, serial: int) -> bool:
         """Whether this serial has been handed out here."""
         with self._lock:
-            return self._start <= serial < self._next or serial in self._finished
+            begun = self._start <= serial < self._next or serial in self._finished
+            # What was put back has been begun, too.
+            return begun and not any(
+                serial in block for block in chain(self._unspent(), self._kept)
+            )
 
     def _unspent(self) -> tuple[Block, ...]:
         rest = (Block(self._next, self._end),) if self._next < self._end else ()

@@ -1,12 +1,18 @@
 """Handing back: at a clean shutdown, what an instance did not spend is for others to lease.
 
+What goes back is the unspent end of a block. Serials in the middle of one, which waited in a lane
+with numbers written ahead, are recorded as skipped: a gap costs nothing, and a number that was
+never handed out is not to verify as issued.
+
 One transaction, under the lock of the series' row. Whatever dies in its course, either all of it
 happened or nothing; and the instance has closed its allocator before, so that nothing is spent
 any more that goes back here.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -31,8 +37,8 @@ def hand_back(
 
     A block in the instance's name that it does not know of was thrown away, for its commit was in
     doubt; it stays as it is. Only an unspent part that ends where a block of this instance ends
-    goes back; with any other the records disagree (a database that was exchanged, say), and it is
-    thrown away. To call it again changes nothing.
+    goes back. With one that crosses the end of a block the records disagree (a database that was
+    exchanged, say), and it is thrown away. To call it again changes nothing.
     """
     # Touches the row to lock it; how many blocks come back is known only below.
     series_id = connection.execute(
@@ -43,7 +49,8 @@ def hand_back(
     ).scalar_one_or_none()
     if series_id is None:
         return 0
-    unspent_by_end = {block.end: block for block in unspent}
+    unspent = sorted(unspent)
+    starts = [block.start for block in unspent]
     returned: list[Block] = []
     spent: list[int] = []
     rows = connection.execute(
@@ -56,27 +63,29 @@ def hand_back(
     for row in rows:
         if row.id not in held:
             continue
-        tail = unspent_by_end.get(row.end)
-        if tail is None or tail.start < row.start:
+        inside = unspent[bisect_left(starts, row.start) : bisect_left(starts, row.end)]
+        part, *others = _cut(Block(row.start, row.end), inside)
+        returned += [each.block for each in (part, *others) if each.state == "returned"]
+        if part.state == "spent" and not others:
             spent.append(row.id)
             continue
-        this = update(BlockRecord).where(BlockRecord.id == row.id)
-        returned.append(tail)
-        if tail.start == row.start:
-            connection.execute(this.values(state="returned", released_at=DatabaseTime()))
-            continue
-        connection.execute(this.values(end=tail.start, state="spent", released_at=DatabaseTime()))
         connection.execute(
-            insert(BlockRecord).values(
-                series_id=series_id,
-                start=tail.start,
-                end=tail.end,
-                state="returned",
-                instance=instance,
-                leased_at=row.leased_at,
-                released_at=DatabaseTime(),
-            )
+            update(BlockRecord)
+            .where(BlockRecord.id == row.id)
+            .values(end=part.block.end, state=part.state, released_at=DatabaseTime())
         )
+        for part in others:
+            connection.execute(
+                insert(BlockRecord).values(
+                    series_id=series_id,
+                    start=part.block.start,
+                    end=part.block.end,
+                    state=part.state,
+                    instance=instance,
+                    leased_at=row.leased_at,
+                    released_at=DatabaseTime(),
+                )
+            )
     # All that a long life has leased: one by one would take longer than a shutdown has.
     for first in range(0, len(spent), ROWS):
         ids = spent[first : first + ROWS]
@@ -92,3 +101,38 @@ def hand_back(
             .values(returned_blocks=Series.returned_blocks + len(returned))
         )
     return sum(map(len, returned))
+
+
+class _Part(NamedTuple):
+    block: Block
+    state: str
+
+
+def _cut(row: Block, unspent: Sequence[Block]) -> list[_Part]:
+    """Cut a leased block into what was spent, skipped and returned, in order and without a gap.
+
+    `unspent` are the unspent parts that begin in it, in order.
+    """
+    parts: list[_Part] = []
+    at = row.start
+    for block in _joined(unspent):
+        if block.start < at or block.end > row.end:
+            break
+        if at < block.start:
+            parts.append(_Part(Block(at, block.start), "spent"))
+        parts.append(_Part(block, "returned" if block.end == row.end else "skipped"))
+        at = block.end
+    if at < row.end:
+        parts.append(_Part(Block(at, row.end), "spent"))
+    return parts
+
+
+def _joined(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks in order, those that touch made one."""
+    joined: list[Block] = []
+    for block in blocks:
+        if joined and joined[-1].end == block.start:
+            joined[-1] = Block(joined[-1].start, block.end)
+        else:
+            joined.append(block)
+    return joined

@@ -114,9 +114,40 @@ def test_an_unspent_part_that_fits_no_block_is_thrown_away(stores: Stores) -> No
     store.lease(SERIES, 1)
     store.lease(SERIES, 1)
 
-    # One that begins before its block, and one that ends nowhere.
-    assert 0 == store.hand_back(SERIES, [Block(5, 20), Block(3, 9)])
+    # One begins in a block and ends in another one, and one begins within the other.
+    assert 0 == store.hand_back(SERIES, [Block(5, 20), Block(7, 9)])
     assert [(0, 10, "spent"), (10, 20, "spent")] == stores.states(SERIES)
+
+
+def test_unspent_parts_amid_a_block_are_skipped(stores: Stores) -> None:
+    """Numbers were written ahead and never handed out: they are not to verify as issued."""
+    store = stores.store()
+    store.lease(SERIES, 2)
+    store.lease(SERIES, 1)
+    unspent = [Block(4, 6), Block(0, 2), Block(9, 12), Block(12, 13), Block(19, 20), Block(25, 28)]
+
+    assert 1 == store.hand_back(SERIES, unspent)
+    assert [
+        (0, 2, "skipped"),
+        (2, 4, "spent"),
+        (4, 6, "skipped"),
+        (6, 9, "spent"),
+        (9, 13, "skipped"),
+        (13, 19, "spent"),
+        (19, 20, "returned"),
+        (20, 25, "spent"),
+        (25, 28, "skipped"),
+        (28, 30, "spent"),
+    ] == stores.states(SERIES)
+    assert [19, *range(30, 1000)] == leased_to_the_end(stores, SERIES)
+
+
+def test_parts_that_touch_go_back_as_one_tail(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 1)
+
+    assert 5 == store.hand_back(SERIES, [Block(7, 10), Block(5, 7)])
+    assert [(0, 5, "spent"), (5, 10, "returned")] == stores.states(SERIES)
 
 
 def test_what_a_long_life_leased_goes_back_in_a_few_statements(stores: Stores) -> None:

@@ -217,3 +217,72 @@ def test_what_was_not_spent_stays_so_after_the_end(allocator: Allocator) -> None
     allocator.close()
 
     assert [0] == [serial for serial in range(5) if allocator.has_spent(serial)]
+
+
+def test_a_run_is_one_block_that_ends_at_the_mark_at_most(
+    allocator: Allocator, calls: Calls
+) -> None:
+    allocator.add([Block(0, 10), Block(20, 30)], low_water=14)
+
+    first = allocator.next()
+    runs = [allocator.take_run(3), allocator.take_run(3), allocator.take_run(3)]
+
+    assert 0 == first
+    assert [Block(1, 4), Block(4, 5), None] == runs
+    assert 0 == calls.count
+    assert 5 == allocator.next()
+    assert 1 == calls.count
+    assert Block(6, 9) == allocator.take_run(3)
+
+
+def test_no_run_comes_of_an_allocator_without_serials(allocator: Allocator) -> None:
+    assert allocator.take_run(3) is None
+    allocator.add([Block(0, 10)], low_water=0)
+    allocator.close()
+    assert allocator.take_run(3) is None
+
+
+def test_what_is_put_back_is_handed_out_again_and_once(allocator: Allocator) -> None:
+    allocator.add([Block(0, 10), Block(20, 22)], low_water=0)
+    serials = [allocator.next()]
+    run = allocator.take_run(4)
+    serials.append(allocator.next())
+    assert run == Block(1, 5)
+
+    allocator.put_back([Block(3, 5)])
+
+    assert (4, 8) == (allocator.spent, allocator.left)
+    assert [True, True, False, False, True, False] == list(map(allocator.has_spent, range(1, 7)))
+    serials += [allocator.next() for _ in range(8)]
+    assert [0, 5, 6, 7, 8, 9, 3, 4, 20, 21] == serials
+    assert all(map(allocator.has_spent, [*range(10), 20, 21]))
+    assert 12 == allocator.spent
+    with pytest.raises(ReserveEmptyError):
+        allocator.next()
+
+
+def test_what_is_put_back_twice_in_parts_is_counted_right(allocator: Allocator) -> None:
+    allocator.add([Block(0, 4)], low_water=0)
+    assert (Block(0, 4),) == allocator.take(4)
+
+    allocator.put_back([Block(0, 4)])
+    first = allocator.take(3)
+    allocator.put_back([Block(1, 2)])
+
+    assert (Block(0, 3),) == first
+    assert 2 == allocator.spent
+    assert [True, False, True, False] == list(map(allocator.has_spent, range(4)))
+    assert {1, 3} == {allocator.next(), allocator.next()}
+    assert all(map(allocator.has_spent, range(4)))
+    assert (4, 0) == (allocator.spent, allocator.left)
+
+
+def test_what_is_put_back_ends_a_wait(allocator: Allocator) -> None:
+    allocator.add([Block(0, 1)], low_water=0)
+    allocator.next()
+    seen = allocator.changes
+
+    allocator.put_back([Block(0, 1)])
+
+    assert allocator.wait_for_change(seen, 0.0, demand=1)
+    assert 0 == allocator.next()

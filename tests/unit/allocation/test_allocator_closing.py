@@ -95,3 +95,18 @@ def test_closing_amid_hammering_threads_parts_all_into_spent_and_unspent(attempt
     unspent = [serial for block in allocator.close() for serial in range(block.start, block.end)]
     assert sorted(added) == sorted(spent + unspent)
     assert len(spent) == allocator.spent
+
+
+def test_what_is_put_back_after_closing_comes_back_and_is_not_spent(allocator: Allocator) -> None:
+    allocator.add([Block(0, 10)], low_water=0)
+    allocator.next()
+    allocator.take_run(4)
+    allocator.close()
+
+    allocator.put_back([Block(2, 5)])
+
+    assert {Block(2, 5), Block(5, 10)} == set(allocator.close())
+    assert [True, True, False, False, False, False] == list(map(allocator.has_spent, range(6)))
+    assert 2 == allocator.spent
+    with pytest.raises(ShuttingDownError):
+        allocator.next()
