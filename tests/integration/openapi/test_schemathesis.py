@@ -64,7 +64,7 @@ def test_schemathesis_finds_nothing(migrated_sqlite_url: str, tmp_path: Path) ->
 
     assert 0 == done.returncode, done.stdout
     assert 1000 < passed(done.stdout), done.stdout
-    assert "8 selected / 8 total" in done.stdout
+    assert "9 selected / 9 total" in done.stdout
 
 
 def test_schemathesis_finds_nothing_where_keys_are_needed(
