@@ -278,7 +278,12 @@ def test_instances_that_all_failed_a_moment_ago_are_asked_nevertheless(method: s
 
 
 def test_what_a_client_says_of_itself_is_not_passed_on() -> None:
-    forged = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-Proto": "gopher", "Forwarded": "for=x"}
+    forged = {
+        "X-Forwarded-For": "192.0.2.66",
+        "X-Forwarded-Proto": "gopher",
+        "X-Forwarded-Prefix": "/elsewhere",
+        "Forwarded": "for=x",
+    }
     with ExitStack() as ending:
         upstream = ending.enter_context(Upstream("answer"))
         nginx = ending.enter_context(Nginx([upstream.address]))
@@ -287,4 +292,5 @@ def test_what_a_client_says_of_itself_is_not_passed_on() -> None:
 
     assert b"X-Forwarded-For: 127.0.0.1\r\n" in request
     assert b"X-Forwarded-Proto: http\r\n" in request
-    assert not any(text in request for text in (b"192.0.2.66", b"gopher", b"Forwarded: for"))
+    told = (b"192.0.2.66", b"gopher", b"elsewhere", b"Forwarded: for")
+    assert not any(text in request for text in told)

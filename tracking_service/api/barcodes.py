@@ -1,7 +1,8 @@
 """A number's barcode: Code 128 as SVG, drawn by Zint.
 
 Zint finds the shortest sequence of subsets, pairs of digits in subset C where that is shorter;
-python-barcode and pyStrich switch by a rule of thumb, and python-barcode loses digits now and then.
+python-barcode and pyStrich switch by a rule of thumb, and python-barcode 0.16 drops two digits of
+some texts that begin with 99.
 Its bars are taken as a list, for its own SVG has no viewBox, so that it cannot be scaled.
 
 Standard: ISO/IEC 15417; Zint: https://zint.org.uk/manual/
