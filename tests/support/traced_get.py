@@ -22,14 +22,18 @@ from tracking_service.serving import serve
 
 PACKAGE = ROOT / "tracking_service"
 
-TARGET = next(iter(paths()))
+_paths = iter(paths())
+
+# The thread that reads and accepts, and the one worker.
+ANSWERING = ("MainThread", "worker-0")
 
 seen: set[str] = set()
 tracing = False
 
 
 def see(frame: FrameType, event: str, _: object) -> None:
-    if tracing and event == "call":
+    # Not the thread that leases, which does a round meanwhile.
+    if tracing and event == "call" and threading.current_thread().name in ANSWERING:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(PACKAGE):
             seen.add(str(path.relative_to(PACKAGE)))
@@ -38,7 +42,7 @@ def see(frame: FrameType, event: str, _: object) -> None:
 def get(url: str) -> None:
     server = urlsplit(url)
     connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=30)
-    connection.request("GET", TARGET)
+    connection.request("GET", next(_paths))
     response = connection.getresponse()
     assert response.status == 200, response.read()
     response.read()
@@ -46,7 +50,7 @@ def get(url: str) -> None:
 
 
 def ask(url: str) -> None:
-    """Trace the second of two requests: the first has the series opened."""
+    """Trace the second of two requests. The first opens the series, and has other values."""
     global tracing
     try:
         get(url)
