@@ -13,7 +13,6 @@ from flask import Blueprint, Response, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 
-from tracking_service.api import health
 from tracking_service.api.auth import CALLER, own_idempotency_key
 from tracking_service.api.barcodes import BARCODE_KEEP_SECONDS, barcode_svg
 from tracking_service.api.batches import RENDERINGS, read_request, render
@@ -21,6 +20,7 @@ from tracking_service.api.hooks import respond
 from tracking_service.api.idempotency import KEY_HEADER
 from tracking_service.api.middleware.fast_path import KEY, PATH, check_keyed_query, check_query
 from tracking_service.api.responses import JSON_HEADERS, json_response
+from tracking_service.api.status import not_ready_problem, ready_body
 from tracking_service.api.validation import collect_errors
 from tracking_service.container import current_services
 from tracking_service.services.readiness import assess_readiness
@@ -152,8 +152,8 @@ def readyz() -> Response:
         instance.start()
     readiness = assess_readiness(instance)
     if not readiness.ready:
-        return respond(health.not_ready_problem(readiness))
-    return json_response(health.ready_body(readiness))
+        return respond(not_ready_problem(readiness))
+    return json_response(ready_body(readiness))
 
 
 @get(blueprint, "/metrics")

@@ -1,23 +1,42 @@
-"""The body of /api/status: this instance from memory, the fleet's last leases from the database."""
+"""The bodies of /readyz and /api/status.
+
+This instance's state is in memory; only the fleet's last leases come from the database.
+"""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracking_service import __version__
+from tracking_service.api.problems import NOT_READY, Problem, problem_of_kind
 from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
     from tracking_service.instance.instance import Instance
     from tracking_service.records import LeasedBlock
     from tracking_service.services.latest_leases import LatestLeases
+    from tracking_service.services.readiness import Readiness
     from tracking_service.telemetry.state import SeriesState
 
 BLOCKS = 20
 """How many blocks of a series are shown, those that are spent first."""
 
 
+def ready_body(readiness: "Readiness") -> dict[str, Any]:
+    """Return the body of /readyz for an instance that is ready; `reason` is there if it has one."""
+    body: dict[str, Any] = {"status": "ready", **_members(readiness)}
+    if readiness.reason is not None:
+        body["reason"] = readiness.reason
+    return body
+
+
+def not_ready_problem(readiness: "Readiness") -> Problem:
+    """Return the problem of /readyz for an instance that is not ready."""
+    reason = readiness.reason or "This instance cannot issue numbers now."
+    return problem_of_kind(NOT_READY, reason, **_members(readiness))
+
+
 def status_body(instance: "Instance", latest: "LatestLeases") -> dict[str, Any]:
-    """Return the body of an answer. Leases nothing, and starts no lease."""
+    """Return the body of /api/status. Leases nothing, and starts no lease."""
     readiness = assess_readiness(instance)
     leases, leases_at = latest.read(readiness.database)
     return {
@@ -32,13 +51,19 @@ def status_body(instance: "Instance", latest: "LatestLeases") -> dict[str, Any]:
     }
 
 
+def _members(readiness: "Readiness") -> dict[str, Any]:
+    return {
+        "database": readiness.database,
+        "reserve_seconds": _rounded(readiness.reserve_seconds),
+    }
+
+
 def _series(state: "SeriesState") -> dict[str, Any]:
-    seconds = state.reserve_seconds
     return {
         "name": state.series,
         "rate": round(state.rate, 3),
         "serials": state.held,
-        "reserve_seconds": None if seconds is None else round(seconds, 1),
+        "reserve_seconds": _rounded(state.reserve_seconds),
         "remaining": state.remaining,
         "blocks": [{"start": start, "end": end} for start, end in state.unspent[:BLOCKS]],
     }
@@ -58,3 +83,7 @@ def _leased(block: "LeasedBlock") -> dict[str, Any]:
 
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

@@ -1,16 +1,17 @@
 """What every command shares: its services, how it leases, and how it reports errors."""
 
 import functools
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import click
 from flask.cli import with_appcontext
 
 from tracking_service.allocation import GuardedLeases, NullObserver
-from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.container import Services, current_services
-from tracking_service.errors import TrackingServiceError
+from tracking_service.errors import SettingsError, TrackingServiceError
 from tracking_service.store.blocks import BlockStore
 from tracking_service.store.schema import check_schema
 
@@ -34,6 +35,24 @@ def guarded_leases(services: Services, series: str, store: BlockStore) -> Guarde
         marks=services.marks,
         observer=NullObserver(),
     )
+
+
+def check_state_folder(folder: Path) -> None:
+    """Make `folder`, and write a temporary file in it. Raises SettingsError.
+
+    An instance that cannot record a lease may not use its block. It would listen, lease and never
+    be ready.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Permissions are not enough: the user may be root, or the disk mounted read-only.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"TRACKING_STATE_DIR must name a folder that this user may write, and {folder} is"
+            f" none: {error.strerror}"
+        ) from error
 
 
 def with_services(command: Callable[Concatenate[Services, P], R]) -> Callable[P, R]:

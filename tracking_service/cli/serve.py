@@ -8,9 +8,8 @@ from collections.abc import Callable
 import click
 from flask import current_app
 
-from tracking_service.cli.context import with_services
+from tracking_service.cli.context import check_state_folder, with_services
 from tracking_service.cli.options import HELP_NAMES, setting_option
-from tracking_service.cli.state_folder import check_state_folder
 from tracking_service.container import Services
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.services.readiness import assess_readiness

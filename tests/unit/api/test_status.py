@@ -1,8 +1,8 @@
-"""What /readyz says of the instance."""
+"""The body of /readyz."""
 
 import pytest
 
-from tracking_service.api.health import not_ready_problem, ready_body
+from tracking_service.api.status import not_ready_problem, ready_body
 from tracking_service.services.readiness import Readiness
 
 
