@@ -23,7 +23,8 @@ from tracking_service.api.middleware.fast_path import issue_from_query
 from tracking_service.app import create_app
 from tracking_service.container import services_of
 from tracking_service.instance.instance import Instance
-from tracking_service.numbering import FORMATS, KEY_BYTES, Shipment
+from tracking_service.numbering import KEY_BYTES, Format, Shipment
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.services.issue import Issuer
 from tracking_service.settings import Settings
 
@@ -88,7 +89,7 @@ def bytes_per_block(blocks: int = 20_000) -> float:
 
 def batch_milliseconds(count: int) -> float:
     """Milliseconds for a batch: serials from an allocator, and their numbers as ASCII rows."""
-    number_format = FORMATS["routed"].build(bytes(KEY_BYTES), {})
+    number_format = Format(ROUTED, bytes(KEY_BYTES))
     allocator = stocked(count)
     began = time.perf_counter_ns()
     rows = [

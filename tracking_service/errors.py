@@ -239,6 +239,10 @@ class SeriesExistsError(StoreError):
     """A series of this name exists already."""
 
 
+class PatternTakenError(StoreError):
+    """A number of this pattern could be read as one of another series."""
+
+
 class NumberSpaceTakenError(StoreError):
     """This number space has no room for another series."""
 

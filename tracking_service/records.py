@@ -1,10 +1,10 @@
-"""The records that the store keeps and returns: a series, a block, a batch."""
+"""The records that the store keeps and returns: a series, a number space, a block, a batch."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tracking_service.allocation import Block
+from tracking_service.numbering import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,7 @@ class SeriesRecord:
 
     name: str
     number_space: str
-    format: str
-    options: Mapping[str, str]
+    pattern: Pattern
     key: bytes = field(repr=False)
     block_size: int
     first_serial: int
@@ -30,6 +29,17 @@ class SeriesRecord:
     def remaining(self) -> int:
         """Serials that no lease has taken yet; tails that were handed back not counted."""
         return self.end_serial - self.next_serial
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRecord:
+    """A number space. The key never shows."""
+
+    id: int
+    """Greater than that of every space made before."""
+    name: str
+    pattern: Pattern
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,14 @@ def upgrade() -> None:
         [
             {
                 "id": 1,
-                "name": "routed",
-                "format": "routed",
-                "options": {},
+                # The first version had "routed" for both, and no options: 0005 tells them apart.
+                "name": "{origin}{destination}{body:11}{check}",
+                "format": "pattern",
+                "options": {
+                    "pattern": "{origin}{destination}{body:11}{check}",
+                    "alphabet": "crockford",
+                    "check": "mod-33-32",
+                },
                 "key": secrets.token_bytes(32),
             }
         ],

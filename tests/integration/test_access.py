@@ -20,6 +20,7 @@ from tracking_service.api.auth import SCOPES
 from tracking_service.app import create_app
 from tracking_service.auth import Scope, new_token
 from tracking_service.container import services_of
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.settings import Settings
 
 REALM = 'Bearer realm="tracking-service"'
@@ -45,10 +46,7 @@ class Service:
         keys = services_of(app).api_keys
         services_of(app).series.create(
             "gifts",
-            number_space="routed",
-            format="routed",
-            options={},
-            space_capacity=36**11,
+            pattern=ROUTED,
             serials=10_000,
             block_size=100,
         )

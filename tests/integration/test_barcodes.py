@@ -128,8 +128,8 @@ def _connections(app: Flask) -> tuple[int, int]:
         ("RA473124820MY", "wrong-check-character"),
     ],
 )
-def test_what_is_no_number_has_no_barcode(without_database: Flask, number: str, kind: str) -> None:
-    response = draw(without_database, number)
+def test_what_is_no_number_has_no_barcode(app: Flask, number: str, kind: str) -> None:
+    response = draw(app, number)
     problem = response.get_json()
 
     assert (400, f"/problems/{kind}") == (response.status_code, problem["type"])

@@ -124,14 +124,12 @@ def test_a_slip_of_the_fingers_is_told(client: FlaskClient) -> None:
     assert "looks like a typo" in response.get_json()["detail"]
 
 
-@pytest.mark.parametrize("text, status", [("RA123456784MY", 400), ("RA123456785MY", 404)])
-def test_a_number_of_a_space_without_series_is_malformed_or_unknown(
-    client: FlaskClient, text: str, status: int
-) -> None:
-    response = client.get(f"/api/tracking-numbers/{text}")
+def test_a_number_that_no_series_writes_is_malformed(client: FlaskClient) -> None:
+    response = client.get("/api/tracking-numbers/RA123456785MY")
 
-    assert status == response.status_code
-    assert "typing error" not in response.text
+    assert 400 == response.status_code
+    assert "no series of this service has numbers of this shape" in response.get_json()["detail"]
+    assert not response.get_json().get("likely_typo")
 
 
 def test_a_series_made_after_the_start_is_found(app: Flask, client: FlaskClient) -> None:

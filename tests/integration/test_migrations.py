@@ -22,6 +22,7 @@ from tests.support.databases import DatabaseServer
 from tests.support.stores import Stores
 from tracking_service.container import services_of
 from tracking_service.errors import ConflictError, SchemaError
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.store import schema
 from tracking_service.store.database import Database
 from tracking_service.store.database import database_url as parsed
@@ -229,7 +230,7 @@ def test_ten_hosts_may_migrate_at_once(empty_database_url: str) -> None:
     assert [0] * HOSTS == [process.returncode for process in started], "\n".join(said)
     with Stores(empty_database_url) as stores:
         assert [("default",)] == stores.rows("SELECT name FROM series")
-        assert [("routed",)] == stores.rows("SELECT name FROM number_space")
+        assert [(ROUTED.text,)] == stores.rows("SELECT name FROM number_space")
         assert [(schema.REVISION,)] == stores.rows("SELECT version_num FROM alembic_version")
 
 

@@ -16,6 +16,7 @@ from tests.support.fleet import Fleet, wait_until_ready
 from tests.support.instance import Instance
 from tests.support.ledger import Ledger
 from tests.support.load import Load
+from tests.support.numbers import POST
 from tests.support.oracle import History, duplicates
 from tests.support.stores import Stores, waiting_for_a_lock
 from tests.support.waiting import wait_until
@@ -26,6 +27,7 @@ from tracking_service.errors import (
     SeriesExhaustedError,
     StoreUnavailableError,
 )
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.store import transfer
 
 
@@ -100,7 +102,7 @@ def test_the_old_database_leases_nothing_new_and_says_why(
     with pytest.raises(SeriesExhaustedError, match="default was moved to another database"):
         old.store().lease("default", 1)
     with pytest.raises(MovedError, match="were moved to another one by an export"):
-        old.create("more", number_space="routed")
+        old.create("more", pattern=ROUTED)
     refused = fails(
         *["series", "export", "--output", str(tmp_path / "again")],
         env={"DATABASE_URL": migrated_sqlite_url},
@@ -129,9 +131,7 @@ def test_what_is_handed_back_before_is_the_new_ones_and_after_it_the_old_ones(
 def test_series_keys_and_batches_come_along(old: Stores, new: Stores) -> None:
     old.create(
         "s10-post",
-        number_space="s10:RA:MY",
-        format="s10",
-        options={"service": "RA", "country": "MY"},
+        pattern=POST,
     )
     old.store().lease("default", 1)
     old.change(
@@ -146,7 +146,7 @@ def test_series_keys_and_batches_come_along(old: Stores, new: Stores) -> None:
     assert before == new.catalogue.all()
     assert [("done", [[0, 5]])] == new.rows("SELECT key, ranges FROM batch")
     # The sequences go on after the ids that came.
-    new.create("another", number_space="routed", space_capacity=10**14)
+    new.create("another", pattern=ROUTED)
     assert {"another", "default", "s10-post"} == {record.name for record in new.catalogue.all()}
 
 
@@ -174,15 +174,13 @@ def test_reopened_it_goes_on_where_it_was(old: Stores, migrated_sqlite_url: str)
     do(migrated_sqlite_url, "series", "reopen", "--yes")
 
     assert Block(10_000, 20_000) == old.store().lease("default", 1).block
-    assert "more" == old.create("more", number_space="routed", space_capacity=10**14).name
+    assert "more" == old.create("more", pattern=ROUTED).name
     with pytest.raises(MovedError, match="no series of this database is sealed"):
         transfer.reopen(old.database)
 
 
 def test_a_series_that_ran_out_is_moved_like_any_other(old: Stores, new: Stores) -> None:
-    end = old.create(
-        "few", serials=25, block_size=10, number_space="routed", space_capacity=10**14
-    ).end_serial
+    end = old.create("few", serials=25, block_size=10, pattern=ROUTED).end_serial
     store = old.store()
     for _ in range(3):
         store.lease("few", 1)

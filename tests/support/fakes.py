@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from tracking_service.errors import (
     StoreUnavailableError,
     UnknownSeriesError,
 )
-from tracking_service.records import SeriesRecord
+from tracking_service.numbering import Pattern
+from tracking_service.numbering.builtin import ROUTED
+from tracking_service.records import SeriesRecord, SpaceRecord
 
 
 class FakeStore:
@@ -136,8 +138,7 @@ class FakeSeries(SeriesRecord):
     """A series of routed numbers, in so far as nothing else is said."""
 
     number_space: str = "routed"
-    format: str = "routed"
-    options: Mapping[str, str] = field(default_factory=dict)
+    pattern: Pattern = ROUTED
     key: bytes = bytes(range(32))
     block_size: int = 100
     first_serial: int = 0
@@ -162,12 +163,19 @@ class FakeCatalogue:
             raise UnknownSeriesError(name)
         return self.series[name]
 
-    def all(self) -> Sequence[SeriesRecord]:
+    def spaces(self, *, after: int) -> Sequence[SpaceRecord]:
         if self.failure is not None:
             raise self.failure
-        return list(self.series.values())
+        made = {each.number_space: each for each in self.series.values()}
+        return [
+            SpaceRecord(id, each.number_space, each.pattern, each.key)
+            for id, each in enumerate(made.values(), 1)
+            if id > after
+        ]
 
     def in_space(self, number_space: str) -> Sequence[SeriesRecord]:
+        if self.failure is not None:
+            raise self.failure
         return [each for each in self.series.values() if each.number_space == number_space]
 
 

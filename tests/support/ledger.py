@@ -15,7 +15,7 @@ from typing import Self
 from sqlalchemy import NullPool, create_engine, text
 
 from tests.support.oracle import History, Verdict
-from tracking_service.numbering import FORMATS, Format, space_of
+from tracking_service.numbering import Format, from_options
 from tracking_service.store.database import database_url
 
 # A number may be in a block that was left out: the lease that gave it was forgotten.
@@ -61,7 +61,7 @@ class Ledger:
             ).all()
             spaces = connection.execute(
                 text(
-                    "SELECT series.name, number_space.name AS space, format, options, key"
+                    "SELECT series.name, number_space.name AS space, options, key"
                     " FROM series JOIN number_space ON number_space.id = number_space_id"
                 )
             ).all()
@@ -71,23 +71,28 @@ class Ledger:
             options = (
                 space.options if isinstance(space.options, dict) else json.loads(space.options)
             )
-            formats[space.space] = FORMATS[space.format].build(bytes(space.key), options)
+            formats[space.space] = Format(from_options(options), bytes(space.key))
         return cls(
             [Row(*row) for row in rows], formats, {space.name: space.space for space in spaces}
         )
 
     def serial(self, number: str) -> int:
         """The serial that a number was written from."""
-        return self._formats[space_of(number)].decode(number).serial
+        return self._formats[self._space(number)].decode(number).serial
 
     def holding(self, number: str) -> Row | None:
         """The block that a number was issued from, or None where it lies in none."""
-        space = space_of(number)
+        space = self._space(number)
         serial = self._formats[space].decode(number).serial
         rows = self._by_space[space]
         before = bisect_right(rows, serial, key=lambda row: row.start)
         row = rows[before - 1] if before else None
         return row if row is not None and serial < row.end else None
+
+    def _space(self, number: str) -> str:
+        """The name of the one space whose shape the number has."""
+        (space,) = (name for name, each in self._formats.items() if each.pattern.shape.fits(number))
+        return space
 
     def unrecorded(self, numbers: Iterable[str]) -> list[str]:
         """The numbers that lie in no block that was handed out."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+import zlib
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from tests.support.lifetime import Lifetime
+from tracking_service.numbering import Pattern, parse
+from tracking_service.numbering.alphabets import LETTERS
 from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockReader, BlockStore
 from tracking_service.store.database import TIMELINE_QUERY, Bulkhead, Database, Use, database_url
@@ -56,17 +58,15 @@ class Stores(Lifetime):
         serials: int = 1000,
         block_size: int = 10,
         number_space: str = "test",
-        space_capacity: int = 10**12,
-        format: str = "routed",
-        options: Mapping[str, str] | None = None,
+        pattern: Pattern | None = None,
     ) -> SeriesRecord:
-        """Make a series in a number space of the tests' own, whose serials begin at 0."""
+        """Make a series, by default in a number space of the tests' own of this name.
+
+        The serials of the first one in a space begin at 0.
+        """
         return self.catalogue.create(
             name,
-            number_space=number_space,
-            format=format,
-            options=options or {},
-            space_capacity=space_capacity,
+            pattern=pattern or pattern_of(number_space),
             serials=serials,
             block_size=block_size,
         )
@@ -98,6 +98,13 @@ class Stores(Lifetime):
 
     def close(self) -> None:
         self.database.close()
+
+
+def pattern_of(number_space: str) -> Pattern:
+    """A pattern for a name. No country's code begins with X, and few names are alike in this."""
+    at = zlib.crc32(number_space.encode()) % 26**4
+    letters = "".join(LETTERS[at // 26**place % 26] for place in range(4))
+    return parse(f"X{letters}{{body:10}}{{check}}", "base36")
 
 
 def waiting_for_a_lock(stores: Stores) -> bool:

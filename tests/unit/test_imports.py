@@ -99,7 +99,7 @@ def test_an_import_against_an_arrow_is_caught(tmp_path: Path, module: str, sourc
     "module, source",
     [
         ("numbering/ff1.py", "from cryptography.hazmat.primitives import ciphers\nimport math"),
-        ("numbering/s10.py", "from .format import Format\nfrom ..errors import NumberError"),
+        ("numbering/pattern.py", "from .format import Format\nfrom ..errors import NumberError"),
         ("allocation/reserve.py", "from tracking_service.allocation.block import Block"),
         ("store/lease.py", "from sqlalchemy import select\nfrom tracking_service import numbering"),
         ("services/issue.py", "from tracking_service.telemetry import metrics"),

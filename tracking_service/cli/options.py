@@ -35,7 +35,7 @@ class SeriesName(click.ParamType[str]):
             # A message would appear in the middle of the command line.
             return []
         return [
-            CompletionItem(record.name, help=record.format)
+            CompletionItem(record.name, help=record.pattern.text)
             for record in records
             if record.name.startswith(incomplete)
         ]

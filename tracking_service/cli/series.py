@@ -1,6 +1,7 @@
 """`flask series`: make, list and skip series."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -23,12 +24,26 @@ from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
 from tracking_service.instance.number_spaces import SERIES_NAME
 from tracking_service.instance.process import instance_name
-from tracking_service.numbering import FORMATS, FormatKind
+from tracking_service.numbering import Pattern, parse
+from tracking_service.numbering.alphabets import ALPHABETS
+from tracking_service.numbering.builtin import (
+    FORMATS,
+    FORMER_ROUTED,
+    ROUTED,
+    built_in,
+    default_block_size,
+    default_serials,
+    format_name,
+)
+from tracking_service.numbering.checks import CHECKS
 from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockStore
 
-_COLUMNS = ("name", "format", "block_size", "leased", "remaining", "used", "warning")
+_COLUMNS = ("name", "pattern", "alphabet", "block_size", "leased", "remaining", "used", "warning")
 _NEARLY = 0.9
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @click.group(context_settings=HELP_NAMES)
@@ -36,68 +51,109 @@ def series() -> None:
     """Make series of tracking numbers, and show how much of them is left."""
 
 
+def pattern_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add what says how numbers look."""
+    for option in (
+        click.option("--country", help="s10: the country of origin, such as MY."),
+        click.option("--service", help="s10: the service indicator, such as RA."),
+        click.option(
+            "--format", type=click.Choice(FORMATS), help="A pattern that has a name, instead."
+        ),
+        click.option(
+            "--check", type=click.Choice(sorted(CHECKS)), help="Check algorithm of {check}."
+        ),
+        click.option(
+            "--alphabet",
+            type=click.Choice(sorted(ALPHABETS)),
+            help="Characters of the serial and of {check}.  [default: crockford]",
+        ),
+        click.option(
+            "--pattern",
+            help="What a number looks like, such as 'RB{body:9}{check}'. {body:N} is the serial"
+            " encrypted; {serial:N} is the serial in the clear, and shows everybody how many"
+            " numbers there are.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _pattern(
+    pattern: str | None,
+    alphabet: str | None,
+    check: str | None,
+    format: str | None,
+    **options: str | None,
+) -> Pattern:
+    """The pattern that the options of `pattern_options` say."""
+    if (pattern is None) == (format is None):
+        raise click.UsageError("give one of --pattern and --format")
+    given = {name: value for name, value in options.items() if value is not None}
+    if pattern is None:
+        if alphabet is not None or check is not None:
+            raise click.UsageError("--alphabet and --check belong to --pattern")
+        return built_in(format or "", given, COUNTRIES)
+    if given:
+        raise click.UsageError("--service and --country belong to --format s10")
+    made = parse(pattern, alphabet or "crockford", check)
+    for part in made.parts:
+        if part.kind in ("origin", "destination") and part.fixed not in (None, *COUNTRIES):
+            raise InvalidSeriesError(
+                f"{part.fixed} is no officially assigned ISO 3166-1 alpha-2 code, so no shipment"
+                " has it"
+            )
+    return made
+
+
 @series.command()
 @click.argument("name")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(sorted(FORMATS)),
-    required=True,
-    help="How its numbers are written; it cannot be changed afterwards.",
-)
-@click.option("--service", help="s10: the service indicator, such as RA.")
-@click.option("--country", help="s10: the country of origin, such as MY.")
+@pattern_options
 @click.option(
     "--block-size",
     type=click.IntRange(1, 1_000_000),
-    help="Serials in a block.  [default: 10,000; s10: 1,000; less where --serials are few]",
+    help="Serials in a block.  [default: 10,000; less where serials are few]",
 )
 @click.option(
     "--serials",
     type=click.IntRange(1, 2**63 - 1),
-    help="Serials in all.  [default: ten trillion; s10: 100 million]",
+    help="Serials in all; other series of the same pattern may have the rest.  [default: all that"
+    " it can write, up to ten trillion]",
 )
 @json_option
 @with_database
 def create(
     services: Services,
+    /,
     name: str,
-    format_name: str,
-    service: str | None,
-    country: str | None,
     block_size: int | None,
     serials: int | None,
     as_json: bool,
+    **given: str | None,
 ) -> None:
     """Make the series NAME: 1 to 32 of a-z, 0-9 and hyphens.
 
-    Running instances find it at the first request for it.
+    How its numbers look cannot be changed afterwards. Running instances find it at the first
+    request for it.
     """
     if SERIES_NAME.fullmatch(name) is None:
         raise InvalidSeriesError("a series' name is 1 to 32 of a-z, 0-9 and hyphens")
-    kind = FORMATS[format_name]
-    given = {"service": service, "country": country}
-    options = kind.validate(
-        {key: value for key, value in given.items() if value is not None}, COUNTRIES
-    )
-    if serials is not None and serials > kind.serials_per_series:
-        raise InvalidSeriesError(f"a {format_name} series has {kind.serials_per_series} at most")
-    serials = serials or kind.serials_per_series
+    pattern = _pattern(**given)
+    if pattern == ROUTED and any(
+        space.pattern == FORMER_ROUTED for space in services.series.spaces()
+    ):
+        # A database of the first version, in which this is what `routed` means.
+        pattern = FORMER_ROUTED
+    most = default_serials(pattern)
+    if serials is not None and serials > most:
+        raise InvalidSeriesError(f"a series of the pattern {pattern.text} has {most} at most")
+    serials = serials or most
     record = services.series.create(
         name,
-        number_space=kind.space(options),
-        format=format_name,
-        options=options,
-        space_capacity=kind.capacity,
+        pattern=pattern,
         serials=serials,
-        block_size=block_size or _block_size(kind, serials),
+        block_size=block_size or default_block_size(pattern, serials),
     )
     _print_one(record, as_json)
-
-
-def _block_size(kind: FormatKind, serials: int) -> int:
-    """The format's, or a ten-thousandth of a small series, because a failover skips 100 blocks."""
-    return max(1, min(kind.block_size, serials // 10_000))
 
 
 @series.command("list")
@@ -169,9 +225,8 @@ def _row(record: SeriesRecord) -> dict[str, Any]:
         warning = "nearly exhausted"
     return {
         "name": record.name,
-        "format": record.format,
-        **record.options,
-        "number_space": record.number_space,
+        "format": format_name(record.pattern),
+        **record.pattern.options,
         "block_size": record.block_size,
         "first_serial": record.first_serial,
         "next_serial": record.next_serial,

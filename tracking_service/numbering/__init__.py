@@ -1,30 +1,24 @@
 """Serial and shipment to tracking number, and back: pure arithmetic, no database, no HTTP.
 
-docs/numbers.md tells why the numbers are unique and cannot be guessed; docs/formats.md what
-formats there are and how to add one.
+docs/numbers.md tells why the numbers are unique and cannot be guessed; docs/formats.md how a
+pattern says what they look like.
 """
 
-from tracking_service.numbering.format import (
-    KEY_BYTES,
-    Decoded,
-    Format,
-    FormatKind,
-    Shipment,
-    key_fingerprint,
-)
-from tracking_service.numbering.registry import FORMATS, check_number, compact, space_of
-from tracking_service.numbering.typing_errors import looks_like_typing_error
+from tracking_service.numbering.format import Decoded, Format, Shipment
+from tracking_service.numbering.pattern import Pattern, from_options, parse
+from tracking_service.numbering.reading import compact
+from tracking_service.numbering.space_key import KEY_BYTES, key_fingerprint
+from tracking_service.numbering.typos import is_likely_typo
 
 __all__ = [
-    "FORMATS",
     "KEY_BYTES",
     "Decoded",
     "Format",
-    "FormatKind",
+    "Pattern",
     "Shipment",
-    "check_number",
     "compact",
+    "from_options",
+    "is_likely_typo",
     "key_fingerprint",
-    "looks_like_typing_error",
-    "space_of",
+    "parse",
 ]

@@ -16,7 +16,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NoReturn, TypeVar
 
-from tracking_service.errors import InvalidPatternError, InvalidSeriesError
+from tracking_service.errors import (
+    CheckCharacterError,
+    InvalidPatternError,
+    InvalidSeriesError,
+    MalformedNumberError,
+)
 from tracking_service.numbering.alphabets import ALPHABETS, DIGITS, LETTERS, Alphabet
 from tracking_service.numbering.checker import Checker
 from tracking_service.numbering.checks import CHECKS, DEFAULT_CHECKS, CheckAlgorithm
@@ -94,6 +99,16 @@ class Pattern:
     def only(self, kind: str) -> str | None:
         """The only `origin` or `destination` that its shipments may have; None where any may."""
         return next((part.fixed for part in self.parts if part.kind == kind), None)
+
+    def check_number(self, number: str) -> None:
+        """Refuse a compact number that is none of this pattern's under any key.
+
+        Raises MalformedNumberError and CheckCharacterError.
+        """
+        if not self.shape.fits(number):
+            raise MalformedNumberError(f"this is no number of the pattern {self.text}")
+        if not self.checker.is_right(number):
+            raise CheckCharacterError
 
     @cached_property
     def places(self) -> tuple[int, ...]:

@@ -88,11 +88,15 @@ class Shape:
             return text
         if len(text) != len(self.characters):
             return None
-        number = "".join(
+        number = self.read_look_alikes(text)
+        return number if self._exact.fullmatch(number) is not None else None
+
+    def read_look_alikes(self, text: str) -> str:
+        """A text as long as a number, with look-alikes read where they cannot stand themselves."""
+        return "".join(
             typed if typed in allowed else LOOK_ALIKES.get(typed, typed)
             for typed, allowed in zip(text, self.characters, strict=True)
         )
-        return number if self._exact.fullmatch(number) is not None else None
 
     def meets(self, other: "Shape") -> bool:
         """Whether one text can be read as a number of both.

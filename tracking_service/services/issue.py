@@ -5,6 +5,7 @@ asked by the instance's leasing thread alone.
 """
 
 from tracking_service.allocation import Block
+from tracking_service.clock import wall_time
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.numbering import Format, Shipment
@@ -16,8 +17,10 @@ class Issuer:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
 
-    def issue(self, shipment: Shipment, series: str = DEFAULT_SERIES) -> str:
+    def issue(self, shipment: Shipment, series: str = DEFAULT_SERIES) -> tuple[str, float]:
         """Issue one number: it was never handed out before and never will be again.
+
+        Return it and the moment of issue, in seconds since 1970, which is the one that it shows.
 
         Raises ShipmentRefusedError and UnknownSeriesError before anything is spent, and
         ReserveEmptyError, SeriesExhaustedError or ShuttingDownError if there is no number to give.
@@ -25,7 +28,10 @@ class Issuer:
         """
         opened = self._instance.series(series)
         opened.format.check(shipment)
-        return opened.format.encode(opened.next(), shipment)
+        serial = opened.next()
+        # After that, for it may have waited for a lease.
+        moment = wall_time()
+        return opened.format.encode(serial, shipment, moment), moment
 
     def issue_many(
         self, shipment: Shipment, count: int, series: str = DEFAULT_SERIES

@@ -36,14 +36,15 @@ class Batch:
     @property
     def first(self) -> str:
         """The first of the numbers."""
-        return self.format.encode(self.blocks[0].start, self.shipment)
+        return self.format.encode(self.blocks[0].start, self.shipment, self.issued_at.timestamp())
 
     def chunks(self) -> Iterator[bytes]:
         """The numbers, `format.width` bytes each with nothing between, up to CHUNK at a time."""
+        moment = self.issued_at.timestamp()
         for block in self.blocks:
             for start in range(block.start, block.end, CHUNK):
                 end = min(start + CHUNK, block.end)
-                yield self.format.encode_many(start, end, self.shipment)
+                yield self.format.encode_many(start, end, self.shipment, moment)
 
 
 class Batches:

@@ -1,10 +1,10 @@
 """The use case's other half: a tracking number back to its series, serial and block.
 
-No table of numbers exists. The number's shape names its space, the space's format decodes the
+No table of numbers exists. The number's shape tells its space, the space's format decodes the
 serial, the serial lies in one series' range, and one indexed look-up finds its block.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -16,15 +16,11 @@ from tracking_service.errors import (
     NumberError,
     StoreError,
 )
-from tracking_service.instance.number_spaces import NumberSpaces
-from tracking_service.numbering import (
-    Decoded,
-    check_number,
-    compact,
-    looks_like_typing_error,
-    space_of,
-)
-from tracking_service.records import LeasedBlock, SeriesRecord
+from tracking_service.instance.number_spaces import NumberSpace, NumberSpaces
+from tracking_service.numbering import Decoded, compact, is_likely_typo
+from tracking_service.numbering.builtin import is_built_in
+from tracking_service.numbering.reading import squeeze
+from tracking_service.records import LeasedBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +88,32 @@ class Verifier:
     def read(self, text: str) -> str:
         """Return a number as it is printed, if its shape and its check character are right.
 
-        Asks no database, and says nothing of whether the number was issued. Raises
-        MalformedNumberError and CheckCharacterError.
+        Says nothing of whether the number was issued. The database is asked only where no number
+        space that is known here has the shape; a number of a built-in pattern is read without it.
+        Raises MalformedNumberError, CheckCharacterError and StoreError.
         """
-        number = compact(text)
-        check_number(number)
+        try:
+            space, number = self._spaces.read(text)
+        except StoreError:
+            number = compact(text)
+            if not is_built_in(number):
+                raise
+        else:
+            space.format.pattern.check_number(number)
         return number
 
     def trace(self, text: str) -> TracedNumber:
         """Find a number's serial and block. Raises as `verify` does."""
         try:
-            return self._find(compact(text))
+            return self._find(text)
         except (MalformedNumberError, CheckCharacterError) as error:
-            likely_typo = looks_like_typing_error(text, _Leased(self._spaces))
-            raise type(error)(str(error), likely_typo=likely_typo) from None
+            raise type(error)(str(error), likely_typo=self._is_likely_typo(text)) from None
 
-    def _find(self, number: str) -> TracedNumber:
+    def _find(self, text: str) -> TracedNumber:
+        space, number = self._spaces.read(text)
         # First of all: what is no number under any key is so without a database.
-        check_number(number)
-        members = self._spaces.series_in(space_of(number))
+        space.format.pattern.check_number(number)
+        members = self._spaces.series_in(space.name)
         if not members:
             raise NotIssuedError
         decoded = self._spaces.get(members[0]).format.decode(number)
@@ -122,30 +125,36 @@ class Verifier:
                     return TracedNumber(number, series.name, decoded, block)
         raise NotIssuedError
 
+    def _is_likely_typo(self, text: str) -> bool:
+        return is_likely_typo(
+            text,
+            (
+                (space.format.pattern.shape, _Leased(self._spaces, space))
+                for space in self._spaces.of_width(len(squeeze(text)))
+            ),
+        )
+
 
 class _Leased:
-    """Tells of a number whether its serial has been leased, by the series' counters alone.
+    """Tells of a number of a space whether its serial has been leased, by the series' counters.
 
-    They are read once, and not before a number has a shape and a check character that are right.
+    They are read once, and not before a number has a check character that is right.
     """
 
-    def __init__(self, spaces: NumberSpaces) -> None:
+    def __init__(self, spaces: NumberSpaces, space: NumberSpace) -> None:
         self._spaces = spaces
-        self._series: Sequence[SeriesRecord] | None = None
+        self._space = space
+        self._ranges: list[tuple[int, int]] | None = None
 
     def __call__(self, number: str) -> bool:
         try:
-            check_number(number)
-            return any(self._holds(series, number) for series in self._in(space_of(number)))
+            serial = self._space.format.decode(number).serial
+            if self._ranges is None:
+                self._ranges = [
+                    (series.first_serial, series.next_serial)
+                    for series in self._spaces.series_in(self._space.name)
+                ]
         except (NumberError, StoreError):
             # That the first number is wrong is certain; the hint may be missing.
             return False
-
-    def _in(self, space: str) -> Sequence[SeriesRecord]:
-        if self._series is None:
-            self._series = self._spaces.all_series()
-        return [series for series in self._series if series.number_space == space]
-
-    def _holds(self, series: SeriesRecord, number: str) -> bool:
-        serial = self._spaces.get(series).format.decode(number).serial
-        return series.first_serial <= serial < series.next_serial
+        return any(first <= serial < end for first, end in self._ranges)

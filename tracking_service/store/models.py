@@ -65,14 +65,16 @@ class Base(DeclarativeBase):
 
 
 class NumberSpace(Base):
-    """All numbers that one format can write with one key. The key never changes."""
+    """All numbers that one pattern can write with one key. Neither ever changes."""
 
     __tablename__ = "number_space"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     format: Mapped[str] = mapped_column(String(16))
+    """Unused. Earlier versions, of which instances may still run, read `routed` and `s10`."""
     options: Mapped[dict[str, str]] = mapped_column(JSON)
+    """The pattern, as `Pattern.options` writes it; others are of earlier versions."""
     key: Mapped[bytes] = mapped_column(LargeBinary(32))
     moved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When an export took it to another database; its series are sealed, and none is added."""

@@ -1,27 +1,28 @@
 """Series and their number spaces: made, found and listed.
 
-A number space holds a format's key and never lends it to another. All routed series share one,
+A number space is one pattern under a key of its own. All series of one pattern share its space,
 each with its own range of the serials, so that no two of them can write the same number and a
-number's series can be told from its serial. An S10 space is one service indicator and country, and
-takes one series.
+number's series can be told from its serial. No two spaces can write the same number either, for
+none is made whose shape meets that of another.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, text
 
 from tracking_service.errors import (
     ConflictError,
     MovedError,
     NumberSpaceTakenError,
+    PatternTakenError,
     SeriesExistsError,
     StoreError,
     UnknownSeriesError,
 )
-from tracking_service.numbering import KEY_BYTES
-from tracking_service.records import SeriesRecord
+from tracking_service.numbering import KEY_BYTES, Pattern, from_options
+from tracking_service.records import SeriesRecord, SpaceRecord
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpace, Series
@@ -35,10 +36,12 @@ TRIES = 10
 """Attempts to make a series while others make the same, or its number space, in that moment."""
 
 
+PATTERN_FORMAT = "pattern"
+"""What `number_space.format` says where earlier versions cannot read the numbers."""
+
 _RECORD = select(
     Series.name,
     NumberSpace.name,
-    NumberSpace.format,
     NumberSpace.options,
     NumberSpace.key,
     Series.block_size,
@@ -81,33 +84,35 @@ class SeriesStore:
             _RECORD.where(NumberSpace.name == number_space).order_by(Series.first_serial)
         )
 
-    def create(
-        self,
-        name: str,
-        *,
-        number_space: str,
-        format: str,
-        options: Mapping[str, str],
-        space_capacity: int,
-        serials: int,
-        block_size: int,
-    ) -> SeriesRecord:
-        """Make a series of `serials` serials, the next free ones of its number space.
+    def spaces(self, *, after: int = 0) -> list[SpaceRecord]:
+        """The number spaces whose id is greater than `after`, by id: the order they were made in."""
+        query = (
+            select(NumberSpace.id, NumberSpace.name, NumberSpace.options, NumberSpace.key)
+            .where(NumberSpace.id > after)
+            .order_by(NumberSpace.id)
+        )
+        with self._database.transaction(self._use) as connection:
+            return [
+                SpaceRecord(id, name, from_options(options), key)
+                for id, name, options, key in connection.execute(query)
+            ]
 
-        The space is made if it does not exist, with a key of its own. Raises SeriesExistsError,
-        NumberSpaceTakenError if less is free, MovedError, and StoreError if the database refuses
-        the series again and again.
+    def create(self, name: str, *, pattern: Pattern, serials: int, block_size: int) -> SeriesRecord:
+        """Make a series of `serials` serials, the next free ones of its pattern's number space.
+
+        The space is made if there is none, with a key of its own. Raises SeriesExistsError,
+        PatternTakenError if a number of this pattern could be read as one of another series,
+        NumberSpaceTakenError if fewer serials are free, MovedError, and StoreError if the database
+        refuses the series again and again.
         """
         for _ in range(TRIES):
             try:
                 with self._database.transaction(write=True) as connection:
-                    space_id = _lock_space(
-                        connection, number_space, format, options, self._token_bytes
-                    )
+                    space_id = _lock_space(connection, pattern, self._token_bytes)
                     first = _first_free(connection, space_id)
-                    if first + serials > space_capacity:
+                    if first + serials > pattern.capacity:
                         raise NumberSpaceTakenError(
-                            f"number space {number_space} has {space_capacity - first}"
+                            f"the pattern {pattern.text} has {pattern.capacity - first}"
                             f" serials left, and {name} needs {serials}"
                         )
                     connection.execute(
@@ -126,47 +131,73 @@ class SeriesStore:
                     )
                 return self.find(name)
             except ConflictError as error:
-                # Another made the same series, or the same space, in this moment; with the space
-                # there now, the next try waits for its lock instead.
                 if any(record.name == name for record in self.all()):
                     raise SeriesExistsError(f"there is a series named {name} already") from error
         raise StoreError(f"the database refuses a series named {name} again and again")
 
     def _read(self, query: Select[*tuple[Any, ...]]) -> list[SeriesRecord]:
         with self._database.transaction(self._use) as connection:
-            return [SeriesRecord(*row) for row in connection.execute(query)]
+            return [
+                SeriesRecord(name, number_space, from_options(options), *rest)
+                for name, number_space, options, *rest in connection.execute(query)
+            ]
 
 
 def _lock_space(
-    connection: Connection,
-    name: str,
-    format: str,
-    options: Mapping[str, str],
-    token_bytes: Callable[[int], bytes],
+    connection: Connection, pattern: Pattern, token_bytes: Callable[[int], bytes]
 ) -> int:
-    """The number space's id, with its row locked: one at a time takes serials out of it."""
-    touch = (
-        update(NumberSpace)
-        .where(NumberSpace.name == name)
-        .values(name=NumberSpace.name)
-        .returning(NumberSpace.id)
-    )
-    space_id = connection.execute(touch).scalar_one_or_none()
-    if connection.execute(select(NumberSpace.id).where(NumberSpace.moved_at.is_not(None))).first():
+    """The id of the pattern's number space, which is made if there is none.
+
+    One at a time makes spaces and takes serials out of them: else two hosts could make two spaces
+    at once whose shapes meet, and neither would see the other's.
+    """
+    if connection.dialect.name == "postgresql":
+        # The table, for a space that is being made has no row yet that could be locked. Those who
+        # read go on. SQLite has locked the whole file by now.
+        connection.execute(text("LOCK TABLE number_space IN SHARE ROW EXCLUSIVE MODE"))
+    spaces = connection.execute(
+        select(
+            NumberSpace.id, NumberSpace.name, NumberSpace.options, NumberSpace.moved_at
+        ).order_by(NumberSpace.id)
+    ).all()
+    if any(space.moved_at is not None for space in spaces):
         # The other database may give the same serials to a series of its own.
         raise MovedError("the series of this database were moved to another one by an export")
-    if space_id is None:
-        space_id = connection.execute(
-            insert(NumberSpace)
-            .values(
-                name=name,
-                format=format,
-                options=dict(options),
-                key=token_bytes(KEY_BYTES),
-            )
-            .returning(NumberSpace.id)
-        ).scalar_one()
-    return space_id
+    for space in spaces:
+        other = from_options(space.options)
+        if other == pattern:
+            return int(space.id)
+        if other.shape.meets(pattern.shape):
+            raise _taken(connection, pattern, space.id, other)
+    made: int = connection.execute(
+        insert(NumberSpace)
+        .values(
+            # Two patterns of one text meet, whatever their alphabets.
+            name=pattern.text,
+            format=PATTERN_FORMAT,
+            options=pattern.options,
+            key=token_bytes(KEY_BYTES),
+        )
+        .returning(NumberSpace.id)
+    ).scalar_one()
+    return made
+
+
+def _taken(
+    connection: Connection, pattern: Pattern, space_id: int, other: Pattern
+) -> PatternTakenError:
+    names = connection.execute(
+        select(Series.name)
+        .where(Series.number_space_id == space_id)
+        .order_by(Series.first_serial)
+        .limit(1)
+    ).scalars()
+    series = next(iter(names), None)
+    whose = f"the series {series}" if series else "another series"
+    return PatternTakenError(
+        f"a number of the pattern {pattern.text} over {pattern.alphabet.name} could be read as one"
+        f" of {whose}, whose pattern is {other.text} over {other.alphabet.name}"
+    )
 
 
 def _first_free(connection: Connection, space_id: int) -> int:

@@ -34,7 +34,7 @@ def issue(issuer: Issuer) -> str:
     """A number, asked for again where so many lease at once that one has to wait too long."""
     while True:
         try:
-            return issuer.issue(SHIPMENT)
+            return issuer.issue(SHIPMENT)[0]
         except ReserveEmptyError:
             continue
 

@@ -12,9 +12,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.support.fakes import FakeCatalogue, FakeSeries
+from tests.support.numbers import POST
 from tracking_service.api import hooks
 from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.api.routes import blueprint
+from tracking_service.clock import wall_time
 from tracking_service.container import Services
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
@@ -23,12 +25,7 @@ from tracking_service.services.issue_batch import Batches
 from tracking_service.services.verify import Verifier
 from tracking_service.telemetry.metrics import Metrics
 
-MY_POST = FakeSeries(
-    "my-post",
-    number_space="s10:RA:MY",
-    format="s10",
-    options={"service": "RA", "country": "MY"},
-)
+MY_POST = FakeSeries("my-post", number_space="post", pattern=POST)
 
 
 @pytest.fixture
@@ -42,7 +39,7 @@ def issuer() -> Mock:
     # Not a mock: it spends nothing, so a test that asks for no calls does not mean it.
     fake.known_format = lambda series: spaces.find(series).format
     serials = count()
-    fake.issue.side_effect = lambda *_: f"MYID{next(serials):011}X"
+    fake.issue.side_effect = lambda *_: (f"MYID{next(serials):011}X", wall_time())
     return fake
 
 

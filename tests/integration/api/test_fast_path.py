@@ -53,7 +53,7 @@ _errors = st.sampled_from(
 def test_a_head_says_what_a_get_would(
     client: FlaskClient, issuer: Mock, query: str, path: str, error: Exception | None
 ) -> None:
-    issuer.issue.side_effect = error or (lambda *_: "MYID00000000000X")
+    issuer.issue.side_effect = error or (lambda *_: ("MYID00000000000X", 0.0))
     issuer.check.side_effect = error
     got, head = (
         client.open(path, method=method, environ_overrides={"QUERY_STRING": query})

@@ -8,6 +8,7 @@ from flask import Flask
 
 from tests.support.answers import Run
 from tests.support.command_tree import app_without_database, commands
+from tests.support.numbers import completed
 
 COMMANDS = commands()
 
@@ -145,9 +146,12 @@ def test_wrong_usage_exits_2_and_says_how_it_is_used(sqlite_app: Flask, typed: s
         ("series create x --format s10 --service JA --country MY", "reserved"),
         ("series create x --format s10 --service RA --country XX", "ISO 3166-1"),
         ("series create x --format routed --serials 10000000000001", "has 10000000000000 at most"),
-        ("numbers inspect MYID", "no format writes numbers of this shape"),
-        ("numbers inspect RA123456785MY", "No such tracking number has been issued"),
-        ("numbers inspect RA123456784MY", "check digit does not match"),
+        ("series create x --pattern RAMY{body:12}", "one of the series default"),
+        ("series create x --pattern R{body:9} --alphabet digits --check mod-37-36", "no {check}"),
+        ("series create x --pattern XX{origin:XX}{body:9}", "XX is no officially assigned"),
+        ("numbers inspect MYID", "no series of this service has numbers of this shape"),
+        ("numbers inspect MYID00000000000Z", "check character does not match"),
+        (f"numbers inspect {completed('MYID00000000000')}", "No such tracking number has been"),
         (
             "numbers mint --origin MY --destination ID --count 1 --series nothing",
             "there is no series named 'nothing'",

@@ -10,6 +10,8 @@ from flask import Flask
 from tests.support.answers import Run, data
 from tracking_service.container import services_of
 
+MINT = ["numbers", "mint", "--origin", "MY", "--destination", "ID"]
+
 
 def test_a_routed_series_is_made(run: Run) -> None:
     made = data(run("series", "create", "air", "--format", "routed", "--json"))
@@ -18,7 +20,9 @@ def test_a_routed_series_is_made(run: Run) -> None:
     assert {
         "name": "air",
         "format": "routed",
-        "number_space": "routed",
+        "pattern": "{origin}{destination}{body:11}{check}",
+        "alphabet": "crockford",
+        "check": "mod-33-32",
         "block_size": 10_000,
         "first_serial": 10**13,
         "next_serial": 10**13,
@@ -35,14 +39,57 @@ def test_an_s10_series_is_made(run: Run) -> None:
     made = data(run(*words.split()))
 
     assert {
-        "service": "RA",
-        "country": "MY",
-        "number_space": "s10:RA:MY",
+        "format": "s10",
+        "pattern": "RA{body:8}{check}{origin:MY}",
+        "alphabet": "digits",
+        "check": "s10",
         "block_size": 1000,
         "first_serial": 0,
         "end_serial": 10**8,
     }.items() <= made.items()
     assert made == data(run("series", "show", "post", "--json"))
+
+
+def test_a_series_has_the_pattern_that_it_is_given(run: Run) -> None:
+    """The depot of docs/formats.md."""
+    words = "series create depot --pattern D{body:8}{check} --alphabet base36 --json"
+    made = data(run(*words.split()))
+    (number,) = run(*MINT, "--count", "1", "--series", "depot").stdout.split()
+
+    assert {
+        "format": None,
+        "pattern": "D{body:8}{check}",
+        "alphabet": "base36",
+        "check": "mod-37-36",
+        "end_serial": 36**8,
+    }.items() <= made.items()
+    assert (10, "D") == (len(number), number[0])
+    assert "depot" == data(run("numbers", "inspect", number.lower(), "--json"))["series"]
+
+
+def test_a_number_shows_the_day_of_its_issue(run: Run) -> None:
+    words = "series create dated --pattern {yyyy}{mm}{dd}{body:6}{check} --alphabet digits"
+    run(*words.split())
+    before = datetime.now(UTC)
+    (number,) = run(*MINT, "--count", "1", "--series", "dated").stdout.split()
+
+    assert number[:8] in {f"{moment:%Y%m%d}" for moment in (before, datetime.now(UTC))}
+    assert number == data(run("numbers", "inspect", number, "--json"))["tracking_number"]
+
+
+def test_series_of_one_pattern_share_its_space(run: Run) -> None:
+    words = "series create {} --pattern B{{body:6}} --alphabet digits --serials 600000 --json"
+    first = data(run(*words.format("first").split()))
+    second = data(run(*words.format("second").replace("600000", "400000").split()))
+
+    assert (0, 600_000) == (first["first_serial"], first["end_serial"])
+    assert (600_000, 10**6) == (second["first_serial"], second["end_serial"])
+
+
+def test_a_wrong_pattern_is_pointed_at(refuse: Run) -> None:
+    said = refuse("series", "create", "x", "--pattern", "RB{body:9}{chek}").stderr
+
+    assert "wrong at character 11, {chek}: there is no such part" in said
 
 
 def test_a_series_can_be_small_and_have_small_blocks(run: Run) -> None:
@@ -78,7 +125,8 @@ def test_the_list_warns_before_a_series_ends(run: Run) -> None:
 
     line = run("series", "list").stdout.splitlines()[-1]
 
-    assert ["few", "routed", "10", "100", "0", "100.0%", "exhausted"] == line.split()
+    pattern = "{origin}{destination}{body:11}{check}"
+    assert ["few", pattern, "crockford", "10", "100", "0", "100.0%", "exhausted"] == line.split()
 
 
 def test_a_series_that_is_exhausted_leases_no_more(run: Run, refuse: Run) -> None:

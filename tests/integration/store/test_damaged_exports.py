@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.stores import Stores
 from tracking_service.errors import ExportError
+from tracking_service.numbering import parse
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.store import transfer
 from tracking_service.store.api_keys import ApiKeyStore
+from tracking_service.store.schema import REVISION
 
 Row = dict[str, Any]
 
@@ -24,7 +28,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory, migrated_file: Any) -> list[
     path.write_bytes(migrated_file.read_bytes())
     written: list[str] = []
     with Stores(f"sqlite:///{path}") as stores:
-        stores.create("air", number_space="routed", space_capacity=10**15)
+        stores.create("air", pattern=ROUTED)
         store = stores.store()
         held = [store.lease("air", 1).block for _ in range(3)]
         other = stores.store("host:2:bbbb")
@@ -93,7 +97,7 @@ def test_the_export_as_it_is_is_taken(fresh: Stores, lines: list[str]) -> None:
         (lambda lines: ["{}\n"], "not an export"),
         (lambda lines: ["[" * 100_000], "in line 1: it is no JSON object"),
         (lambda lines: [lines[0].replace("export 2", "export 1"), *lines[1:]], "not an export of"),
-        (lambda lines: [lines[0].replace("0004", "0001"), *lines[1:]], "with the same version"),
+        (lambda lines: [lines[0].replace(REVISION, "0004"), *lines[1:]], "with the same version"),
         (lambda lines: lines[:-1], "is not whole"),
         (lambda lines: lines[:-2], "is not whole"),
         (lambda lines: [*lines, lines[-1]], "is not whole"),
@@ -148,6 +152,21 @@ def test_a_value_that_no_column_takes_is_named(
     assert f"{column} of this row of {table} is not possible" in said
 
 
+def test_spaces_that_could_write_one_number_are_named(
+    fresh_sqlite: Stores, migrated_sqlite_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.sqlite3"
+    path.write_bytes(Path(migrated_sqlite_url.removeprefix("sqlite:///")).read_bytes())
+    written: list[str] = []
+    with Stores(f"sqlite:///{path}") as old:
+        old.create("depot", pattern=parse("D{body:9}", "digits"))
+        transfer.export(old.database, written.append, keep=lambda: None)
+    meeting = parse("MYID{body:12}", "digits").options
+    changed = edited(written, "number_space", lambda row: row.update(options=meeting), at=1)
+
+    assert "could be read as one of D{body:9}" in refuse(fresh_sqlite, changed)
+
+
 AIR = 1  # the second series
 
 
@@ -174,12 +193,13 @@ AIR = 1  # the second series
         ("block", 1, {"state": "returned"}, "counts 1 returned blocks and has 2"),
         ("block", 1, {"state": "lost"}, "contradict one another"),
         ("number_space", 0, {"key": "AAAA"}, "32 bytes, not 3"),
-        ("number_space", 0, {"format": "none"}, "has the format 'none', which there is not"),
-        ("number_space", 0, {"format": "s10"}, "the number space routed: "),
-        ("number_space", 0, {"options": {"country": "MY"}}, "the number space routed: "),
-        ("number_space", 0, {"options": []}, "the number space routed"),
-        ("number_space", 0, {"options": 5}, "the number space routed"),
-        ("number_space", 0, {"name": "routed-2"}, "is not the one of its format and options"),
+        ("number_space", 0, {"options": {"country": "MY"}}, "check} has no pattern"),
+        ("number_space", 0, {"options": []}, "check} has no pattern"),
+        ("number_space", 0, {"options": 5}, "check} has no pattern"),
+        ("number_space", 0, {"options": {**ROUTED.options, "pattern": 5}}, "has no pattern"),
+        ("number_space", 0, {"options": {**ROUTED.options, "alphabet": "latin"}}, "no alphabet"),
+        ("number_space", 0, {"options": {**ROUTED.options, "check": "luhn"}}, "luhn is not for"),
+        ("number_space", 0, {"options": {**ROUTED.options, "pattern": "A{body:9}"}}, "no {check}"),
         ("number_space", 0, {"moved_at": None}, "was not sealed"),
         ("batch", 0, {"ranges": [[10**13 + 8, 10**13 + 45]]}, "which no instance has leased"),
         ("batch", 0, {"ranges": [[5, 9]]}, "has serials 5 to 8, which no instance has leased"),

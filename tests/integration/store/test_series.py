@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -11,45 +14,29 @@ from tests.support.stores import Stores
 from tracking_service.errors import (
     ConflictError,
     NumberSpaceTakenError,
+    PatternTakenError,
     SeriesExistsError,
     StoreError,
-    UnknownSeriesError,
 )
 from tracking_service.instance.number_spaces import NumberSpaces
-from tracking_service.numbering import FORMATS, Shipment
+from tracking_service.numbering import Pattern, Shipment, parse
+from tracking_service.numbering.builtin import ROUTED, built_in
 from tracking_service.records import SeriesRecord
 from tracking_service.services.verify import Verifier
 from tracking_service.store.series import SeriesStore
 
-ROUTED = FORMATS["routed"]
-S10 = FORMATS["s10"]
-MALAYSIA = {"service": "RA", "country": "MY"}
+SMALL = parse("R{body:6}{check}", "digits")
+"""A million serials."""
 
 
-def create_routed(
-    catalogue: SeriesStore, name: str, *, room: int = ROUTED.capacity, serials: int | None = None
+def create(
+    catalogue: SeriesStore, name: str, pattern: Pattern = ROUTED, *, serials: int = 10**13
 ) -> SeriesRecord:
-    return catalogue.create(
-        name,
-        number_space="routed",
-        format="routed",
-        options={},
-        space_capacity=room,
-        serials=serials or ROUTED.serials_per_series,
-        block_size=ROUTED.block_size,
-    )
+    return catalogue.create(name, pattern=pattern, serials=serials, block_size=100)
 
 
-def create_s10(catalogue: SeriesStore, name: str, options: dict[str, str]) -> SeriesRecord:
-    return catalogue.create(
-        name,
-        number_space=S10.space(options),
-        format="s10",
-        options=options,
-        space_capacity=S10.capacity,
-        serials=S10.serials_per_series,
-        block_size=S10.block_size,
-    )
+def post(service: str, country: str = "MY") -> Pattern:
+    return built_in("s10", {"service": service, "country": country}, {"MY", "SG"})
 
 
 @pytest.fixture
@@ -60,57 +47,102 @@ def catalogue(stores: Stores) -> SeriesStore:
 def test_the_default_series_is_there(catalogue: SeriesStore) -> None:
     default = catalogue.find("default")
 
-    assert ("routed", "routed", {}) == (default.number_space, default.format, default.options)
+    assert ROUTED == default.pattern
     assert (0, 0, 10**13) == (default.first_serial, default.next_serial, default.end_serial)
     assert 10_000 == default.block_size
     assert 10**13 == default.remaining
     assert 32 == len(default.key)
 
 
-def test_routed_series_get_disjoint_ranges_of_one_space(catalogue: SeriesStore) -> None:
-    made = [create_routed(catalogue, name) for name in ("air", "sea")]
+def test_series_of_one_pattern_get_disjoint_ranges_of_one_space(catalogue: SeriesStore) -> None:
+    made = [create(catalogue, name) for name in ("air", "sea")]
+    default = catalogue.find("default")
 
     assert [(10**13, 2 * 10**13), (2 * 10**13, 3 * 10**13)] == [
         (record.first_serial, record.end_serial) for record in made
     ]
     assert all(record.first_serial == record.next_serial for record in made)
-    assert {catalogue.find("default").key} == {record.key for record in made}
-    assert ["default", "air", "sea"] == [record.name for record in catalogue.in_space("routed")]
+    assert {default.key} == {record.key for record in made}
+    assert ["default", "air", "sea"] == [
+        record.name for record in catalogue.in_space(default.number_space)
+    ]
     assert ["air", "default", "sea", "small"] == [record.name for record in catalogue.all()]
     assert made[0] == catalogue.find("air")
 
 
-def test_an_s10_space_takes_one_series(catalogue: SeriesStore) -> None:
-    made = create_s10(catalogue, "post", MALAYSIA)
-
-    assert ("s10:RA:MY", MALAYSIA) == (made.number_space, made.options)
-    assert (0, 10**8, 1000) == (made.first_serial, made.end_serial, made.block_size)
-
-    with pytest.raises(NumberSpaceTakenError, match="s10:RA:MY has 0 serials left"):
-        create_s10(catalogue, "post-2", MALAYSIA)
-    with pytest.raises(UnknownSeriesError):
-        catalogue.find("post-2")
-
-
 def test_a_space_that_is_full_takes_no_more(catalogue: SeriesStore) -> None:
-    room = 10**13 + 250
-    create_routed(catalogue, "one", room=room, serials=100)
-    create_routed(catalogue, "two", room=room, serials=100)
+    create(catalogue, "one", SMALL, serials=999_900)
 
-    with pytest.raises(NumberSpaceTakenError, match="50 serials left, and three needs 100"):
-        create_routed(catalogue, "three", room=room, serials=100)
+    with pytest.raises(NumberSpaceTakenError, match="has 100 serials left, and two needs 101"):
+        create(catalogue, "two", SMALL, serials=101)
 
-    last = create_routed(catalogue, "three", room=room, serials=50)
+    last = create(catalogue, "two", SMALL, serials=100)
 
-    assert room == last.end_serial
+    assert 10**6 == last.end_serial
+    with pytest.raises(NumberSpaceTakenError, match="has 0 serials left"):
+        create(catalogue, "three", SMALL, serials=1)
 
 
-@pytest.mark.parametrize("space", ["routed", "never-made"])
-def test_a_name_that_is_taken_is_refused_and_leaves_nothing(stores: Stores, space: str) -> None:
+@pytest.mark.parametrize(
+    "text, alphabet, series",
+    [
+        # Another alphabet, another check character: the texts are of one shape.
+        (ROUTED.text, "base36", "default"),
+        ("RBID{body:11}{check}", "digits", "default"),
+        ("{origin}{destination}{body:10}{check}7", "crockford", "default"),
+        ("{body:12}{check}ABC", "consonants", "default"),
+        ("{body:8}", "digits", None),
+        ("XBID{body:11}{check}", "digits", None),
+        ("RA{body:8}{check}{origin:SG}", "digits", None),
+        ("RA{body:9}{destination}", "digits", "post"),
+    ],
+)
+def test_a_pattern_that_could_write_a_number_of_another_series_is_refused(
+    stores: Stores, text: str, alphabet: str, series: str | None
+) -> None:
+    create(stores.catalogue, "post", post("RA"), serials=10)
+    before = stores.rows("SELECT count(*) FROM number_space")
+    pattern = parse(text, alphabet)
+    if series is None:
+        assert pattern == create(stores.catalogue, "new", pattern, serials=10).pattern
+        return
+    with pytest.raises(PatternTakenError, match=f"as one of the series {series}, whose"):
+        create(stores.catalogue, "new", pattern, serials=10)
+    assert before == stores.rows("SELECT count(*) FROM number_space")
+
+
+HOSTS = 4
+
+
+def test_of_patterns_that_meet_hosts_make_one(stores: Stores) -> None:
+    """Each would see nothing of what the others have not committed."""
+    together = threading.Barrier(HOSTS)
+
+    def make(host: int) -> int:
+        """Make a series a round; return in how many rounds this host was the one that did."""
+        made = 0
+        with Stores(stores.text) as own:
+            for letter in "DEFGHJ":
+                pattern = parse(f"{letter}{'123'[:host]}{{body:{12 - host}}}", "digits")
+                together.wait(30)
+                with suppress(PatternTakenError):
+                    create(own.catalogue, f"{letter.lower()}-{host}", pattern, serials=9)
+                    made += 1
+        return made
+
+    with ThreadPoolExecutor(HOSTS) as pool:
+        assert 6 == sum(pool.map(make, range(HOSTS)))
+    assert 6 + 2 == len(stores.catalogue.spaces())
+
+
+@pytest.mark.parametrize("pattern", [ROUTED, SMALL], ids=["in a space", "in a space to be made"])
+def test_a_name_that_is_taken_is_refused_and_leaves_nothing(
+    stores: Stores, pattern: Pattern
+) -> None:
     before = stores.rows("SELECT count(*) FROM number_space")
 
     with pytest.raises(SeriesExistsError, match="there is a series named default already"):
-        stores.create("default", number_space=space, space_capacity=10**15)
+        stores.create("default", pattern=pattern)
     assert before == stores.rows("SELECT count(*) FROM number_space")
 
 
@@ -124,7 +156,7 @@ def test_a_series_that_the_database_refuses_is_not_tried_for_ever(stores: Stores
 
 def test_keys_differ_from_space_to_space(catalogue: SeriesStore) -> None:
     made = [
-        create_s10(catalogue, f"post-{service.lower()}", {"service": service, "country": "MY"})
+        create(catalogue, f"post-{service.lower()}", post(service), serials=10)
         for service in ("RA", "RB", "RC")
     ]
     keys = {record.key for record in [*made, catalogue.find("default")]}
@@ -142,11 +174,12 @@ def test_a_key_shows_nowhere(stores: Stores, caplog: pytest.LogCaptureFixture) -
     # As one does who looks for a fault in the database's traffic.
     with caplog.at_level(logging.INFO, logger="sqlalchemy"):
         with Stores(stores.text) as loud:
-            made = create_s10(loud.catalogue, "post", MALAYSIA)
+            made = create(loud.catalogue, "post", post("RA"), serials=10)
         with pytest.raises(ConflictError) as failure:
             stores.change(
                 "INSERT INTO number_space (name, format, options, key)"
-                " VALUES ('s10:RA:MY', 's10', '{}', :key)",
+                " VALUES (:name, '', '{}', :key)",
+                name=made.number_space,
                 key=made.key,
             )
 
@@ -178,12 +211,9 @@ def numbers_of(stores: Stores, series: str) -> list[str]:
 
 
 def test_no_number_is_written_by_two_series_and_each_is_found_again(stores: Stores) -> None:
-    room = 10**13 + 800
     names = [f"series-{index}" for index in range(8)]
     for name in names:
-        stores.create(name, number_space="routed", serials=100, block_size=50, space_capacity=room)
-    with pytest.raises(NumberSpaceTakenError):
-        stores.create("one-more", number_space="routed", serials=1, space_capacity=room)
+        stores.create(name, pattern=ROUTED, serials=100, block_size=50)
     written = {name: numbers_of(stores, name) for name in names}
     everything = [number for numbers in written.values() for number in numbers]
     verifier = Verifier(NumberSpaces(stores.catalogue), stores.blocks.holding, lambda *_: False)

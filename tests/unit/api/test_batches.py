@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tracking_service.allocation import Block
 from tracking_service.api.batches import RENDERINGS, as_csv, as_json, as_ndjson, render
-from tracking_service.numbering import Shipment
-from tracking_service.numbering.routed import Routed
+from tracking_service.numbering import Format, Shipment
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.services.issue_batch import CHUNK, Batch
 
-FORMAT = Routed(bytes(32))
+FORMAT = Format(ROUTED, bytes(32))
 SHIPMENT = Shipment("MY", "ID")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HEAVY = {"weight": ["is too heavy"]}
 UNKNOWN = {"series": ["there is no series named 'none'"]}
-NOT_MY = {"origin_country_id": ["must be MY, the country of this S10 series"]}
+NOT_MY = {"origin_country_id": ["must be MY: this series takes no other"]}
 
 
 def told(

@@ -10,7 +10,8 @@ from unittest.mock import Mock
 from tests.support.client import NEXT_NUMBER, number_path
 from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.auth import Key, Keyring, digest_of, new_token
-from tracking_service.numbering import FORMATS, Shipment
+from tracking_service.numbering import Format, Shipment
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.services.issue import Issuer
 
 ROUNDS = 15
@@ -24,12 +25,12 @@ class Issuing(Issuer):
     """Issues from one format and one counter, and nothing else."""
 
     def __init__(self) -> None:
-        self._format = FORMATS["routed"].build(bytes(range(32)), {})
+        self._format = Format(ROUTED, bytes(range(32)))
         self._serial = 0
 
-    def issue(self, shipment: Shipment, series: str = "default") -> str:
+    def issue(self, shipment: Shipment, series: str = "default") -> tuple[str, float]:
         self._serial += 1
-        return self._format.encode(self._serial, shipment)
+        return self._format.encode(self._serial, shipment), time.time()
 
 
 class ManyKeys:

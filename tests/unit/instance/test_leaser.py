@@ -167,8 +167,8 @@ def test_an_unknown_series_is_told_to_who_asked_and_asked_for_again_next_time(
 
 @pytest.mark.parametrize(
     "broken",
-    [FakeSeries("broken", key=b"k" * 32), FakeSeries("broken", number_space="x", format="none")],
-    ids=["another key", "no such format"],
+    [FakeSeries("broken", key=b"k" * 32), FakeSeries("broken", number_space="x", key=b"short")],
+    ids=["another key", "no key"],
 )
 def test_a_series_that_cannot_be_opened_holds_no_other_up(
     stepped: Stepped, broken: FakeSeries

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.fakes import FakeCatalogue, FakeSeries, InThreads
+from tests.support.numbers import POST
 from tracking_service.errors import KeyChangedError
 from tracking_service.instance.number_spaces import NumberSpaces
 
@@ -32,9 +33,8 @@ def test_another_space_has_a_key_and_a_fingerprint_of_its_own(spaces: NumberSpac
     s10 = spaces.get(
         FakeSeries(
             "ra",
-            number_space="s10:RA:MY",
-            format="s10",
-            options={"service": "RA", "country": "MY"},
+            number_space="post",
+            pattern=POST,
             key=b"k" * 32,
         )
     )

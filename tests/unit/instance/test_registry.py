@@ -101,7 +101,7 @@ def test_a_key_that_changed_opens_nothing_and_holds_no_other_series_up(issuing: 
 def test_a_fault_of_the_service_itself_tells_callers_nothing(
     issuing: Issuing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    issuing.catalogue.series["odd"] = FakeSeries("odd", number_space="odd", format="none")
+    issuing.catalogue.series["odd"] = FakeSeries("odd", number_space="odd", key=b"short")
 
     with pytest.raises(InternalError, match="as the log says"):
         issuing.instance.series("odd")

@@ -193,3 +193,8 @@ def test_the_key_is_not_in_what_it_shows_of_itself() -> None:
     ff1 = FF1(b"a key of thirty-two bytes, shown", radix=36, length=11, tweak_length=4)
 
     assert repr(ff1) == str(ff1) == "FF1(radix=36, length=11, tweak_length=4)"
+
+
+def test_halves_too_wide_for_an_array_are_refused() -> None:
+    with pytest.raises(ValueError, match="four bytes"):
+        FF1(bytes(32), radix=36, length=14, tweak_length=4).permutation(b"MYID").encrypt_many(0, 1)

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tracking_service.numbering import Format, Shipment
+from tracking_service.numbering.builtin import ROUTED
 from tracking_service.numbering.ff1 import FF1
-from tracking_service.numbering.format import Shipment
-from tracking_service.numbering.routed import Routed
 
 KEY = bytes(range(32))
 THREADS = 8
@@ -27,9 +27,9 @@ def impatient_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("impatient_threads")
 def test_threads_that_share_a_format_write_what_one_thread_writes() -> None:
     shipments = [Shipment("MY", "ID"), Shipment("SG", "DE"), Shipment("DE", "SG")]
-    alone = Routed(KEY)
+    alone = Format(ROUTED, KEY)
     expected = [alone.encode(serial, shipments[serial % 3]) for serial in range(SERIALS)]
-    shared = Routed(KEY)
+    shared = Format(ROUTED, KEY)
     together = threading.Barrier(THREADS)
 
     def run(_: int) -> tuple[list[str], list[int]]:

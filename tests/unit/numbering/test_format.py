@@ -20,8 +20,8 @@ from tracking_service.errors import (
 )
 from tracking_service.numbering.alphabets import ALPHABETS, DIGITS, LETTERS
 from tracking_service.numbering.checks import CHECKS
+from tracking_service.numbering.format import Decoded, Format, Shipment
 from tracking_service.numbering.pattern import LONGEST, Pattern, parse
-from tracking_service.numbering.pattern_format import Decoded, Format, Shipment
 from tracking_service.numbering.shape import CODES
 
 KEY = bytes(range(32))

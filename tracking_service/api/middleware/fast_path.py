@@ -26,7 +26,6 @@ from tracking_service.api.validation import (
     read_query,
 )
 from tracking_service.auth import Scope
-from tracking_service.clock import wall_time
 from tracking_service.errors import SpeculativeRequestError
 
 if TYPE_CHECKING:
@@ -90,10 +89,8 @@ def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" =
         raise collect_errors(found, issuer, caller) from None
     if caller is not None:
         caller.check_series(request.series)
-    number = issuer.issue(request.shipment, request.series)
-    # The moment of issue is taken after it: the issue may have waited for a lease.
-    moment = format_moment(int(wall_time()), request.offset)
-    return _body(number, moment)
+    number, issued_at = issuer.issue(request.shipment, request.series)
+    return _body(number, format_moment(int(issued_at), request.offset))
 
 
 def issue_for_key(

@@ -3,15 +3,15 @@
 The tables' own constraints hold what concerns one row, names and references.
 """
 
+import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, select
 
-from tracking_service.countries import COUNTRIES
 from tracking_service.errors import ExportError, InvalidKeyError, TrackingServiceError
-from tracking_service.numbering import FORMATS
+from tracking_service.numbering import Format, Pattern, from_options
 from tracking_service.store.api_keys import check_key
 from tracking_service.store.models import ApiKey, BatchRecord, BlockRecord, NumberSpace, Series
 
@@ -90,35 +90,34 @@ def _series(connection: Connection) -> Iterator[str]:
 
 def _spaces(connection: Connection) -> Iterator[str]:
     end = select(func.max(Series.end_serial)).where(Series.number_space_id == NumberSpace.id)
+    patterns: list[tuple[str, Pattern]] = []
     for row in connection.execute(
         select(
             NumberSpace.name,
-            NumberSpace.format,
             NumberSpace.options,
             NumberSpace.key,
             NumberSpace.moved_at,
             end.scalar_subquery().label("end"),
-        )
+        ).order_by(NumberSpace.id)
     ):
         try:
-            kind = FORMATS[row.format]
-            options = kind.validate(row.options, COUNTRIES)
+            pattern = from_options(row.options)
             # Refuses the key, and does not show it.
-            kind.build(bytes(row.key), options)
-            name = kind.space(options)
-        except KeyError:
-            yield f"the number space {row.name} has the format {row.format!r}, which there is not"
+            Format(pattern, bytes(row.key))
+        except (KeyError, TypeError):
+            yield f"the number space {row.name} has no pattern"
             continue
-        except (TrackingServiceError, ValueError, TypeError, AttributeError) as error:
+        except (TrackingServiceError, ValueError) as error:
             yield f"the number space {row.name}: {error}"
             continue
-        if name != row.name or options != row.options:
-            # Another space of the same format could write the same numbers.
-            yield f"the number space {row.name} is not the one of its format and options, {name}"
-        if (row.end or 0) > kind.capacity:
-            yield f"a series ends at {row.end}, beyond the {kind.capacity} of {row.name}"
+        if (row.end or 0) > pattern.capacity:
+            yield f"a series ends at {row.end}, beyond the {pattern.capacity} of {row.name}"
         if row.moved_at is None:
             yield f"the number space {row.name} was not sealed"
+        patterns.append((row.name, pattern))
+    for (name, pattern), (other_name, other) in itertools.combinations(patterns, 2):
+        if pattern.shape.meets(other.shape):
+            yield f"a number of the number space {name} could be read as one of {other_name}"
 
 
 def _blocks_and_batches(connection: Connection) -> Iterator[str]:

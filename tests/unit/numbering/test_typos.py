@@ -1,0 +1,230 @@
+"""Which refused numbers look like a slip of the hand."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.numbers import POST
+from tracking_service.errors import NumberError
+from tracking_service.numbering import Format, Pattern, Shipment, is_likely_typo, parse
+from tracking_service.numbering.builtin import FORMER_ROUTED, ROUTED
+from tracking_service.numbering.shape import Shape
+
+KEY = bytes(range(32))
+NEW, FORMER, S10 = (Format(pattern, KEY) for pattern in (ROUTED, FORMER_ROUTED, POST))
+SHIPMENT = Shipment("MY", "ID")
+LEASED = 10_000_000
+
+Space = tuple[Shape, Callable[[str], bool]]
+
+
+def space(written: Format, leased: int = LEASED) -> Space:
+    """What issuing knows in memory: serials below the high-water mark have been leased."""
+
+    def plausible(number: str) -> bool:
+        try:
+            return written.decode(number).serial < leased
+        except NumberError:
+            return False
+
+    return written.pattern.shape, plausible
+
+
+SPACES = [space(NEW), space(S10, 1_000)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    written=st.sampled_from([NEW, FORMER]),
+    serial=st.integers(0, LEASED - 1),
+    at=st.integers(0, 15),
+    data=st.data(),
+)
+def test_one_wrong_character_in_a_leased_number_looks_like_it(
+    written: Format, serial: int, at: int, data: st.DataObject
+) -> None:
+    number = written.encode(serial, SHIPMENT)
+    wrong = data.draw(st.sampled_from("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ$ß"))
+    typed = number[:at] + wrong + number[at + 1 :]
+
+    # Read as it was meant, it is no slip at all.
+    assert (written.pattern.shape.read(typed) != number) is is_likely_typo(typed, [space(written)])
+
+
+@pytest.mark.parametrize("at", range(15))
+def test_swapped_neighbours_in_a_leased_number_look_like_it(at: int) -> None:
+    for serial in range(3):
+        number = NEW.encode(serial, SHIPMENT)
+        swapped = number[:at] + number[at + 1] + number[at] + number[at + 2 :]
+
+        assert (swapped != number) is is_likely_typo(swapped, SPACES)
+
+
+def with_all(characters: str) -> str:
+    """A number of the first version's alphabet that has each of these characters."""
+    numbers = (FORMER.encode(serial, SHIPMENT) for serial in range(LEASED))
+    return next(number for number in numbers if set(characters) <= set(number[4:]))
+
+
+@pytest.mark.parametrize("habit", ["O0", "0O", "I1", "1I"])
+def test_one_habit_makes_many_errors_and_looks_like_one_slip(habit: str) -> None:
+    """Two characters that look alike, where an alphabet has both, are typed as one."""
+    number = with_all("OI01")
+    taken, typed = habit[0], habit[1]
+    spoilt = number[:4] + number[4:].replace(taken, typed)
+
+    assert spoilt != number
+    assert is_likely_typo(spoilt, [space(FORMER)])
+
+
+def test_both_habits_at_once_are_one_slip_too() -> None:
+    number = with_all("OI")
+    spoilt = number[:4] + number[4:].replace("O", "0").replace("I", "1")
+
+    assert is_likely_typo(spoilt, [space(FORMER)])
+
+
+def test_where_no_letter_can_be_meant_a_habit_is_no_slip_beside_another() -> None:
+    number = next(
+        number
+        for number in (NEW.encode(serial, SHIPMENT) for serial in range(1_000))
+        if number[4:].count("0") > 1
+    )
+    typed = number[:4] + number[4:].replace("0", "O")
+    at = next(at for at in range(5, 15) if number[at] not in "01")
+    slip = typed[:at] + ("A" if typed[at] != "A" else "B") + typed[at + 1 :]
+
+    assert number == ROUTED.shape.read(typed)
+    assert is_likely_typo(slip, SPACES)
+
+
+def test_two_wrong_characters_do_not_look_like_it() -> None:
+    number = NEW.encode(1, SHIPMENT)
+
+    assert not is_likely_typo("ID" + number[2:14] + "00", SPACES)
+
+
+def test_a_wrong_character_in_a_number_never_leased_does_not_look_like_it() -> None:
+    """Its check character could be mended in many ways, none of which leads to a real number."""
+    number = NEW.encode(LEASED, SHIPMENT)
+    typed = number[:7] + ("0" if number[7] != "0" else "1") + number[8:]
+    by_check_alone = sum(
+        ROUTED.checker.is_right(typed[:at] + character + typed[at + 1 :])
+        for at in range(4, 16)
+        for character in ROUTED.alphabet.characters
+    )
+
+    assert by_check_alone > 8
+    assert not is_likely_typo(typed, SPACES)
+
+
+def test_a_letter_among_the_digits_of_s10_looks_like_it() -> None:
+    number = S10.encode(1, SHIPMENT)
+
+    assert is_likely_typo(number[:5] + "B" + number[6:], SPACES)
+
+
+def test_a_crowded_space_says_nothing() -> None:
+    """With every serial leased, several of the neighbours are numbers."""
+    number = S10.encode(1, SHIPMENT)
+    typed = number[:10] + str((int(number[10]) + 1) % 10) + number[11:]
+
+    assert not is_likely_typo(typed, [space(S10, 10**8)])
+
+
+LETTERS = parse("{body:4}", "base36")
+
+
+@pytest.mark.parametrize(
+    "mends, expected",
+    [
+        (set(), False),
+        ({"ABCD"}, False),
+        ({"BACD"}, True),
+        ({"ACCD"}, True),
+        ({"0BCD"}, True),
+        ({"BACD", "ACCD"}, False),
+        ({"BADC"}, False),
+        ({"ABC", "ABCDE", "abcd"}, False),
+    ],
+)
+def test_exactly_one_mend_must_be_plausible(mends: set[str], expected: bool) -> None:
+    assert is_likely_typo("ABCD", [(LETTERS.shape, mends.__contains__)]) is expected
+
+
+def test_mends_in_two_spaces_are_two() -> None:
+    other = parse("{serial:4}", "base36")
+    both = [(LETTERS.shape, {"BACD"}.__contains__), (other.shape, {"ACCD"}.__contains__)]
+
+    assert not is_likely_typo("ABCD", both)
+    assert is_likely_typo("ABCD", both[:1])
+
+
+@pytest.mark.parametrize("foreign", ["$", ".", "_", "?", "Ö", "+", "ß", "ſ", "٣", "\ud800", "\0"])
+@pytest.mark.parametrize("at", [0, 5, 15])
+def test_a_character_that_no_number_has_looks_like_it(foreign: str, at: int) -> None:
+    number = NEW.encode(7, SHIPMENT)
+
+    assert is_likely_typo(number[:at] + foreign + number[at + 1 :], SPACES)
+
+
+def test_it_reads_as_kindly_as_the_number_is_read() -> None:
+    number = NEW.encode(7, SHIPMENT).lower()
+
+    assert is_likely_typo(f"\t{number[:4]}-{number[4:6]}$\u00a0{number[7:]}\r\n", SPACES)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda number: number + "$",
+        lambda number: "$" + number,
+        lambda number: number[:7] + number[8:],
+        lambda number: number[:7] + "$" + number[9:],
+        lambda number: number[:7] + "-" + number[8:],
+        lambda number: number[:7] + "SS" + number[8:],
+        lambda number: number[:7] + "$$" + number[9:],
+        lambda number: "ÖÖ" + number[2:],
+    ],
+)
+def test_one_character_too_many_or_too_few_or_two_wrong_ones_do_not(
+    spoilt: Callable[[str], str],
+) -> None:
+    assert not is_likely_typo(spoilt(NEW.encode(7, SHIPMENT)), SPACES)
+
+
+@pytest.mark.parametrize("typed, most", [("MYID7K2M0QX4C9T$", 36), ("MYID7K2M0QX4C$$$", 0)])
+def test_only_in_its_place_is_a_foreign_character_mended(typed: str, most: int) -> None:
+    asked = asked_for(typed, FORMER_ROUTED)
+
+    assert [typed[:-1] + character for character in FORMER_ROUTED.alphabet.characters][
+        :most
+    ] == asked
+
+
+def test_a_number_has_so_many_mends_and_no_more() -> None:
+    asked = asked_for("MYID7K2M0QX4C9TU", FORMER_ROUTED)
+
+    # 0 may be O by habit, which is a wrong character as well. Not every letter makes a country.
+    assert 500 < len(set(asked)) <= 16 * 35 + 15
+    assert len(asked) <= len(set(asked)) + 1
+    assert "MYID7K2M0QX4C9TU" not in asked
+    assert len(asked_for("MYIDOI01OI01OI01", FORMER_ROUTED)) <= 830
+
+
+def asked_for(typed: str, pattern: Pattern) -> list[str]:
+    asked: list[str] = []
+
+    def note(candidate: str) -> bool:
+        asked.append(candidate)
+        return False
+
+    assert not is_likely_typo(typed, [(pattern.shape, note)])
+    return asked
+
+
+@pytest.mark.parametrize("typed", ["A" * 17, "A" * 1_000_000, "$" * 1_000_000, ""])
+def test_a_text_that_is_as_long_as_no_number_costs_nothing(typed: str) -> None:
+    assert [] == asked_for(typed, ROUTED)
