@@ -19,6 +19,7 @@ OURS = {
     "check.js": "text/javascript; charset=utf-8",
     "common.js": "text/javascript; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "preview.js": "text/javascript; charset=utf-8",
     "status.js": "text/javascript; charset=utf-8",
     "docs.css": "text/css; charset=utf-8",
     "docs.js": "text/javascript; charset=utf-8",

@@ -27,6 +27,8 @@ SCOPES: Final[dict[str, Scope | None]] = {
     "api.healthz": None,
     "api.readyz": None,
     "site.status": Scope.OPERATE,
+    # It tells what anybody can work out, and nothing of any series.
+    "site.series_preview": None,
     "site.home": None,
     "site.docs": None,
     "site.asset": None,

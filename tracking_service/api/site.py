@@ -6,14 +6,24 @@ Files are read at the first request for them; issuing a number needs none.
 import re
 
 from flask import Blueprint, Response, abort, request
+from marshmallow import ValidationError
 
 from tracking_service.api import assets
+from tracking_service.api.query import TWICE
 from tracking_service.api.responses import json_response
 from tracking_service.api.routes import get
 from tracking_service.api.status import status_body
+from tracking_service.clock import wall_time
 from tracking_service.container import current_services
+from tracking_service.errors import InvalidPatternError, InvalidSeriesError
+from tracking_service.numbering import parse
+from tracking_service.numbering.alphabets import ALPHABETS
+from tracking_service.numbering.preview import preview, preview_facts
 
 blueprint = Blueprint("site", __name__)
+
+PATTERN_LENGTH = 100
+"""Characters of a pattern, at the most; one that can be made has fewer."""
 
 # A prefix goes into pages, and a proxy may pass on what a caller has sent: nothing to escape, and
 # no `//`, which would begin the name of another host.
@@ -57,6 +67,30 @@ def status() -> Response:
     """The serials that this instance holds, and the fleet's last leases."""
     services = current_services()
     return json_response(status_body(services.instance, services.latest_leases))
+
+
+@get(blueprint, "/api/series-preview")
+def series_preview() -> Response:
+    """What numbers of a pattern look like, and what they are worth. Asks no database."""
+    given = request.args
+    faults = {
+        name: [TWICE] for name in ("pattern", "alphabet", "check") if len(given.getlist(name)) > 1
+    }
+    if "pattern" not in given:
+        faults["pattern"] = ["is required"]
+    elif len(given["pattern"]) > PATTERN_LENGTH:
+        faults["pattern"] = [f"must have at most {PATTERN_LENGTH} characters"]
+    if faults:
+        raise ValidationError(faults)
+    alphabet = given.get("alphabet", "crockford")
+    try:
+        pattern = parse(given["pattern"], alphabet, given.get("check"))
+    except InvalidPatternError as error:
+        raise ValidationError({"pattern": [str(error)]}) from None
+    except InvalidSeriesError as error:
+        name = "check" if alphabet in ALPHABETS else "alphabet"
+        raise ValidationError({name: [str(error)]}) from None
+    return json_response({**pattern.options, **preview_facts(preview(pattern, wall_time()))})
 
 
 def _page(name: str, policy: str) -> Response:

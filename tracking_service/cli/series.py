@@ -5,9 +5,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from tracking_service.cli.context import (
-    with_database,
-)
+from tracking_service.cli.context import with_database, with_services
 from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.cli.output import (
     confirm,
@@ -19,6 +17,7 @@ from tracking_service.cli.output import (
     print_text,
     yes_option,
 )
+from tracking_service.clock import wall_time
 from tracking_service.container import Services
 from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
@@ -36,6 +35,7 @@ from tracking_service.numbering.builtin import (
     format_name,
 )
 from tracking_service.numbering.checks import CHECKS
+from tracking_service.numbering.preview import preview, preview_facts
 from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockStore
 
@@ -154,6 +154,39 @@ def create(
         block_size=block_size or default_block_size(pattern, serials),
     )
     _print_one(record, as_json)
+
+
+@series.command("preview")
+@pattern_options
+@json_option
+@with_services
+def preview_series(_services: Services, /, as_json: bool, **given: str | None) -> None:
+    """Show what numbers of a pattern look like, before a series is made of it.
+
+    The examples are written under a key that no series has.
+    """
+    pattern = _pattern(**given)
+    told = preview(pattern, wall_time())
+    facts = {**pattern.options, **preview_facts(told)}
+    if as_json:
+        print_json(facts)
+        return
+    inventions = told.inventions
+    print_facts(
+        {
+            **facts,
+            "examples": " ".join(told.examples),
+            "numbers": f"{told.numbers:,}",
+            "invented_per_real": (
+                "the serial is in the clear: whoever has seen one knows others"
+                if inventions is None
+                else f"one in {inventions:,.0f} is real, when a million are issued"
+            ),
+            "check_catches": told.catches or "nothing: there is no check character",
+            "barcode_modules": f"{told.barcode_modules} at the most, with quiet zones",
+            "barcode_mm": f"{told.barcode_mm} at 0.33 mm a module",
+        }
+    )
 
 
 @series.command("list")

@@ -140,3 +140,37 @@ def test_the_status_answers_while_the_database_is_away() -> None:
     assert before == away["leases"]
     assert away["ready"]
     assert "the reserve lasts" in str(away["reason"])
+
+
+def test_a_pattern_is_previewed_without_a_database(tmp_path: Path) -> None:
+    query = {"pattern": "RB{body:9}{check}", "alphabet": "digits", "check": "damm"}
+    with opened_app("sqlite:////nowhere/at/all.sqlite3", tmp_path) as app:
+        told = app.test_client().get("/api/series-preview", query_string=query).get_json()
+
+    assert query.items() <= told.items()
+    assert (12, 10**9, 47.2) == (told["length"], told["numbers"], told["barcode_mm"])
+    assert {12} == {len(number) for number in told["examples"]}
+
+
+@pytest.mark.parametrize(
+    "query, parameter, message",
+    [
+        ("", "pattern", "is required"),
+        ("pattern=RB{bdy:9}", "pattern", "at character 3, {bdy:9}: there is no such part"),
+        ("pattern=", "pattern", "at its end: the pattern needs {body:N}"),
+        ("pattern=A{body:9}&pattern=B{body:9}", "pattern", "more than once"),
+        (f"pattern={'A' * 101}", "pattern", "at most 100 characters"),
+        ("pattern={body:9}&alphabet=latin", "alphabet", "no alphabet latin"),
+        ("pattern={body:9}{check}&alphabet=digits&check=x", "check", "no check algorithm x"),
+        ("pattern={body:9}&alphabet=digits&check=luhn", "check", "has no {check}"),
+    ],
+)
+def test_a_pattern_that_cannot_be_is_refused_by_name(
+    site: FlaskClient, query: str, parameter: str, message: str
+) -> None:
+    response = site.get(f"/api/series-preview?{query}")
+    ((error,),) = [response.get_json()["errors"]]
+
+    assert 400 == response.status_code
+    assert parameter == error["parameter"]
+    assert message in error["message"]

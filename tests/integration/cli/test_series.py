@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from tests.support.answers import Run, data
+from tests.support.commands import flask
 from tracking_service.container import services_of
 
 MINT = ["numbers", "mint", "--origin", "MY", "--destination", "ID"]
@@ -157,3 +160,45 @@ def test_no_command_shows_a_key(run: Run, app: Flask) -> None:
 
     for form in (key.hex(), repr(key)[2:-1], str(key)):
         assert form not in printed
+
+
+def test_a_pattern_is_previewed_and_nothing_is_made(run: Run) -> None:
+    words = "series preview --pattern RB{body:9}{check} --alphabet digits"
+    told = data(run(*words.split(), "--json"))
+    shown = run(*words.split()).stdout
+
+    assert {
+        "pattern": "RB{body:9}{check}",
+        "alphabet": "digits",
+        "check": "mod-11-10",
+        "length": 12,
+        "numbers": 10**9,
+        "invented_per_real": 10_000,
+        "barcode_modules": 143,
+        "barcode_mm": 47.2,
+    }.items() <= told.items()
+    assert 5 == len(told["examples"])
+    for text in (
+        " ".join(told["examples"]),
+        "1,000,000,000",
+        "one in 10,000 is real",
+        told["check_catches"],
+        "47.2 at 0.33 mm",
+    ):
+        assert text in shown
+    assert ["default"] == [row["name"] for row in data(run("series", "list", "--json"))]
+
+
+def test_a_preview_says_what_a_serial_in_the_clear_gives_away(run: Run) -> None:
+    shown = run("series", "preview", "--pattern", "{serial:9}", "--alphabet", "digits").stdout
+
+    assert "whoever has seen one knows others" in shown
+    assert "there is no check character" in shown
+
+
+def test_a_preview_needs_no_database(tmp_path: Path) -> None:
+    env = {"DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}"}
+    done = flask("series", "preview", "--format", "routed", "--json", env=env)
+
+    assert 0 == done.returncode, done.stderr
+    assert 16 == json.loads(done.stdout)["length"]

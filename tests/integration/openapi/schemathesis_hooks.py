@@ -16,6 +16,16 @@ schemathesis.openapi.format(
     "tracking-number",
     st.from_regex(r"[A-P][B-Z]MY[0-9A-HJKMNP-TV-Z]{11}", fullmatch=True).map(completed),
 )
+# Nor is what makes a pattern of a series.
+schemathesis.openapi.format(
+    "series-pattern",
+    st.builds(
+        "{}{{body:{}}}{{check}}{}".format,
+        st.sampled_from(["", "RB", "{origin}", "{yyyy}"]),
+        st.integers(6, 9),
+        st.sampled_from(["", "7", "{destination:ID}"]),
+    ),
+)
 
 
 @schemathesis.hook

@@ -2,6 +2,7 @@
 
 import { showCurl } from "./ask.js";
 import { ask, byId, useKey } from "./common.js";
+import "./preview.js";
 import { showStatus, watch } from "./status.js";
 
 byId("key-form").addEventListener("submit", async (event) => {

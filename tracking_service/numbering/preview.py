@@ -1,0 +1,105 @@
+"""What there is to know of a pattern before a series is made of it.
+
+Code 128: ISO/IEC 15417, https://www.iso.org/standard/43896.html. A symbol is 11 modules wide, the
+stop symbol 13. Subset B writes a character with each symbol, subset C two digits; a change of
+subset takes a symbol.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracking_service.numbering.alphabets import DIGITS
+from tracking_service.numbering.format import Format, Shipment
+from tracking_service.numbering.pattern import Pattern
+from tracking_service.numbering.space_key import KEY_BYTES
+
+EXAMPLES = 5
+
+MODULE_MM = 0.33
+"""The width of a module in millimetres: the usual one of a label that is scanned by hand."""
+
+QUIET_MODULES = 10
+"""The least width of the quiet zone on each side."""
+
+ISSUED = 1_000_000
+"""How many issued numbers the chance of an invention is told for."""
+
+_SYMBOL, _STOP = 11, 13
+_SHIPMENT = Shipment("MY", "ID")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What can be told of a pattern without a series."""
+
+    examples: tuple[str, ...]
+    """Numbers under a key that no series has."""
+    length: int
+    """Characters of a number."""
+    numbers: int
+    """How many serials it can write, each once."""
+    inventions: float | None
+    """Of so many invented numbers of its shape one is real, when ISSUED are issued; None where the
+    serial is in the clear, so that nobody need invent one."""
+    catches: str | None
+    """What slips the check character catches; None where there is none."""
+    barcode_modules: int
+    """The width of its Code 128 barcode at the most, with both quiet zones."""
+
+    @property
+    def barcode_mm(self) -> float:
+        """The same in millimetres, at MODULE_MM a module."""
+        return round(self.barcode_modules * MODULE_MM, 1)
+
+
+def preview(pattern: Pattern, moment: float) -> Preview:
+    """Describe a pattern; the examples are issued at `moment`, in seconds since 1970."""
+    written = Format(pattern, bytes(KEY_BYTES))
+    shipment = Shipment(
+        pattern.only("origin") or _SHIPMENT.origin,
+        pattern.only("destination") or _SHIPMENT.destination,
+    )
+    check = pattern.check
+    inventions = None
+    if pattern.is_encrypted:
+        inventions = pattern.capacity * (check.alphabet.radix if check else 1) / ISSUED
+    return Preview(
+        examples=tuple(written.encode(serial, shipment, moment) for serial in range(EXAMPLES)),
+        length=pattern.width,
+        numbers=pattern.capacity,
+        inventions=inventions,
+        catches=check.catches if check else None,
+        barcode_modules=barcode_modules(
+            [set(characters) <= set(DIGITS) for characters in pattern.shape.characters]
+        ),
+    )
+
+
+def barcode_modules(is_digit: Sequence[bool]) -> int:
+    """The modules of the narrowest Code 128 barcode with quiet zones, by place: is it a digit?"""
+    never = len(is_digit) * 2 + 2
+    # The fewest symbols up to each place, the start symbol counted, by the subset there.
+    in_b, in_c = [1], [1]
+    for at in range(1, len(is_digit) + 1):
+        b = in_b[at - 1] + 1
+        pair = at >= 2 and is_digit[at - 1] and is_digit[at - 2]
+        c = in_c[at - 2] + 1 if pair else never
+        in_b.append(min(b, c + 1))
+        in_c.append(min(c, b + 1))
+    # A change at the end is never worth it: the fewest is without. The check symbol is one more.
+    symbols = min(in_b[-1], in_c[-1]) + 1
+    return symbols * _SYMBOL + _STOP + 2 * QUIET_MODULES
+
+
+def preview_facts(told: Preview) -> dict[str, Any]:
+    """A preview as the command and the API tell it."""
+    return {
+        "examples": list(told.examples),
+        "length": told.length,
+        "numbers": told.numbers,
+        "invented_per_real": told.inventions,
+        "check_catches": told.catches,
+        "barcode_modules": told.barcode_modules,
+        "barcode_mm": told.barcode_mm,
+    }
