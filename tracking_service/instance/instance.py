@@ -21,6 +21,7 @@ from tracking_service.errors import ReserveEmptyError
 from tracking_service.instance.database_health import Clock, DatabaseHealth, Uniform
 from tracking_service.instance.leaser import Leaser
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, NumberSpaces, SeriesSource
+from tracking_service.instance.numbers_ahead import AheadLimit
 from tracking_service.instance.process import (
     FollowsProcess,
     ResetsAfterFork,
@@ -84,6 +85,7 @@ class Instance:
         self.name = self._new_name()
         self._store = self._store_for(self.name)
         self.health = DatabaseHealth(self._clock)
+        self._ahead = AheadLimit()
         self._woken = threading.Event()
         self.registry = SeriesRegistry(
             self._open_series,
@@ -137,7 +139,7 @@ class Instance:
     def has_spent(self, series: str, serial: int, instance: str) -> bool:
         """Whether `instance`, which leased the serial, is this one and has handed it out."""
         opened = self.registry.open.get(series)
-        return opened is not None and instance == self.name and opened.allocator.has_spent(serial)
+        return opened is not None and instance == self.name and opened.has_spent(serial)
 
     def stop_being_ready(self) -> None:
         """Be no longer ready, and go on issuing: a shutdown has begun."""
@@ -177,5 +179,6 @@ class Instance:
             health=self.health,
             wait=self._wait,
             wake=self._woken.set,
+            ahead=self._ahead,
             clock=self._clock,
         )

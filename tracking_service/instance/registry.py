@@ -127,7 +127,7 @@ class SeriesRegistry:
         for future in requested:
             future.cancel()
         for series in tuple(self.open.values()):
-            series.allocator.close()
+            series.close()
 
     def _refuse(self, name: str, future: Future[OpenSeries], error: TrackingServiceError) -> None:
         self._forget(name)

@@ -30,6 +30,8 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.database_health import Clock, DatabaseHealth
 from tracking_service.instance.number_spaces import NumberSpace
+from tracking_service.instance.numbers_ahead import AheadLimit, NumbersAhead
+from tracking_service.numbering import Shipment
 from tracking_service.records import SeriesRecord
 from tracking_service.telemetry.state import SeriesState
 from tracking_service.wait_limiter import Wait
@@ -62,12 +64,16 @@ class OpenSeries:
         health: DatabaseHealth,
         wait: Callable[[], AbstractContextManager[Wait]],
         wake: Callable[[], None],
+        ahead: AheadLimit,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`wait` begins a request's wait; `wake` wakes the leasing thread."""
+        """`wait` begins a request's wait; `wake` wakes the leasing thread; `ahead` bounds how many
+        numbers are written before they are asked for.
+        """
         self.name = record.name
         self.format = space.format
         self.allocator = Allocator(record.name, on_low=wake)
+        self._ahead = NumbersAhead(self.allocator, space.format, ahead)
         self.meter = RateMeter()
         """Serials a second that this instance spends."""
         self.remaining: int | None = None
@@ -95,11 +101,18 @@ class OpenSeries:
         self.failed_at = float("-inf")
         """When a lease for this series last failed, on the clock."""
 
+    def take_written(self, lane: Shipment) -> str | None:
+        """Hand out a number that was written ahead for a shipment; None if there is none.
+
+        There is one only for shipments that the format accepts.
+        """
+        return self._ahead.take(lane)
+
     def next(self) -> int:
         """Hand out one serial. Raises as `take` does."""
         try:
             return self.allocator.next()
-        except ReserveEmptyError:
+        except (ReserveEmptyError, SeriesExhaustedError):
             return self.take(1)[0].start
 
     def take(self, count: int) -> tuple[Block, ...]:
@@ -108,11 +121,17 @@ class OpenSeries:
         Raises ReserveEmptyError if no lease came in time, SeriesExhaustedError, and
         ShuttingDownError.
         """
-        try:
-            return self.allocator.take(count)
-        except ReserveEmptyError:
-            with self._wait() as wait:
-                return self._take_when_leased(count, wait)
+        while True:
+            try:
+                return self.allocator.take(count)
+            except SeriesExhaustedError:
+                if not self._ahead.reclaim():
+                    raise
+            except ReserveEmptyError:
+                if not self._ahead.reclaim():
+                    break
+        with self._wait() as wait:
+            return self._take_when_leased(count, wait)
 
     def _take_when_leased(self, count: int, wait: Wait) -> tuple[Block, ...]:
         while True:
@@ -120,6 +139,8 @@ class OpenSeries:
             try:
                 return self.allocator.take(count)
             except ReserveEmptyError:
+                if self._ahead.reclaim():
+                    continue
                 failing = self.allocator.error is not None or self._health.failing
                 if not wait.may_go_on(failing=failing):
                     raise
@@ -132,19 +153,27 @@ class OpenSeries:
 
     def state(self) -> SeriesState:
         """What is held now."""
-        unspent = self.allocator.unspent
+        unspent = self._ahead.unspent
         return SeriesState(
             self.name,
-            self.allocator.spent,
+            self._ahead.spent,
             sum(map(len, unspent)),
             self.meter.rate,
             self.remaining,
             tuple((block.start, block.end) for block in unspent),
         )
 
+    def has_spent(self, serial: int) -> bool:
+        """Whether this instance has handed the serial out."""
+        return self._ahead.has_spent(serial)
+
     def measure(self) -> None:
-        """Measure the rate, and set the allocator's low water by it."""
-        self.meter.sample(self.allocator.spent, self._clock())
+        """Measure the rate, set the allocator's low water by it, and empty the lanes that are idle.
+
+        Call it about once a second.
+        """
+        self.meter.sample(self._ahead.spent, self._clock())
+        self._ahead.tick(is_scarce=self.is_scarce)
         self.allocator.set_low_water(self._low_water())
 
     def lease_if_low(self) -> bool:
@@ -180,12 +209,16 @@ class OpenSeries:
         self._observer.leased(self.name, len(lease.block), now - began)
         return True
 
+    def close(self) -> None:
+        """Hand out no more."""
+        self._ahead.close()
+
     def hand_back(self) -> int:
         """Close the allocator and hand back what was not spent; return how many serials went back.
 
         Raises StoreError.
         """
-        serials = self._store.hand_back(self.name, self.allocator.close() + self._leases.kept_aside)
+        serials = self._store.hand_back(self.name, self._ahead.close() + self._leases.kept_aside)
         self._observer.handed_back(self.name, serials)
         return serials
 

@@ -27,6 +27,9 @@ class Issuer:
         At a series' first use also KeyChangedError and SchemaError.
         """
         opened = self._instance.series(series)
+        number = opened.take_written(shipment)
+        if number is not None:
+            return number, wall_time()
         opened.format.check(shipment)
         serial = opened.next()
         # After that, for it may have waited for a lease.

@@ -29,6 +29,7 @@ from tracking_service.instance.series import (
     TROUBLE_SECONDS,
     OpenSeries,
 )
+from tracking_service.numbering import Shipment
 from tracking_service.telemetry.state import SeriesState
 
 if TYPE_CHECKING:
@@ -285,3 +286,63 @@ def test_closing_amid_a_lease_takes_no_second_one_and_loses_none(
 
     assert len(given) == stocked.instance.close()
     assert {"default": (given,)} == stocked.store.handed_back
+
+
+def test_a_number_that_waits_in_a_lane_is_held_and_not_issued(stocked: Issuing) -> None:
+    stocked.step()
+    serials = [stocked.serial() for _ in range(20)]
+    series, instance = series_of(stocked), stocked.instance
+    state = series.state()
+    waiting = series.allocator.spent - 20
+
+    assert list(range(20)) == serials
+    assert waiting > 0
+    assert (20, 80) == (state.issued, state.held)
+    assert [True, False] == [
+        instance.has_spent("default", serial, instance.name) for serial in (19, 20)
+    ]
+
+
+def test_no_request_fails_while_numbers_wait_in_another_lane(stocked: Issuing) -> None:
+    stocked.step()
+    serials = [stocked.serial() for _ in range(20)]
+    stocked.store.failure = StoreUnavailableError("away")
+
+    serials += [stocked.serial(shipment=Shipment("SG", "MY")) for _ in range(80)]
+
+    assert list(range(100)) == sorted(serials)
+    with pytest.raises(ReserveEmptyError):
+        stocked.serial()
+
+
+def test_a_batch_gets_what_waits_in_lanes_too(stocked: Issuing) -> None:
+    stocked.step()
+    serials = [stocked.serial() for _ in range(20)]
+
+    batch = series_of(stocked).take(80)
+
+    serials += [serial for block in batch for serial in range(block.start, block.end)]
+    assert list(range(100)) == sorted(serials)
+
+
+def test_what_waits_in_lanes_goes_back_at_the_end(stocked: Issuing) -> None:
+    stocked.step()
+    for _ in range(20):
+        stocked.serial()
+
+    assert 80 == stocked.instance.close(30)
+    assert set(range(20, 100)) == {
+        serial
+        for block in stocked.store.handed_back["default"]
+        for serial in range(block.start, block.end)
+    }
+
+
+def test_the_rate_is_of_numbers_that_were_handed_out(stocked: Issuing, clock: Clock) -> None:
+    stocked.step()
+    for _ in range(20):
+        stocked.serial()
+    clock.now += 10.0
+    stocked.step()
+
+    assert 2.0 == series_of(stocked).state().rate
