@@ -12,6 +12,7 @@ import resvg_py
 import zxingcpp
 from flask import Flask
 from PIL import Image
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from tests.support.apps import opened_app
@@ -25,11 +26,13 @@ CSS_DOTS_AN_INCH = 96
 
 @pytest.fixture
 def app(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """An instance with the series `default`, and `my-post` of S10."""
+    """An instance with `default`, `my-post` of S10, and `redbox`, whose pattern is its own."""
+    s10 = ["--format", "s10", "--service", "RA", "--country", "MY"]
+    brand = ["--pattern", "RB{body:9}{check}", "--alphabet", "digits"]
     with opened_app(migrated_sqlite_url, tmp_path) as app:
-        s10 = ["--format", "s10", "--service", "RA", "--country", "MY"]
-        made = app.test_cli_runner().invoke(args=["series", "create", "my-post", *s10])
-        assert 0 == made.exit_code, made.output
+        for name, options in {"my-post": s10, "redbox": brand}.items():
+            made = app.test_cli_runner().invoke(args=["series", "create", name, *options])
+            assert 0 == made.exit_code, made.output
         yield app
 
 
@@ -67,7 +70,11 @@ def scanned(picture: Image.Image) -> list[tuple[str, zxingcpp.BarcodeFormat]]:
 
 
 def test_a_scanner_reads_500_numbers_back(app: Flask) -> None:
-    issued = numbers(app, 250) + numbers(app, 250, series="my-post")
+    issued = [
+        *numbers(app, 200),
+        *numbers(app, 150, series="my-post"),
+        *numbers(app, 150, series="redbox"),
+    ]
     wrong = []
     for number in issued:
         response = draw(app, number)
@@ -111,6 +118,23 @@ def test_no_database_is_asked(app: Flask, without_database: Flask) -> None:
 
     assert (0, 0) == _connections(without_database)
     assert () == services_of(without_database).instance.state().series
+
+
+def test_a_shape_that_is_not_known_here_is_asked_for_and_then_known(
+    app: Flask, without_database: Flask, migrated_sqlite_url: str, tmp_path: Path
+) -> None:
+    first, second = numbers(app, 2, series="redbox")
+    unknown = draw(without_database, first)
+    with opened_app(migrated_sqlite_url, tmp_path / "other") as other:
+        drawn = draw(other, first)
+        begun: list[object] = []
+        event.listen(services_of(other).database.engine(), "begin", begun.append)
+        again = draw(other, second)
+
+    assert 503 == unknown.status_code
+    assert int(unknown.headers["Retry-After"]) >= 1
+    assert (200, 200) == (drawn.status_code, again.status_code)
+    assert [] == begun
 
 
 def _connections(app: Flask) -> tuple[int, int]:
