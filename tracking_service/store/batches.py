@@ -30,7 +30,7 @@ class BatchStore:
     def find(self, key: str, fingerprint: str) -> RecordedBatch | None:
         """Return what was issued for a key; None if nothing was, or the key has expired."""
         with self._database.transaction(Use.REQUEST) as connection:
-            row = connection.execute(_OF_KEY.where(~_EXPIRED), {"key": key}).one_or_none()
+            row = connection.execute(_LIVE_OF_KEY, {"key": key}).one_or_none()
         return None if row is None else _recorded(row, fingerprint)
 
     def record(
@@ -60,6 +60,9 @@ _EXPIRED = or_(
     # A claim of an earlier version, which reserved a key while it issued.
     BatchRecord.ranges.is_(None),
 )
+
+
+_LIVE_OF_KEY = _OF_KEY.where(~_EXPIRED)
 
 
 def _recorded(row: Row[*tuple[Any, ...]], fingerprint: str) -> RecordedBatch:

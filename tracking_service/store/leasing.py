@@ -10,7 +10,7 @@ Each function works in a transaction that its caller began and commits.
 import secrets
 from dataclasses import dataclass, field, fields
 
-from sqlalchemy import BigInteger, Connection, case, cast, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, cast, insert, or_, select, update
 
 from tracking_service.allocation import Block, Lease
 from tracking_service.errors import KeyChangedError, SeriesExhaustedError, UnknownSeriesError
@@ -43,6 +43,61 @@ _ROW = [
         for column in (NumberSpace.name, NumberSpace.key)
     ),
 ]
+
+
+# Built once: to build a statement takes several times as long as to run it.
+
+# As the counter is: a large block times many is beyond PostgreSQL's integer.
+_WANTED = cast(Series.block_size, BigInteger) * bindparam("blocks", type_=BigInteger)
+_TAKE = (
+    update(Series)
+    .where(
+        Series.name == bindparam("series"),
+        or_(Series.returned_blocks > 0, Series.next_serial + _WANTED <= Series.end_serial),
+    )
+    .values(
+        lease_count=Series.lease_count + 1,
+        next_serial=case(
+            (Series.returned_blocks > 0, Series.next_serial),
+            else_=Series.next_serial + _WANTED,
+        ),
+    )
+    .returning(*_ROW)
+)
+_RECORD = (
+    insert(BlockRecord)
+    .values(
+        series_id=bindparam("series_id"),
+        start=bindparam("start"),
+        end=bindparam("end"),
+        state="leased",
+        instance=bindparam("instance"),
+        leased_at=DatabaseTime(),
+    )
+    .returning(BlockRecord.id)
+)
+_LOWEST_TAIL = (
+    select(BlockRecord.id, BlockRecord.start, BlockRecord.end)
+    .where(BlockRecord.series_id == bindparam("series_id"), BlockRecord.state == "returned")
+    .order_by(BlockRecord.start)
+    .limit(1)
+)
+
+_CUT_TAIL = (
+    update(BlockRecord)
+    .where(BlockRecord.id == bindparam("block_id"))
+    .values(start=bindparam("from"))
+)
+_LEASE_TAIL = (
+    update(BlockRecord)
+    .where(BlockRecord.id == bindparam("block_id"))
+    .values(state="leased", instance=bindparam("by"), leased_at=DatabaseTime(), released_at=None)
+)
+_COUNT_TAIL_OUT = (
+    update(Series)
+    .where(Series.id == bindparam("of"))
+    .values(returned_blocks=Series.returned_blocks - 1)
+)
 
 
 def lease(
@@ -100,23 +155,7 @@ def lease(
 
 def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
     """Move the counter on; return the row and by how many serials, 0 where a tail is to go first."""
-    # As the counter is: a large block times many is beyond PostgreSQL's integer.
-    wanted = cast(Series.block_size, BigInteger) * blocks
-    row = connection.execute(
-        update(Series)
-        .where(
-            Series.name == series,
-            or_(Series.returned_blocks > 0, Series.next_serial + wanted <= Series.end_serial),
-        )
-        .values(
-            lease_count=Series.lease_count + 1,
-            next_serial=case(
-                (Series.returned_blocks > 0, Series.next_serial),
-                else_=Series.next_serial + wanted,
-            ),
-        )
-        .returning(*_ROW)
-    ).one_or_none()
+    row = connection.execute(_TAKE, {"series": series, "blocks": blocks}).one_or_none()
     if row is None:
         return _take_rest(connection, series, blocks)
     taken = _Row(*row)
@@ -165,40 +204,23 @@ def _take_returned(
 
     There is one: the series' row said so, under the lock that makes reading before writing safe.
     """
-    tail = connection.execute(
-        select(BlockRecord.id, BlockRecord.start, BlockRecord.end)
-        .where(BlockRecord.series_id == series_id, BlockRecord.state == "returned")
-        .order_by(BlockRecord.start)
-        .limit(1)
-    ).one()
-    this = update(BlockRecord).where(BlockRecord.id == tail.id)
+    tail = connection.execute(_LOWEST_TAIL, {"series_id": series_id}).one()
     if tail.end - tail.start > most:
         # A busy instance's tail is many blocks, and one that idles is to hold one.
         block = Block(tail.start, tail.start + most)
         # First, for a block's start is unique within its series.
-        connection.execute(this.values(start=block.end))
+        connection.execute(_CUT_TAIL, {"block_id": tail.id, "from": block.end})
         return block, _record(connection, series_id, block, instance=instance)
-    connection.execute(
-        this.values(state="leased", instance=instance, leased_at=DatabaseTime(), released_at=None)
-    )
-    connection.execute(
-        update(Series)
-        .where(Series.id == series_id)
-        .values(returned_blocks=Series.returned_blocks - 1)
-    )
+    connection.execute(_LEASE_TAIL, {"block_id": tail.id, "by": instance})
+    connection.execute(_COUNT_TAIL_OUT, {"of": series_id})
     return Block(tail.start, tail.end), tail.id
 
 
 def _record(connection: Connection, series_id: int, block: Block, *, instance: str) -> int:
-    return connection.execute(
-        insert(BlockRecord)
-        .values(
-            series_id=series_id,
-            start=block.start,
-            end=block.end,
-            state="leased",
-            instance=instance,
-            leased_at=DatabaseTime(),
-        )
-        .returning(BlockRecord.id)
-    ).scalar_one()
+    record = {
+        "series_id": series_id,
+        "start": block.start,
+        "end": block.end,
+        "instance": instance,
+    }
+    return connection.execute(_RECORD, record).scalar_one()

@@ -7,10 +7,10 @@ none is made whose shape meets that of another.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, text
 
 from tracking_service.errors import (
     ConflictError,
@@ -50,6 +50,11 @@ _RECORD = select(
     Series.end_serial,
     Series.created_at,
 ).join(NumberSpace, Series.number_space_id == NumberSpace.id)
+_NAMED = _RECORD.where(Series.name == bindparam("name"))
+_ALL = _RECORD.order_by(Series.name)
+_IN_SPACE = _RECORD.where(NumberSpace.name == bindparam("number_space")).order_by(
+    Series.first_serial
+)
 
 
 class SeriesStore:
@@ -69,20 +74,18 @@ class SeriesStore:
 
     def find(self, name: str) -> SeriesRecord:
         """The series of this name, or UnknownSeriesError."""
-        records = self._read(_RECORD.where(Series.name == name))
+        records = self._read(_NAMED, {"name": name})
         if not records:
             raise UnknownSeriesError(name)
         return records[0]
 
     def all(self) -> list[SeriesRecord]:
         """Every series, by name."""
-        return self._read(_RECORD.order_by(Series.name))
+        return self._read(_ALL, {})
 
     def in_space(self, number_space: str) -> list[SeriesRecord]:
         """The series of one number space, by their serials."""
-        return self._read(
-            _RECORD.where(NumberSpace.name == number_space).order_by(Series.first_serial)
-        )
+        return self._read(_IN_SPACE, {"number_space": number_space})
 
     def spaces(self, *, after: int = 0) -> list[SpaceRecord]:
         """The number spaces whose id is greater than `after`, by id: the order they were made in."""
@@ -135,11 +138,13 @@ class SeriesStore:
                     raise SeriesExistsError(f"there is a series named {name} already") from error
         raise StoreError(f"the database refuses a series named {name} again and again")
 
-    def _read(self, query: Select[*tuple[Any, ...]]) -> list[SeriesRecord]:
+    def _read(
+        self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, str]
+    ) -> list[SeriesRecord]:
         with self._database.transaction(self._use) as connection:
             return [
                 SeriesRecord(name, number_space, from_options(options), *rest)
-                for name, number_space, options, *rest in connection.execute(query)
+                for name, number_space, options, *rest in connection.execute(query, parameters)
             ]
 
 

@@ -11,7 +11,7 @@ The dialect knows the query (`store/database/postgresql.py`); its answer is such
 
 import logging
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tracking_service.store.database import TIMELINE_QUERY
@@ -75,5 +75,5 @@ def is_first(timeline: str) -> bool:
 
 
 def _read(connection: Connection, query: str) -> str:
-    timeline: str = connection.execute(text(query)).scalar_one()
+    timeline: str = connection.exec_driver_sql(query).scalar_one()
     return timeline
