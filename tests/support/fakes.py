@@ -45,6 +45,7 @@ class FakeStore:
         self.fingerprints: set[str | None] = set()
         self.committed: list[Block] = []
         self.skipped: list[tuple[str, HighWaterMark, Block]] = []
+        self.left_out: list[Block] = []
         self.handed_back: dict[str, tuple[Block, ...]] = {}
         self.most_at_once = 0
         self._at_once = 0
@@ -93,6 +94,9 @@ class FakeStore:
             if self.lost_acknowledgement is not None:
                 raise self.lost_acknowledgement
             return lease
+
+    def leave_out(self, lease: Lease) -> None:
+        self.left_out.append(lease.block)
 
     def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         with self._call("skip_past"):

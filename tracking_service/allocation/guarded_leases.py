@@ -118,6 +118,7 @@ class GuardedLeases:
             # A tail may have been leased, handed back and leased again in so short a time. That
             # cannot be told from a repeat, and a lost block costs nothing.
             log.warning("a block in doubt is left out", extra=self._facts(lease))
+            self._store.leave_out(lease)
             return False
         self._known = self._known.merge(reading.mark).with_lease(lease)
         return True
@@ -125,6 +126,8 @@ class GuardedLeases:
     def _refuse(self, message: str, lease: Lease, mark: HighWaterMark, **facts: object) -> None:
         log.critical(message, extra={**self._facts(lease), **facts})
         self._observer.went_backwards(self._series)
+        # First, for the skip may fail, and the block is not used in any case.
+        self._store.leave_out(lease)
         self._store.skip_past(self._series, mark, lease.block)
 
     def _facts(self, lease: Lease) -> dict[str, object]:

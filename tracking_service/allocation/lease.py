@@ -86,6 +86,9 @@ class BlockStore(Protocol):
         fingerprint.
         """
 
+    def leave_out(self, lease: Lease) -> None:
+        """Take note that nothing of this lease is used: `hand_back` does not count it as spent."""
+
     def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         """Move a series that went backwards beyond `mark`, and set the refused block aside.
 

@@ -1,10 +1,10 @@
 """Blocks in the database: leased and handed back by one instance, and looked up."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import BigInteger, Select, bindparam, select, text
 
 from tracking_service.allocation import Block, HighWaterMark, Lease
 from tracking_service.errors import ConflictError, SeriesExhaustedError
@@ -25,6 +25,17 @@ _BLOCK = select(
     BlockRecord.leased_at,
     BlockRecord.released_at,
 ).join(Series, BlockRecord.series_id == Series.id)
+_NEAREST = (
+    _BLOCK.where(
+        # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
+        # blocks to have the last one.
+        BlockRecord.series_id
+        == select(Series.id).where(Series.name == bindparam("series")).scalar_subquery(),
+        BlockRecord.start <= bindparam("serial", type_=BigInteger),
+    )
+    .order_by(BlockRecord.start.desc())
+    .limit(1)
+)
 
 
 class BlockStore:
@@ -45,7 +56,7 @@ class BlockStore:
         self._database = database
         self._instance = instance
         self._randbelow = randbelow
-        self._held: set[int] = set()
+        self._held: set[tuple[int, Block]] = set()
 
     @property
     def instance(self) -> str:
@@ -75,8 +86,12 @@ class BlockStore:
             raise SeriesExhaustedError(
                 f"series exhausted: what {series} had left was skipped after a failover"
             )
-        self._held.add(lease.block_id)
+        self._held.add((lease.block_id, lease.block))
         return lease
+
+    def leave_out(self, lease: Lease) -> None:
+        """See `BlockStore`."""
+        self._held.discard((lease.block_id, lease.block))
 
     def skip_past(self, series: str, mark: HighWaterMark, refused: Block) -> None:
         """See `BlockStore`."""
@@ -120,14 +135,7 @@ class BlockReader:
 
     def holding(self, series: str, serial: int) -> LeasedBlock | None:
         """The block that `serial` lies in, by one descent of an index; None where none does."""
-        # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
-        # blocks to have the last one.
-        series_id = select(Series.id).where(Series.name == series).scalar_subquery()
-        nearest = self._read(
-            _BLOCK.where(BlockRecord.series_id == series_id, BlockRecord.start <= serial)
-            .order_by(BlockRecord.start.desc())
-            .limit(1)
-        )
+        nearest = self._read(_NEAREST, {"series": series, "serial": serial})
         return nearest[0] if nearest and serial < nearest[0].end else None
 
     def by_id(self, block_id: int) -> LeasedBlock | None:
@@ -146,6 +154,8 @@ class BlockReader:
             query = query.where(BlockRecord.instance == instance)
         return self._read(query)
 
-    def _read(self, query: Select[*tuple[Any, ...]]) -> list[LeasedBlock]:
+    def _read(
+        self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, Any] | None = None
+    ) -> list[LeasedBlock]:
         with self._database.transaction(Use.REQUEST) as connection:
-            return [LeasedBlock(*row) for row in connection.execute(query)]
+            return [LeasedBlock(*row) for row in connection.execute(query, parameters)]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tracking_service.allocation import Block
 from tracking_service.store.clock import DatabaseTime
@@ -24,44 +24,66 @@ ROWS = 1000
 """Rows changed by one statement, so that none reaches the time-out."""
 
 
+_LOCK = (
+    update(Series)
+    .where(Series.name == bindparam("series"))
+    .values(returned_blocks=Series.returned_blocks)
+    .returning(Series.id)
+)
+_LEASED = select(BlockRecord.id, BlockRecord.start, BlockRecord.end, BlockRecord.leased_at).where(
+    BlockRecord.series_id == bindparam("series_id"),
+    BlockRecord.instance == bindparam("instance"),
+    BlockRecord.state == "leased",
+)
+_RELEASE = (
+    update(BlockRecord)
+    .where(BlockRecord.id == bindparam("block_id"))
+    .values(end=bindparam("until"), state=bindparam("as"), released_at=DatabaseTime())
+)
+_ADD_PART = insert(BlockRecord).values(
+    series_id=bindparam("series_id"),
+    start=bindparam("start"),
+    end=bindparam("end"),
+    state=bindparam("state"),
+    instance=bindparam("instance"),
+    leased_at=bindparam("leased_at"),
+    released_at=DatabaseTime(),
+)
+_COUNT = (
+    update(Series)
+    .where(Series.id == bindparam("of"))
+    .values(returned_blocks=Series.returned_blocks + bindparam("more"))
+)
+
+
 def hand_back(
     connection: Connection,
     series: str,
     unspent: Sequence[Block],
-    held: AbstractSet[int],
+    held: AbstractSet[tuple[int, Block]],
     *,
     instance: str,
 ) -> int:
-    """Release the blocks of `instance` in `series` whose id is in `held`; return how many serials
-    went back.
+    """Release the blocks of `instance` in `series` that are in `held`, with their ids; return
+    how many serials went back.
 
-    A block in the instance's name that it does not know of was thrown away, for its commit was in
-    doubt; it stays as it is. Only an unspent part that ends where a block of this instance ends
+    A block in the instance's name that is not in `held` was thrown away, for its commit was in
+    doubt; it stays as it is. An id alone does not tell: after a failover that forgot a lease,
+    another one may have the same. Only an unspent part that ends where a block of this instance ends
     goes back. With one that crosses the end of a block the records disagree (a database that was
     exchanged, say), and it is thrown away. To call it again changes nothing.
     """
     # Touches the row to lock it; how many blocks come back is known only below.
-    series_id = connection.execute(
-        update(Series)
-        .where(Series.name == series)
-        .values(returned_blocks=Series.returned_blocks)
-        .returning(Series.id)
-    ).scalar_one_or_none()
+    series_id = connection.execute(_LOCK, {"series": series}).scalar_one_or_none()
     if series_id is None:
         return 0
     unspent = sorted(unspent)
     starts = [block.start for block in unspent]
     returned: list[Block] = []
     spent: list[int] = []
-    rows = connection.execute(
-        select(BlockRecord.id, BlockRecord.start, BlockRecord.end, BlockRecord.leased_at).where(
-            BlockRecord.series_id == series_id,
-            BlockRecord.instance == instance,
-            BlockRecord.state == "leased",
-        )
-    ).all()
+    rows = connection.execute(_LEASED, {"series_id": series_id, "instance": instance}).all()
     for row in rows:
-        if row.id not in held:
+        if (row.id, Block(row.start, row.end)) not in held:
             continue
         inside = unspent[bisect_left(starts, row.start) : bisect_left(starts, row.end)]
         part, *others = _cut(Block(row.start, row.end), inside)
@@ -70,21 +92,19 @@ def hand_back(
             spent.append(row.id)
             continue
         connection.execute(
-            update(BlockRecord)
-            .where(BlockRecord.id == row.id)
-            .values(end=part.block.end, state=part.state, released_at=DatabaseTime())
+            _RELEASE, {"block_id": row.id, "until": part.block.end, "as": part.state}
         )
         for part in others:
             connection.execute(
-                insert(BlockRecord).values(
-                    series_id=series_id,
-                    start=part.block.start,
-                    end=part.block.end,
-                    state=part.state,
-                    instance=instance,
-                    leased_at=row.leased_at,
-                    released_at=DatabaseTime(),
-                )
+                _ADD_PART,
+                {
+                    "series_id": series_id,
+                    "start": part.block.start,
+                    "end": part.block.end,
+                    "state": part.state,
+                    "instance": instance,
+                    "leased_at": row.leased_at,
+                },
             )
     # All that a long life has leased: one by one would take longer than a shutdown has.
     for first in range(0, len(spent), ROWS):
@@ -95,11 +115,7 @@ def hand_back(
             .values(state="spent", released_at=DatabaseTime())
         )
     if returned:
-        connection.execute(
-            update(Series)
-            .where(Series.id == series_id)
-            .values(returned_blocks=Series.returned_blocks + len(returned))
-        )
+        connection.execute(_COUNT, {"of": series_id, "more": len(returned)})
     return sum(map(len, returned))
 
 

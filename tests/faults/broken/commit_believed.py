@@ -25,7 +25,7 @@ def _believe(
             raise
     else:
         assert made is not None
-        self._held.add(made.block_id)
+        self._held.add((made.block_id, made.block))
     return made
 
 

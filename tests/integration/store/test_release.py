@@ -109,6 +109,27 @@ def test_a_block_of_the_same_name_that_was_not_given_here_is_left_alone(stores: 
     assert [(0, 10, "leased"), (10, 20, "spent")] == stores.states(SERIES)
 
 
+def test_a_lease_that_was_left_out_does_not_count_as_spent(stores: Stores) -> None:
+    """Its block was refused or in doubt: none of its numbers was issued."""
+    store = stores.store()
+    store.leave_out(store.lease(SERIES, 1))
+    store.lease(SERIES, 1)
+
+    assert 0 == store.hand_back(SERIES, [])
+    assert [(0, 10, "leased"), (10, 20, "spent")] == stores.states(SERIES)
+
+
+def test_a_block_with_the_id_of_one_that_was_forgotten_is_left_alone(stores: Stores) -> None:
+    """A failover forgot a lease, and the commit of another one of this instance was in doubt."""
+    store = stores.store()
+    forgotten = store.lease(SERIES, 1)
+    stores.change('UPDATE block SET start = 500, "end" = 510')
+
+    assert [(forgotten.block_id,)] == stores.rows("SELECT id FROM block")
+    assert 0 == store.hand_back(SERIES, [])
+    assert [(500, 510, "leased")] == stores.states(SERIES)
+
+
 def test_an_unspent_part_that_fits_no_block_is_thrown_away(stores: Stores) -> None:
     store = stores.store()
     store.lease(SERIES, 1)

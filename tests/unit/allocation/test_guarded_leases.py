@@ -129,6 +129,7 @@ def test_a_block_below_the_mark_is_refused_and_the_series_skipped_ahead(
 
     assert ["lease", "skip_past", "lease"] == guarded.store.calls
     assert [("default", HighWaterMark(450, 0), Block(0, 100))] == guarded.store.skipped
+    assert [Block(0, 100)] == guarded.store.left_out
     assert ["default"] == guarded.observer.backwards
     assert HighWaterMark(550, 2) == guarded.mark
     [record] = caplog.records
@@ -283,7 +284,7 @@ def test_a_tail_that_another_leased_meanwhile_is_left_out_without_an_alarm(
     during_lease(guarded.store, lambda: given.append(second.lease()))
 
     assert Block(1_000, 1_100) == guarded.lease()
-    assert [Block(200, 290)] == given
+    assert [Block(200, 290)] == given == guarded.store.left_out
     assert [] == guarded.observer.backwards
 
 
