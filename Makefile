@@ -21,7 +21,7 @@ DEBIAN := chromium:chromium curl:curl docker.io:dockerd etcd-server:etcd mmdebst
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check test-pythons soak outage buffer test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
+.PHONY: help setup run test check test-pythons simulate soak outage buffer test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ load: $(VENV)/.installed-dev ## Headless Locust that checks every answer (LOAD_U
 
 scale: $(VENV)/.installed-dev ## Measure leases a second on one row, and simulate up to 10,000 instances
 	@exec $(BIN)/python -m benchmarks.scale
+
+simulate: $(VENV)/.installed-dev ## Simulate the whole system under one seed (SIMULATE_SECONDS, SIMULATE_SEED, SIMULATE_HISTORIES)
+	@exec $(BIN)/python -m tests.simulation
 
 soak: $(VENV)/.installed-dev ## Break a service in random ways for SOAK_SECONDS (SOAK_SEED repeats a run)
 	@exec $(BIN)/python -m tests.faults.soak

@@ -1,0 +1,43 @@
+"""Tests of the simulation: with a protection taken out, it finds that it is missing.
+
+`python -m tests.simulation canaries` looks for each from the first history on; here is where that
+found it. A change of what may happen, or of its weight, changes the histories: look again then.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation import campaign, history
+from tests.simulation.canaries import CANARIES
+
+FOUND_AT = {
+    "timeline": 1000004,
+    "mark": 1000002,
+    "neighbours": 1000090,
+    "fsync": 1000015,
+    "marks-lock": 1000007,
+    "unknown-commit": 1000001,
+    "lease-lock": 1000011,
+    "hand-back": 1000011,
+    "fork": 1000002,
+    "first-key": 1000005,
+    "host-clock": 1000073,
+    "random-half": 1000240,
+}
+"""The seed of a history that fails without the protection, and holds with it."""
+
+
+def test_every_canary_has_a_history() -> None:
+    assert set(CANARIES) == set(FOUND_AT)
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_protection_that_is_taken_out_is_missed(name: str) -> None:
+    _, variant = CANARIES[name]
+    with campaign.silence():
+        without = history.run(FOUND_AT[name], variant=variant)
+        with_it = history.run(FOUND_AT[name])
+
+    assert without.fault
+    assert with_it.fault is None
