@@ -62,9 +62,12 @@ def test_a_mute_database_does_not_hold_a_shutdown_up(server: PostgresServer) -> 
             began = time.monotonic()
             code = instance.terminate()
             took = time.monotonic() - began
+            log = instance.log()
 
     assert 0 == code
     assert took < BOUND
+    assert "there were no unspent serials" in log
+    assert "handed back" not in log
 
 
 @pytest.mark.parametrize("command", COMMANDS)
