@@ -4,7 +4,8 @@ are compared with the database.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from functools import partial
 
 from tests.simulation import fleet, requests
@@ -84,6 +85,7 @@ def balance(world: World, server: Server) -> None:
     handed back, skipped, or lost to those that were killed.
     """
     spent_of: dict[str, list[int]] = {}
+    anywhere = sorted(world.oracle.spent)
     for serial, held in world.oracle.spent.items():
         if serial not in world.oracle.excused_serials and server.knows(held.server, held.commit):
             spent_of.setdefault(held.series, []).append(serial)
@@ -91,7 +93,7 @@ def balance(world: World, server: Server) -> None:
         "SELECT id, name, first_serial, next_serial FROM series"
     ).fetchall():
         rows = server.raw.execute(_ROWS, [series_id]).fetchall()
-        _balance(world, name, rows, (first, counter), sorted(spent_of.get(name, ())))
+        _balance(world, name, rows, (first, counter), spent_of.get(name, ()), anywhere)
     for client in world.clients:
         if isinstance(client, Process) and client.handed_back_to is server:
             _nothing_kept(server, client)
@@ -102,8 +104,10 @@ def _balance(
     name: str,
     rows: list[tuple[int, int, str]],
     ends: tuple[int, int],
-    spent: list[int],
+    spent: Iterable[int],
+    anywhere: list[int],
 ) -> None:
+    """`spent` serials were handed out in this history, and those `anywhere` in whatever one."""
     oracle = world.oracle
     at = ends[0]
     for start, end, _ in rows:
@@ -111,18 +115,16 @@ def _balance(
         at = end
     oracle.require(at == ends[1], f"{name}: blocks end at {at}, the counter is {ends[1]}")
     starts = [start for start, _, _ in rows]
-    counts = [0] * len(rows)
     for serial in spent:
         index = bisect_right(starts, serial) - 1
         oracle.require(
             0 <= index and serial < rows[index][1] and rows[index][2] in {"leased", "spent"},
             f"{name}: serial {serial} was handed out, and is in no block that was leased",
         )
-        counts[index] += 1
-    for (start, end, state), count in zip(rows, counts, strict=True):
-        excused = sum(start <= each < end for each in oracle.excused_serials)
+    for start, end, state in rows:
+        count = bisect_left(anywhere, end) - bisect_left(anywhere, start)
         oracle.require(
-            state != "spent" or count + excused >= end - start,
+            state != "spent" or count == end - start,
             f"{name}: block {start} to {end - 1} counts as spent, and {count} of it were handed out",
         )
 
