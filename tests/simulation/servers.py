@@ -123,6 +123,8 @@ class Server:
         """Go on where a commit of another left off, from which everything was imported."""
         self.parent, self.parent_commit, self.depth = parent, commit, parent.depth + 1
         self.imported = True
+        # A key that had expired by the parent's clock was not exported.
+        self.furthest_ahead = max(self.furthest_ahead, parent.furthest_ahead)
 
     def knows(self, server: Server, commit: int) -> bool:
         """Whether a commit on `server` is in this one's history."""
