@@ -133,7 +133,8 @@ def _nothing_kept(server: Server, process: Process) -> None:
     """What an instance held when it handed back is its own no more."""
     for held_of in process.held.values():
         for held in held_of:
-            if server.knows(held.server, held.commit):
+            # The child of a fork has its parent's leases in the books, and not as its own.
+            if held.client is process and server.knows(held.server, held.commit):
                 kept = server.raw.execute(
                     "SELECT 1 FROM block JOIN series ON series.id = block.series_id"
                     " WHERE name = ? AND start = ? AND instance = ? AND state = 'leased'",
