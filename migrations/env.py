@@ -10,9 +10,9 @@ from alembic.runtime.migration import MigrationInfo
 from flask import current_app
 from sqlalchemy import Connection
 
-from tracking_service.errors import StoreError, StoreUnavailableError
+from tracking_service.errors import StoreError
 from tracking_service.store.database import Database
-from tracking_service.store.database.errors import remedy
+from tracking_service.store.database.errors import with_remedy
 from tracking_service.store.models import Base
 from tracking_service.store.schema import not_ours, revision_of
 
@@ -91,8 +91,6 @@ def run() -> None:
 try:
     run()
 except StoreError as error:
-    message = str(error)
-    if isinstance(error, StoreUnavailableError):
-        message += f"; {remedy(current_app.extensions['migrate'].db.backend)}"
+    message = with_remedy(error, current_app.extensions["migrate"].db.backend)
     # Click's own, for Flask-Migrate would log Alembic's.
     raise click.ClickException(message) from error

@@ -7,7 +7,7 @@ from flask import Flask, current_app
 
 from tracking_service.allocation import HighWaterMarkFile
 from tracking_service.auth import Keyring
-from tracking_service.errors import HighWaterMarkError, StoreUnavailableError, TrackingServiceError
+from tracking_service.errors import HighWaterMarkError, StoreError, TrackingServiceError
 from tracking_service.instance.instance import Instance
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
@@ -17,7 +17,7 @@ from tracking_service.settings import Settings
 from tracking_service.store.api_keys import ApiKeyStore
 from tracking_service.store.blocks import BlockReader
 from tracking_service.store.database import Database
-from tracking_service.store.database.errors import remedy
+from tracking_service.store.database.errors import with_remedy
 from tracking_service.store.series import SeriesStore
 from tracking_service.telemetry.metrics import Metrics
 
@@ -45,8 +45,8 @@ class Services:
 
     def describe_error(self, error: TrackingServiceError) -> str:
         """Say what is wrong and what to do, for a terminal or a log: it may name addresses."""
-        if isinstance(error, StoreUnavailableError):
-            return f"{error}; {remedy(self.database.backend)}"
+        if isinstance(error, StoreError):
+            return with_remedy(error, self.database.backend)
         if isinstance(error, HighWaterMarkError):
             return f"{error}; check the folder that TRACKING_STATE_DIR names"
         return str(error)

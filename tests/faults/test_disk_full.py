@@ -86,7 +86,7 @@ def test_a_full_disk_under_sqlite_stops_no_request_while_a_reserve_is_left(
             before = leased(url)
             with no_file_grows(fleet):
                 for instance in fleet:
-                    wait_until(partial(full, instance), seconds=20, what="a full disk")
+                    wait_until(partial(full, instance), seconds=60, what="a full disk")
                 load.wait_for(400)
                 status, body = readiness(fleet[0])
             wait_until(lambda: leased(url) > before, seconds=20, what="leases to go on")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +15,6 @@ from psycopg import sql
 from tests.support.answers import fails
 from tests.support.commands import flask
 from tests.support.databases import DatabaseServer
-from tests.support.stores import Stores
 
 
 @pytest.mark.parametrize("command", ["db upgrade", "serve", "blocks list"])
@@ -56,8 +57,8 @@ def test_a_user_who_may_make_no_table_is_told(guest_url: str) -> None:
 
 
 def test_a_table_that_is_in_the_way_is_told(sqlite_url: str) -> None:
-    with Stores(sqlite_url) as stores:
-        stores.change("CREATE TABLE number_space (id INTEGER)")
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("CREATE TABLE number_space (id INTEGER)")
     line = fails("db", "upgrade", env={"DATABASE_URL": sqlite_url}).stderr
 
     assert "table number_space already exists" in line

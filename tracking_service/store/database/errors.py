@@ -18,9 +18,13 @@ from tracking_service.installation import program
 
 UPGRADE = f"run `{program()} db upgrade`"
 
-_REMEDIES = {
+_IF_AWAY = {
     "sqlite": "check DATABASE_URL, and that this user may write the file and its folder",
     "postgresql": "check DATABASE_URL, and that the database runs and lets this user in",
+}
+_IF_IT_FAILS = {
+    "sqlite": "check DATABASE_URL, and the disk that the file lies on",
+    "postgresql": "check DATABASE_URL, and what the database logs",
 }
 
 # undefined_table, undefined_column
@@ -37,12 +41,18 @@ _FAILED = ("53100", "53200", "22", "42", "58", "XX")
 _SQLITE_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def remedy(backend: str) -> str:
-    """What an operator should check if a database of this kind is unavailable.
+def with_remedy(error: StoreError, backend: str) -> str:
+    """Say what is wrong with a database of this kind, and what an operator should check.
 
     For the terminal and the log: HTTP answers do not mention settings.
     """
-    return _REMEDIES[backend]
+    match error:
+        case StoreUnavailableError():
+            return f"{error}; {_IF_AWAY[backend]}"
+        case StoreFailedError():
+            return f"{error}; {_IF_IT_FAILS[backend]}"
+        case _:
+            return str(error)
 
 
 class SequenceBehindError(ConflictError):
