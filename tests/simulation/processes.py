@@ -192,8 +192,10 @@ class Process(Client):
         fiber = current()
         assert fiber is not None
         fiber.commit = None
+        server = self.server
         if self.instance.close() is not None and fiber.commit is not None:
-            self.handed_back_to = fiber.commit[0]
+            # Amid that the server may have been restored, as it was before the first part.
+            self.handed_back_to = server if fiber.commit[0] is server else None
         self.closed = True
 
     def kill(self) -> None:
