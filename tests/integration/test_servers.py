@@ -61,7 +61,8 @@ def test_workers_share_no_number_and_hand_their_tails_back(server: str, database
     spent = sum(end - start for state, _, start, end in blocks(database_url) if state == "spent")
 
     assert verdict.unique, str(verdict)
-    assert {"spent", "returned"} == states
+    # What waited in lanes amid a block was left out.
+    assert {"spent", "returned"} == states - {"skipped"}
     # What was spent is what came, and perhaps what was on its way when the load ended.
     assert verdict.acknowledged <= spent <= verdict.attempted
 

@@ -73,7 +73,7 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
             "GET",
             "/api/tracking-numbers/RA473124829MY",
             "GET /api/tracking-numbers/<number>",
-            404,
+            400,
         ),
         ("GET", "/healthz", "GET /healthz", 200),
         ("GET", "/RedBox/nowhere", "GET", 404),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.exposition import read, value
 from tests.support.fleet import wait_until_ready
 from tests.support.instance import Instance
-from tests.support.ledger import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,12 @@ def instance(url: str) -> Iterator[Instance]:
 
 
 @pytest.fixture
-def spent(instance: Instance, url: str) -> Callable[[], int]:
-    """How many serials were spent since the fixture was made; it spends two itself."""
-    first = Ledger.read(url).serial(instance.number())
+def spent(instance: Instance) -> Callable[[], int]:
+    """How many serials the instance has handed out since the fixture was made."""
 
-    def count() -> int:
-        return Ledger.read(url).serial(instance.number()) - first - 1
+    def issued() -> int:
+        metrics = read(instance.get("/metrics").body)
+        return int(value(metrics, "tracking_issued_numbers_total", series="default"))
 
-    return count
+    first = issued()
+    return lambda: issued() - first
