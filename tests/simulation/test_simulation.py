@@ -1,4 +1,4 @@
-"""Histories of the whole system under one seed each: the same ones every time, and fresh ones."""
+"""Histories of the whole system under one seed each: the same ones every time, and a fresh one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.simulation import campaign, history
 from tests.simulation.canaries import CANARIES
 from tests.simulation.shrinking import describe, shrink
 
-FIXED_SECONDS = 40.0
-FRESH_SECONDS = 15.0
+FIXED = range(100)
+"""Seeds of the histories that are always gone through: some 30 seconds of one core."""
 
 FAILED_ONCE = [35]
 """Seeds of histories that failed when they were first gone through.
@@ -30,16 +30,14 @@ def assert_no_fault(report: campaign.Report) -> None:
 
 @pytest.mark.slow
 def test_the_same_histories_as_ever_hold() -> None:
-    assert_no_fault(campaign.run(itertools.count(), seconds=FIXED_SECONDS, faults_most=1))
+    assert_no_fault(campaign.run(FIXED, faults_most=1))
 
 
-@pytest.mark.slow
-def test_fresh_histories_hold() -> None:
+def test_a_fresh_history_holds() -> None:
     seed = random.SystemRandom().randrange(10**9)
     sys.stdout.write(f"SIMULATE_SEED={seed}\n")
-    report = campaign.run(itertools.count(seed), seconds=FRESH_SECONDS, faults_most=1)
 
-    assert_no_fault(report)
+    assert_no_fault(campaign.run([seed]))
 
 
 @pytest.mark.parametrize("seed", FAILED_ONCE)
