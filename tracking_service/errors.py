@@ -200,6 +200,11 @@ class StoreUnavailableError(StoreError):
 class StoreFailedError(StoreError):
     """The database cannot do what is asked of it, as the log says: its disk may be full."""
 
+    @property
+    def public_message(self) -> str:
+        """The class's default message; the log has the database's own words."""
+        return self._default_message()
+
 
 class UnsafeFileError(StoreError):
     """The SQLite file may be in use by another path, and serials would be leased twice."""
