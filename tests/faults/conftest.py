@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
@@ -17,15 +16,6 @@ collect_ignore = ["apps", "broken"]
 
 # A series with fewer blocks left than this is scarce, and is leased a block at a time.
 SCARCE = 99_000
-
-FOLDER = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all fault tests, in turn: each takes what the machine has."""
-    for item in items:
-        if item.path.is_relative_to(FOLDER):
-            item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 @pytest.fixture(scope="session")

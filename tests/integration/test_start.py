@@ -235,6 +235,7 @@ def listens_after(env: dict[str, str]) -> float:
 ATTEMPTS = 10
 
 
+@pytest.mark.slow
 def test_it_listens_within_two_seconds(database_url: str, tmp_path: Path) -> None:
     """Once is enough: an attempt may find a cold file cache, or a machine that is busy."""
     env = {"DATABASE_URL": database_url, "TRACKING_STATE_DIR": str(tmp_path / "state")}
