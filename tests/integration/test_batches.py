@@ -1,10 +1,7 @@
 """POST /api/tracking-numbers/ on both databases: numbers once, the same again for the same key."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +9,7 @@ from flask import Flask
 from sqlalchemy import event, insert, text
 from werkzeug.test import TestResponse
 
-from tests.support.apps import opened_app
+from tests.support.apps import MakeApp
 from tests.support.client import PARAMETERS
 from tracking_service.container import services_of
 from tracking_service.store.models import BatchRecord
@@ -21,15 +18,6 @@ PATH = "/api/tracking-numbers/"
 BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-MakeApp = Callable[[], Flask]
-
-
-@pytest.fixture
-def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
-    """Makes instances that share a database."""
-    with ExitStack() as made:
-        yield lambda: made.enter_context(opened_app(database_url, tmp_path))
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -15,20 +12,11 @@ from flask import Flask
 from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
-from tests.support.apps import opened_app
+from tests.support.apps import MakeApp
 from tests.support.client import PARAMETERS
 from tracking_service.container import services_of
 
 PATH = "/api/next-tracking-number/"
-
-MakeApp = Callable[[], Flask]
-
-
-@pytest.fixture
-def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
-    """Makes instances that share a database."""
-    with ExitStack() as made:
-        yield lambda: made.enter_context(opened_app(database_url, tmp_path))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from tracking_service.app import create_app
 from tracking_service.container import services_of
 from tracking_service.settings import Settings
 from tracking_service.store.database import Use
+
+MakeApp = Callable[[], Flask]
 
 
 @contextmanager

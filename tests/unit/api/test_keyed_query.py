@@ -67,16 +67,7 @@ def test_another_series_is_another_request() -> None:
 
 
 def test_a_batch_of_one_is_another_request() -> None:
-    body = {
-        "origin_country_id": "MY",
-        "destination_country_id": "ID",
-        "weight": "1.234",
-        "created_at": "2024-01-01T12:00:00+08:00",
-        "customer_id": "de619854-b59b-425e-9db4-943979e1bd49",
-        "customer_name": "RedBox Logistics",
-        "customer_slug": "redbox-logistics",
-        "count": 1,
-    }
+    body = {**PARAMETERS, "count": 1}
 
     assert read_request(json.dumps(body).encode()).fingerprint != fingerprint(QUERY)
 
