@@ -13,7 +13,7 @@ from contextlib import contextmanager
 PATIENCE_SECONDS = 1.5
 """When no waiting request was served for this many seconds, only requests with a place wait on."""
 
-GRACE_SECONDS = 0.1
+GRACE_SECONDS = 0.5
 """The same for requests beyond half of the threads: long enough for a normal lease."""
 
 
