@@ -19,6 +19,9 @@ DEBIAN := chromium:chromium curl:curl docker.io:dockerd etcd-server:etcd mmdebst
 	nginx:nginx patroni:patroni postgresql:/usr/lib/postgresql/*/bin/postgres prometheus:promtool \
 	systemd:systemd-analyze
 
+# The tests start many processes: each reads the compiled modules that the first one wrote.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test check test-pythons simulate soak outage buffer test-system ha-test have-packages missing-packages bench load scale lint format dist lock clean
