@@ -1,21 +1,15 @@
-"""A database of the first version: all its numbers are read, and it goes on issuing their like.
-
-The dumps in `first_version/` were made by that version, at schema 0004, from a database each: what
-`series create` and `numbers mint` did there, and the numbers that they printed.
-"""
+"""A database of the first version: all its numbers are read, and it goes on issuing their like."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.commands import flask, migrate
-from tests.support.databases import DatabaseServer
+from tests.support.first_version import FirstDatabase
 from tests.support.numbers import POST
 from tests.support.stores import Stores
 from tracking_service.errors import ExportError, PatternTakenError
@@ -25,40 +19,12 @@ from tracking_service.numbering.builtin import FORMER_ROUTED, ROUTED
 from tracking_service.services.verify import Verifier
 from tracking_service.store import transfer
 
-DUMPS = Path(__file__).parent / "first_version"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def first(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The URL of such a database as it was left, and what is known of it."""
-    dump = (DUMPS / f"{request.param}.sql").read_text(encoding="utf-8")
-    facts = json.loads((DUMPS / f"{request.param}.json").read_text(encoding="utf-8"))
-    if request.param == "sqlite":
-        path = tmp_path / "first.sqlite3"
-        connection = sqlite3.connect(path)
-        connection.executescript(dump)
-        connection.close()
-        yield f"sqlite:///{path}", facts
-        return
-    server: DatabaseServer = request.getfixturevalue("postgres_server")
-    name = server.create_database()
-    server.execute(dump, database=name)
-    yield server.url(name), facts
-    server.drop_database(name)
-
 
 @pytest.fixture
-def upgraded(first: tuple[str, dict[str, Any]]) -> Iterator[tuple[Stores, dict[str, Any]]]:
-    migrate(first[0])
-    with Stores(first[0]) as stores:
-        yield stores, first[1]
-
-
-def issued(facts: dict[str, Any]) -> dict[str, str]:
-    """Every number that it issued, with its series."""
-    return {
-        number: series for series, numbers in facts["issued"].items() for number in numbers.split()
-    }
+def upgraded(first_database: FirstDatabase) -> Iterator[Stores]:
+    migrate(first_database.url)
+    with Stores(first_database.url) as stores:
+        yield stores
 
 
 def verifier(stores: Stores) -> Verifier:
@@ -66,11 +32,10 @@ def verifier(stores: Stores) -> Verifier:
 
 
 def test_every_number_that_it_issued_verifies_and_decodes(
-    upgraded: tuple[Stores, dict[str, Any]],
+    upgraded: Stores, first_database: FirstDatabase
 ) -> None:
-    stores, facts = upgraded
-    reader = verifier(stores)
-    known = issued(facts)
+    reader = verifier(upgraded)
+    known, facts = first_database.issued, first_database.facts
     verified = {number: reader.verify(number) for number in known}
     serials = {number: reader.trace(number).decoded.serial for number in facts["serials"]}
 
@@ -80,14 +45,14 @@ def test_every_number_that_it_issued_verifies_and_decodes(
     assert facts["serials"] == serials
     assert facts["ranges"] == {
         each.name: [each.first_serial, each.next_serial, each.end_serial]
-        for each in stores.catalogue.all()
+        for each in upgraded.catalogue.all()
     }
 
 
 def test_it_goes_on_with_its_patterns_and_repeats_no_number(
-    upgraded: tuple[Stores, dict[str, Any]],
+    upgraded: Stores, first_database: FirstDatabase
 ) -> None:
-    stores, facts = upgraded
+    stores = upgraded
     patterns = {each.name: each.pattern for each in stores.catalogue.all()}
     theirs = parse("LX{body:8}{check}{origin:ID}", "digits", "s10")
     spaces = NumberSpaces(stores.catalogue)
@@ -109,11 +74,11 @@ def test_it_goes_on_with_its_patterns_and_repeats_no_number(
         "my-post": POST,
         "their-post": theirs,
     } == patterns
-    assert set() == made & set(issued(facts))
+    assert set() == made & first_database.issued.keys()
 
 
-def test_its_routed_series_stay_of_one_kind(upgraded: tuple[Stores, dict[str, Any]]) -> None:
-    stores, _ = upgraded
+def test_its_routed_series_stay_of_one_kind(upgraded: Stores) -> None:
+    stores = upgraded
     do = flask("series", "create", "sea", "--format", "routed", env={"DATABASE_URL": stores.text})
 
     assert 0 == do.returncode, do.stderr
@@ -123,9 +88,8 @@ def test_its_routed_series_stay_of_one_kind(upgraded: tuple[Stores, dict[str, An
         stores.create("new", pattern=ROUTED)
 
 
-def test_the_version_before_finds_what_it_left(first: tuple[str, dict[str, Any]]) -> None:
-    """Also while its instances run beside those of this version."""
-    url, _ = first
+def test_the_version_before_finds_what_it_left(first_database: FirstDatabase) -> None:
+    url = first_database.url
     with Stores(url) as stores:
         query = "SELECT name, format, options FROM number_space ORDER BY id"
         before = stores.rows(query)

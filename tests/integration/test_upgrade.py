@@ -1,0 +1,76 @@
+"""An upgrade that nobody notices: the first version's instances run on while this one takes over."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support import first_version
+from tests.support.commands import migrate
+from tests.support.first_version import FirstDatabase
+from tests.support.fleet import wait_until_ready
+from tests.support.instance import Instance
+from tests.support.load import Load
+from tests.support.oracle import History
+from tracking_service import __version__
+
+NUMBERS = 100
+
+
+def version(instance: Instance) -> str:
+    """What the instance says that it is."""
+    said: str = instance.get("/openapi.json").json()["info"]["version"]
+    return said
+
+
+def ask(history: History, *instances: Instance) -> None:
+    """Some numbers of each."""
+    with Load([each.address for each in instances], rate=200, history=history) as load:
+        for each in instances:
+            load.wait_for(NUMBERS, address=each.address)
+
+
+def test_an_upgrade_fails_no_request_and_every_number_verifies(
+    first_database: FirstDatabase, tmp_path: Path
+) -> None:
+    """As docs/operations.md says: the schema first, then the instances, one after the other."""
+    url, state_dir = first_database.url, tmp_path / "state"
+    installed = first_version.install(tmp_path / "installed")
+    history = History()
+    with ExitStack() as running:
+
+        def started(instance: Instance) -> Instance:
+            running.enter_context(instance)
+            wait_until_ready(instance)
+            return instance
+
+        def present() -> Instance:
+            env = {"DATABASE_URL": url, "TRACKING_STATE_DIR": str(state_dir)}
+            return started(Instance(env))
+
+        one, two = (
+            started(first_version.instance(url, installed, state_dir=state_dir)) for _ in range(2)
+        )
+        assert [first_version.VERSION] * 2 == [version(one), version(two)]
+        with Load([one.address, two.address], rate=200, history=history) as load:
+            load.wait_for(NUMBERS)
+            migrate(url)
+            load.wait_for(NUMBERS)
+        assert 0 == one.terminate()
+        three = present()
+        ask(history, two, three)
+        assert 0 == two.terminate()
+        four = present()
+        ask(history, three, four)
+        # What an instance holds counts as reserved to the others till it ends.
+        assert 0 == three.terminate()
+
+        assert __version__ == version(four)
+        verdict = history.verdict()
+        assert verdict.unique, str(verdict)
+        assert 0 == verdict.failures == verdict.perhaps
+        known = {*history.numbers(), *first_database.issued}
+        verified = {number: four.get(f"/api/tracking-numbers/{number}").json() for number in known}
+
+    assert {"issued"} == {each["status"] for each in verified.values()}
+    assert {"default"} == {verified[number]["series"] for number in history.numbers()}
