@@ -158,6 +158,8 @@ class FakeCatalogue:
         self.series = {each.name: each for each in series}
         self.failure: Exception | None = None
         self.found: list[str] = []
+        self.counted: list[int] = []
+        """Of each look at the counters: how many serials were asked about."""
 
     def find(self, name: str) -> SeriesRecord:
         self.found.append(name)
@@ -177,10 +179,20 @@ class FakeCatalogue:
             if id > after
         ]
 
-    def in_space(self, number_space: str) -> Sequence[SeriesRecord]:
+    def nearest(self, number_space: str, serial: int) -> SeriesRecord | None:
         if self.failure is not None:
             raise self.failure
-        return [each for each in self.series.values() if each.number_space == number_space]
+        below = [
+            each
+            for each in self.series.values()
+            if each.number_space == number_space and each.first_serial <= serial
+        ]
+        return max(below, key=lambda each: each.first_serial, default=None)
+
+    def count_leased(self, serials: Sequence[tuple[str, int]]) -> int:
+        self.counted.append(len(serials))
+        found = [(self.nearest(space, serial), serial) for space, serial in serials]
+        return sum(series is not None and serial < series.next_serial for series, serial in found)
 
 
 class FakeObserver:

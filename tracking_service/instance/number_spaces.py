@@ -1,13 +1,12 @@
-"""Number spaces as an instance knows them: the format with its key, and the series' ranges."""
+"""Number spaces as an instance knows them: the pattern and key of each, and their format."""
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tracking_service.errors import KeyChangedError, MalformedNumberError
-from tracking_service.numbering import Format, Pattern, compact, key_fingerprint
+from tracking_service.numbering import Format, Pattern, ShapeIndex, compact, key_fingerprint
 from tracking_service.numbering.pattern import LONGEST
 from tracking_service.records import SeriesRecord, SpaceRecord
 
@@ -21,8 +20,11 @@ class SeriesSource(Protocol):
     def find(self, name: str) -> SeriesRecord:
         """The series of this name, or UnknownSeriesError."""
 
-    def in_space(self, number_space: str) -> Sequence[SeriesRecord]:
-        """The series of one number space, by their serials."""
+    def nearest(self, number_space: str, serial: int) -> SeriesRecord | None:
+        """The series of a number space that begins at or next before `serial`; None where none."""
+
+    def count_leased(self, serials: Sequence[tuple[str, int]]) -> int:
+        """How many of these serials, each with its number space, have been leased."""
 
     def spaces(self, *, after: int) -> Sequence[SpaceRecord]:
         """The number spaces whose id is greater than `after`, by id."""
@@ -37,8 +39,18 @@ class NumberSpace:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a number space is made of."""
+
+    name: str
+    pattern: Pattern
+    key: bytes = field(repr=False)
+
+
 class NumberSpaces:
-    """Makes each space's format once, and refuses a key that is not the one it knows.
+    """Makes each space's format once, when it is first needed, and refuses a key that is not the
+    one it knows.
 
     A second key in one space could repeat a number.
     """
@@ -47,15 +59,16 @@ class NumberSpaces:
         self._source = source
         # Changed without a lock, for it might be held by another thread at a fork: whichever of
         # two threads is first makes a space.
+        self._facts: dict[str, _Facts] = {}
         self._spaces: dict[str, NumberSpace] = {}
-        self._by_width: defaultdict[int, dict[str, NumberSpace]] = defaultdict(dict)
+        self._index: ShapeIndex[_Facts] = ShapeIndex()
         self._last_id = 0
 
     def get(self, series: SeriesRecord) -> NumberSpace:
         """The space of a series. Raises KeyChangedError."""
         space = self._spaces.get(series.number_space)
         if space is None:
-            space = self._add(series.number_space, series.pattern, series.key)
+            space = self._space(self._add(series.number_space, series.pattern, series.key))
         if space.fingerprint != key_fingerprint(series.key):
             raise KeyChangedError.of(series.number_space)
         return space
@@ -71,37 +84,57 @@ class NumberSpaces:
         asked for those that were made since, so StoreError too.
         """
         number = compact(text)
-        read = self._read(number)
+        read = self._index.read(number)
         if read is None and len(number) <= LONGEST:
             self._learn()
-            read = self._read(number)
+            read = self._index.read(number)
         if read is None:
             raise MalformedNumberError("no series of this service has numbers of this shape")
-        return read
+        return self._space(read[0]), read[1]
 
-    def of_width(self, width: int) -> Sequence[NumberSpace]:
-        """The spaces whose numbers have so many characters, as far as they are known here."""
-        return tuple(self._by_width[width].values()) if width <= LONGEST else ()
+    def patterns_near(self, typed: str) -> Iterator[Pattern]:
+        """The patterns whose fixed characters are at most one slip away from those of a text.
 
-    def series_in(self, number_space: str) -> Sequence[SeriesRecord]:
-        """The series of a number space as they are now. Raises StoreError."""
-        return self._source.in_space(number_space)
+        As far as they are known here; those that have the text's come first.
+        """
+        return (facts.pattern for facts in self._index.near(typed))
 
-    def _read(self, number: str) -> tuple[NumberSpace, str] | None:
-        for space in self.of_width(len(number)):
-            read = space.format.pattern.shape.read(number)
-            if read is not None:
-                return space, read
-        return None
+    def holding(self, space: NumberSpace, serial: int) -> SeriesRecord | None:
+        """The series that has leased this serial, as the database says now; None where none has.
+
+        Raises KeyChangedError and other StoreErrors.
+        """
+        series = self._source.nearest(space.name, serial)
+        if series is None:
+            return None
+        self.get(series)
+        return series if serial < series.next_serial else None
+
+    def count_leased(self, numbers: Sequence[str]) -> int:
+        """How many of these numbers, of spaces that are known here, have been leased.
+
+        By the series' counters. Raises NumberError and StoreError.
+        """
+        serials = []
+        for number in numbers:
+            space, _ = self.read(number)
+            serials.append((space.name, space.format.decode(number).serial))
+        return self._source.count_leased(serials)
 
     def _learn(self) -> None:
         for facts in self._source.spaces(after=self._last_id):
-            if facts.name not in self._spaces:
-                self._add(facts.name, facts.pattern, facts.key)
+            self._add(facts.name, facts.pattern, facts.key)
             self._last_id = max(self._last_id, facts.id)
 
-    def _add(self, name: str, pattern: Pattern, key: bytes) -> NumberSpace:
-        made = NumberSpace(name, Format(pattern, key), key_fingerprint(key))
-        space = self._spaces.setdefault(name, made)
-        self._by_width[space.format.width].setdefault(name, space)
+    def _add(self, name: str, pattern: Pattern, key: bytes) -> _Facts:
+        facts = self._facts.setdefault(name, _Facts(name, pattern, key))
+        self._index.add(name, facts.pattern.shape, facts)
+        return facts
+
+    def _space(self, facts: _Facts) -> NumberSpace:
+        space = self._spaces.get(facts.name)
+        if space is None:
+            written = Format(facts.pattern, facts.key)
+            made = NumberSpace(facts.name, written, key_fingerprint(facts.key))
+            space = self._spaces.setdefault(facts.name, made)
         return space

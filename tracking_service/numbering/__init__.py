@@ -7,6 +7,7 @@ pattern says what they look like.
 from tracking_service.numbering.format import Decoded, Format, Shipment
 from tracking_service.numbering.pattern import Pattern, from_options, parse
 from tracking_service.numbering.reading import compact
+from tracking_service.numbering.shape_index import ShapeIndex
 from tracking_service.numbering.space_key import KEY_BYTES, key_fingerprint
 from tracking_service.numbering.typos import is_likely_typo
 
@@ -15,6 +16,7 @@ __all__ = [
     "Decoded",
     "Format",
     "Pattern",
+    "ShapeIndex",
     "Shipment",
     "compact",
     "from_options",

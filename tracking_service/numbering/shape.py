@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from tracking_service.numbering.alphabets import LETTERS
 
@@ -61,7 +62,11 @@ class Part:
         """A regular expression for what may stand there."""
         if self.is_any_country:
             return _CODE
-        return _EXPRESSIONS.get(self.kind) or "".join(f"[{each}]" for each in self.characters)
+        return _EXPRESSIONS.get(self.kind) or "".join(
+            # One expression for equal places compiles several times as fast.
+            f"[{each}]{{{len(tuple(places))}}}"
+            for each, places in groupby(self.characters)
+        )
 
 
 class Shape:
@@ -70,7 +75,10 @@ class Shape:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.characters = tuple(each for part in parts for each in part.characters)
         """Which may stand at each place of a number."""
-        self._exact = re.compile("".join(part.expression for part in parts), re.ASCII)
+        self._parts = tuple(parts)
+        # Compiled when it is first needed, for of many patterns few are. Set without a lock, which
+        # another thread might hold at a fork.
+        self._exact: re.Pattern[str] | None = None
         self._countries: list[int] = []
         at = 0
         for part in parts:
@@ -80,19 +88,25 @@ class Shape:
 
     def fits(self, number: str) -> bool:
         """Whether a compact number has this shape as it stands."""
-        return self._exact.fullmatch(number) is not None
+        exact = self._exact
+        if exact is None:
+            written = "".join(part.expression for part in self._parts)
+            exact = self._exact = re.compile(written, re.ASCII)
+        return exact.fullmatch(number) is not None
 
     def read(self, text: str) -> str | None:
         """The number that a compact text means: itself, or with look-alikes read; else None."""
-        if self._exact.fullmatch(text) is not None:
+        if self.fits(text):
             return text
         if len(text) != len(self.characters):
             return None
         number = self.read_look_alikes(text)
-        return number if self._exact.fullmatch(number) is not None else None
+        return number if self.fits(number) else None
 
     def read_look_alikes(self, text: str) -> str:
         """A text as long as a number, with look-alikes read where they cannot stand themselves."""
+        if LOOK_ALIKES.keys().isdisjoint(text):
+            return text
         return "".join(
             typed if typed in allowed else LOOK_ALIKES.get(typed, typed)
             for typed, allowed in zip(text, self.characters, strict=True)

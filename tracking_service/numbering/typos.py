@@ -1,22 +1,25 @@
 """Whether a number that is refused looks like one of ours with a slip of the hand in it.
 
 Any wrong check character can be mended by changing almost any one character: that says nothing.
-So a mend counts here only where the mended number is one that has been leased, which the caller's
-predicate tells. In a sparse space a number has next to never such a neighbour by chance, so
-'exactly one' means that the sender almost surely meant that one. In a crowded space (an S10 series
-that is well used) several neighbours may be numbers too; then nothing is said, as it would be a
-guess.
+So a mend counts here only where the mended number is one that has been leased, which the caller
+looks up. In a sparse space a number has next to never such a neighbour by chance, so 'exactly one'
+means that the sender almost surely meant that one. In a crowded space (an S10 series that is well
+used) several neighbours may be numbers too; then nothing is said, as it would be a guess.
 
 A slip is one wrong character, one swap of neighbours, or one habit: to take O for 0 and I for 1,
 or the other way round, wherever a number has them.
+
+Anyone may send a wrong number, so its cost is bounded, by counts that are the same on any machine.
+Arithmetic comes first: of the candidates hardly any has a check character that is right.
 
 The mended number is not returned: whoever holds a damaged number should look at the label again
 rather than be handed a number that was not asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
+from tracking_service.numbering.pattern import Pattern
 from tracking_service.numbering.reading import squeeze
 from tracking_service.numbering.shape import Shape
 
@@ -25,27 +28,47 @@ _CONFUSED = {"O": "O0", "0": "0O", "I": "I1", "1": "1I"}
 CONFUSED_MOST = 8
 """Places with O, 0, I or 1: at more, such a habit is not looked for."""
 
+TRIED_MOST = 1200
+"""Candidates, and patterns that are looked at, for one number: at more, nothing is said of it. One
+pattern has 830 candidates at the most."""
 
-def is_likely_typo(text: str, spaces: Iterable[tuple[Shape, Callable[[str], bool]]]) -> bool:
-    """Whether exactly one slip explains how a number of one of the spaces became `text`.
+LOOKED_UP_MOST = 40
+"""Candidates with a check character that is right: at more, nothing is said. A pattern has some 16,
+and without a check character 36 where one character is none of its alphabet."""
 
-    `text` is what was typed and has been refused; what `compact` reads kindly is no slip. Each
-    space is its numbers' shape and `plausible(candidate)`, which says whether a compact number of
-    this shape could have been issued: its check character is right, and its serial is in a range
-    that has been leased. It must answer from memory and raise nothing; it is asked at most 830
-    times for a space, and hardly any candidate gets past the check character.
+
+def is_likely_typo(
+    text: str, patterns: Iterable[Pattern], count_leased: Callable[[Sequence[str]], int]
+) -> bool:
+    """Whether exactly one slip explains how a number of one of the patterns became `text`.
+
+    `text` is what was typed and has been refused; what `compact` reads kindly is no slip.
+    `count_leased(numbers)` says how many of these numbers have been leased. Their check characters
+    are right, and it is called once at the most, with LOOKED_UP_MOST numbers at the most.
     """
     typed = squeeze(text)
-    found: set[str] = set()
-    for shape, plausible in spaces:
-        found.update(mend for mend in _mends(typed, shape) if plausible(mend))
-        if len(found) > 1:
+    right: dict[str, None] = {}
+    for tried, (pattern, mend) in enumerate(_candidates(typed, patterns)):
+        if tried >= TRIED_MOST or len(right) > LOOKED_UP_MOST:
             return False
-    return len(found) == 1
+        if mend is not None and pattern.checker.is_right(mend) and pattern.shape.fits(mend):
+            right[mend] = None
+    return 0 < len(right) <= LOOKED_UP_MOST and count_leased(tuple(right)) == 1
+
+
+def _candidates(typed: str, patterns: Iterable[Pattern]) -> Iterator[tuple[Pattern, str | None]]:
+    """Each pattern alone, for it costs something as well, and then with each mend."""
+    for pattern in patterns:
+        yield pattern, None
+        for mend in _mends(typed, pattern.shape):
+            yield pattern, mend
 
 
 def _mends(typed: str, shape: Shape) -> Iterator[str]:
-    """Every text of this shape that is one slip away from this one."""
+    """Texts of this shape that are one slip away from this one; some have no country's code or day.
+
+    Every character is one that may stand at its place.
+    """
     if len(typed) != len(shape.characters):
         return
     number = shape.read_look_alikes(typed)
@@ -54,36 +77,43 @@ def _mends(typed: str, shape: Shape) -> Iterator[str]:
         for at, (character, allowed) in enumerate(zip(number, shape.characters, strict=True))
         if character not in allowed
     ]
-    if len(wrong) > 2:
-        # Of many spaces few are so near.
-        return
     if len(wrong) <= 1:
         for at in wrong or range(len(number)):
             for character in shape.characters[at]:
                 if character != number[at]:
-                    yield from _if_fits(number[:at] + character + number[at + 1 :], shape)
-    for at in range(len(typed) - 1):
-        first, second = typed[at], typed[at + 1]
-        if first != second:
-            swapped = shape.read_look_alikes(typed[:at] + second + first + typed[at + 2 :])
-            if swapped != number:
-                yield from _if_fits(swapped, shape)
-    yield from _confused(number, shape)
+                    yield number[:at] + character + number[at + 1 :]
+    yield from _swapped(typed, number, wrong, shape)
+    if all(_can_be_confused(number[at], shape.characters[at]) for at in wrong):
+        yield from _confused(number, shape)
+
+
+def _swapped(typed: str, number: str, wrong: Sequence[int], shape: Shape) -> Iterator[str]:
+    first, last = 0, len(typed) - 2
+    if wrong:
+        # What is wrong elsewhere, a swap does not mend.
+        first, last = max(first, wrong[-1] - 1), min(last, wrong[0])
+    for at in range(first, last + 1):
+        if typed[at] != typed[at + 1]:
+            swapped = typed[:at] + typed[at + 1] + typed[at] + typed[at + 2 :]
+            swapped = shape.read_look_alikes(swapped)
+            if swapped != number and all(
+                swapped[place] in shape.characters[place] for place in (at, at + 1)
+            ):
+                yield swapped
+
+
+def _can_be_confused(character: str, allowed: str) -> bool:
+    return any(each in allowed for each in _CONFUSED.get(character, ""))
 
 
 def _confused(number: str, shape: Shape) -> Iterator[str]:
     """Every text that has O, 0, I and 1 in the same places."""
     options = [
-        [each for each in _CONFUSED.get(character, character) if each in allowed] or [character]
+        [each for each in _CONFUSED.get(character, character) if each in allowed]
         for character, allowed in zip(number, shape.characters, strict=True)
     ]
     if sum(len(each) > 1 for each in options) <= CONFUSED_MOST:
         for characters in product(*options):
             candidate = "".join(characters)
             if candidate != number:
-                yield from _if_fits(candidate, shape)
-
-
-def _if_fits(candidate: str, shape: Shape) -> Iterator[str]:
-    if shape.fits(candidate):
-        yield candidate
+                yield candidate

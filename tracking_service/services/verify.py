@@ -1,10 +1,11 @@
 """The use case's other half: a tracking number back to its series, serial and block.
 
 No table of numbers exists. The number's shape tells its space, the space's format decodes the
-serial, the serial lies in one series' range, and one indexed look-up finds its block.
+serial, and two indexed look-ups find the series in whose range it lies, and its block. Their cost
+does not grow with the number of series.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -16,7 +17,7 @@ from tracking_service.errors import (
     NumberError,
     StoreError,
 )
-from tracking_service.instance.number_spaces import NumberSpace, NumberSpaces
+from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Decoded, compact, is_likely_typo
 from tracking_service.numbering.builtin import is_built_in
 from tracking_service.numbering.reading import squeeze
@@ -113,48 +114,21 @@ class Verifier:
         space, number = self._spaces.read(text)
         # First of all: what is no number under any key is so without a database.
         space.format.pattern.check_number(number)
-        members = self._spaces.series_in(space.name)
-        if not members:
-            raise NotIssuedError
-        decoded = self._spaces.get(members[0]).format.decode(number)
-        for series in members:
-            if series.first_serial <= decoded.serial < series.next_serial:
-                block = self._block_of(series.name, decoded.serial)
-                # A tail that was handed back has not been issued: it is for others to lease.
-                if block is not None and block.state != "returned":
-                    return TracedNumber(number, series.name, decoded, block)
+        decoded = space.format.decode(number)
+        series = self._spaces.holding(space, decoded.serial)
+        if series is not None:
+            block = self._block_of(series.name, decoded.serial)
+            # A tail that was handed back has not been issued: it is for others to lease.
+            if block is not None and block.state != "returned":
+                return TracedNumber(number, series.name, decoded, block)
         raise NotIssuedError
 
     def _is_likely_typo(self, text: str) -> bool:
-        return is_likely_typo(
-            text,
-            (
-                (space.format.pattern.shape, _Leased(self._spaces, space))
-                for space in self._spaces.of_width(len(squeeze(text)))
-            ),
-        )
+        return is_likely_typo(text, self._spaces.patterns_near(squeeze(text)), self._count_leased)
 
-
-class _Leased:
-    """Tells of a number of a space whether its serial has been leased, by the series' counters.
-
-    They are read once, and not before a number has a check character that is right.
-    """
-
-    def __init__(self, spaces: NumberSpaces, space: NumberSpace) -> None:
-        self._spaces = spaces
-        self._space = space
-        self._ranges: list[tuple[int, int]] | None = None
-
-    def __call__(self, number: str) -> bool:
+    def _count_leased(self, numbers: Sequence[str]) -> int:
         try:
-            serial = self._space.format.decode(number).serial
-            if self._ranges is None:
-                self._ranges = [
-                    (series.first_serial, series.next_serial)
-                    for series in self._spaces.series_in(self._space.name)
-                ]
+            return self._spaces.count_leased(numbers)
         except (NumberError, StoreError):
             # That the first number is wrong is certain; the hint may be missing.
-            return False
-        return any(first <= serial < end for first, end in self._ranges)
+            return 0

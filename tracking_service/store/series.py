@@ -7,10 +7,21 @@ none is made whose shape meets that of another.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    ScalarSelect,
+    Select,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from tracking_service.errors import (
     ConflictError,
@@ -39,6 +50,11 @@ TRIES = 10
 PATTERN_FORMAT = "pattern"
 """What `number_space.format` says where earlier versions cannot read the numbers."""
 
+
+def _space_id(parameter: str) -> ScalarSelect[int]:
+    return select(NumberSpace.id).where(NumberSpace.name == bindparam(parameter)).scalar_subquery()
+
+
 _RECORD = select(
     Series.name,
     NumberSpace.name,
@@ -52,9 +68,35 @@ _RECORD = select(
 ).join(NumberSpace, Series.number_space_id == NumberSpace.id)
 _NAMED = _RECORD.where(Series.name == bindparam("name"))
 _ALL = _RECORD.order_by(Series.name)
-_IN_SPACE = _RECORD.where(NumberSpace.name == bindparam("number_space")).order_by(
-    Series.first_serial
+_NEAREST = (
+    _RECORD.where(
+        # Found first and apart, so that the index of series by space and first serial is descended
+        # once.
+        Series.number_space_id == _space_id("number_space"),
+        Series.first_serial <= bindparam("serial", type_=BigInteger),
+    )
+    .order_by(Series.first_serial.desc())
+    .limit(1)
 )
+
+
+@lru_cache(maxsize=64)
+def _counters(count: int) -> Select[*tuple[Any, ...]]:
+    """One row with the counter of the series next below each of `count` serials, or NULL."""
+    return select(
+        *(
+            select(Series.next_serial)
+            .where(
+                Series.number_space_id == _space_id(f"space_{at}"),
+                Series.first_serial <= bindparam(f"serial_{at}", type_=BigInteger),
+            )
+            .order_by(Series.first_serial.desc())
+            .limit(1)
+            .scalar_subquery()
+            .label(f"counter_{at}")
+            for at in range(count)
+        )
+    )
 
 
 class SeriesStore:
@@ -83,9 +125,28 @@ class SeriesStore:
         """Every series, by name."""
         return self._read(_ALL, {})
 
-    def in_space(self, number_space: str) -> list[SeriesRecord]:
-        """The series of one number space, by their serials."""
-        return self._read(_IN_SPACE, {"number_space": number_space})
+    def nearest(self, number_space: str, serial: int) -> SeriesRecord | None:
+        """The series of a number space that begins at or next before `serial`; None where none.
+
+        By one descent of an index, however many series there are.
+        """
+        records = self._read(_NEAREST, {"number_space": number_space, "serial": serial})
+        return records[0] if records else None
+
+    def count_leased(self, serials: Sequence[tuple[str, int]]) -> int:
+        """How many of these serials, each with its number space, have been leased.
+
+        By the series' counters, in one statement that descends an index for each.
+        """
+        asked: dict[str, str | int] = {}
+        for at, (number_space, serial) in enumerate(serials):
+            asked |= {f"space_{at}": number_space, f"serial_{at}": serial}
+        with self._database.transaction(self._use) as connection:
+            counters = connection.execute(_counters(len(serials)), asked).one()
+        return sum(
+            counter is not None and serial < counter
+            for (_, serial), counter in zip(serials, counters, strict=True)
+        )
 
     def spaces(self, *, after: int = 0) -> list[SpaceRecord]:
         """The number spaces whose id is greater than `after`, by id: the order they were made in."""
@@ -139,7 +200,7 @@ class SeriesStore:
         raise StoreError(f"the database refuses a series named {name} again and again")
 
     def _read(
-        self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, str]
+        self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, str | int]
     ) -> list[SeriesRecord]:
         with self._database.transaction(self._use) as connection:
             return [

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
+from tests.support.plans import assert_descends
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.store.models import BlockRecord
@@ -47,51 +46,13 @@ def crowded(stores: Stores) -> Stores:
     return stores
 
 
-def plan_of_holding(stores: Stores) -> list[Any]:
-    """How the database carries out the very statement of the look-up."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(*arguments: Any) -> None:
-        seen.append((arguments[2], arguments[3]))
-
-    event.listen(stores.engine, "before_cursor_execute", note)
-    found = stores.blocks.holding("two", 10 * ROWS // 2 + 3)
-    event.remove(stores.engine, "before_cursor_execute", note)
-    assert found is not None
-    ((statement, parameters),) = (one for one in seen if one[0].startswith("SELECT"))
-    explain = "EXPLAIN QUERY PLAN " if stores.url.get_backend_name() == "sqlite" else ANALYZE
-    with stores.database.transaction() as connection:
-        return [list(row) for row in connection.exec_driver_sql(explain + statement, parameters)]
-
-
-ANALYZE = "EXPLAIN (ANALYZE, FORMAT JSON) "
-
-
-def nodes(plan: Any) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
-
-
 def test_a_block_is_found_by_one_descent_of_an_index(crowded: Stores) -> None:
-    plan = plan_of_holding(crowded)
-    if crowded.url.get_backend_name() == "sqlite":
-        details = [row[-1] for row in plan]
-        on_block = [detail for detail in details if " block " in f"{detail} "]
-
-        assert not [detail for detail in details if detail.startswith("SCAN")]
-        assert not [detail for detail in details if "TEMP B-TREE" in detail]
-        assert ["SEARCH block USING INDEX"] == [" ".join(d.split()[:4]) for d in on_block]
-        return
-    whole = plan[0][0]
-    whole = json.loads(whole) if isinstance(whole, str) else whole
-    on_block = [each for each in nodes(whole[0]["Plan"]) if each.get("Relation Name") == "block"]
-    (node,) = on_block
-
-    assert "Index Scan" == node["Node Type"]
-    assert "uq_block_series_id_start" == node["Index Name"]
-    # Not all blocks below the serial, to be sorted for the last one.
-    assert 1 == node["Actual Rows"] == node["Actual Loops"]
+    assert_descends(
+        crowded,
+        lambda: crowded.blocks.holding("two", 10 * ROWS // 2 + 3),
+        index="block.uq_block_series_id_start",
+        times=1,
+    )
 
 
 def test_the_block_of_a_serial_holds_it(crowded: Stores) -> None:

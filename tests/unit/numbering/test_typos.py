@@ -1,38 +1,37 @@
 """Which refused numbers look like a slip of the hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.numbers import POST
-from tracking_service.errors import NumberError
 from tracking_service.numbering import Format, Pattern, Shipment, is_likely_typo, parse
 from tracking_service.numbering.builtin import FORMER_ROUTED, ROUTED
-from tracking_service.numbering.shape import Shape
+from tracking_service.numbering.typos import LOOKED_UP_MOST, TRIED_MOST
 
 KEY = bytes(range(32))
 NEW, FORMER, S10 = (Format(pattern, KEY) for pattern in (ROUTED, FORMER_ROUTED, POST))
 SHIPMENT = Shipment("MY", "ID")
 LEASED = 10_000_000
 
-Space = tuple[Shape, Callable[[str], bool]]
+Space = tuple[Format, int]
+"""Serials below this number have been leased."""
 
 
-def space(written: Format, leased: int = LEASED) -> Space:
-    """What issuing knows in memory: serials below the high-water mark have been leased."""
+def looks_like_typo(text: str, *spaces: Space) -> bool:
+    def count_leased(numbers: Sequence[str]) -> int:
+        return sum(
+            written.pattern.shape.fits(number) and written.decode(number).serial < leased
+            for written, leased in spaces
+            for number in numbers
+        )
 
-    def plausible(number: str) -> bool:
-        try:
-            return written.decode(number).serial < leased
-        except NumberError:
-            return False
-
-    return written.pattern.shape, plausible
+    return is_likely_typo(text, [written.pattern for written, _ in spaces], count_leased)
 
 
-SPACES = [space(NEW), space(S10, 1_000)]
+SPACES = [(NEW, LEASED), (S10, 1_000)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,7 +49,9 @@ def test_one_wrong_character_in_a_leased_number_looks_like_it(
     typed = number[:at] + wrong + number[at + 1 :]
 
     # Read as it was meant, it is no slip at all.
-    assert (written.pattern.shape.read(typed) != number) is is_likely_typo(typed, [space(written)])
+    assert (written.pattern.shape.read(typed) != number) is looks_like_typo(
+        typed, (written, LEASED)
+    )
 
 
 @pytest.mark.parametrize("at", range(15))
@@ -59,7 +60,7 @@ def test_swapped_neighbours_in_a_leased_number_look_like_it(at: int) -> None:
         number = NEW.encode(serial, SHIPMENT)
         swapped = number[:at] + number[at + 1] + number[at] + number[at + 2 :]
 
-        assert (swapped != number) is is_likely_typo(swapped, SPACES)
+        assert (swapped != number) is looks_like_typo(swapped, *SPACES)
 
 
 def with_all(characters: str) -> str:
@@ -76,14 +77,14 @@ def test_one_habit_makes_many_errors_and_looks_like_one_slip(habit: str) -> None
     spoilt = number[:4] + number[4:].replace(taken, typed)
 
     assert spoilt != number
-    assert is_likely_typo(spoilt, [space(FORMER)])
+    assert looks_like_typo(spoilt, (FORMER, LEASED))
 
 
 def test_both_habits_at_once_are_one_slip_too() -> None:
     number = with_all("OI")
     spoilt = number[:4] + number[4:].replace("O", "0").replace("I", "1")
 
-    assert is_likely_typo(spoilt, [space(FORMER)])
+    assert looks_like_typo(spoilt, (FORMER, LEASED))
 
 
 def test_where_no_letter_can_be_meant_a_habit_is_no_slip_beside_another() -> None:
@@ -97,13 +98,13 @@ def test_where_no_letter_can_be_meant_a_habit_is_no_slip_beside_another() -> Non
     slip = typed[:at] + ("A" if typed[at] != "A" else "B") + typed[at + 1 :]
 
     assert number == ROUTED.shape.read(typed)
-    assert is_likely_typo(slip, SPACES)
+    assert looks_like_typo(slip, *SPACES)
 
 
 def test_two_wrong_characters_do_not_look_like_it() -> None:
     number = NEW.encode(1, SHIPMENT)
 
-    assert not is_likely_typo("ID" + number[2:14] + "00", SPACES)
+    assert not looks_like_typo("ID" + number[2:14] + "00", *SPACES)
 
 
 def test_a_wrong_character_in_a_number_never_leased_does_not_look_like_it() -> None:
@@ -117,13 +118,13 @@ def test_a_wrong_character_in_a_number_never_leased_does_not_look_like_it() -> N
     )
 
     assert by_check_alone > 8
-    assert not is_likely_typo(typed, SPACES)
+    assert not looks_like_typo(typed, *SPACES)
 
 
 def test_a_letter_among_the_digits_of_s10_looks_like_it() -> None:
     number = S10.encode(1, SHIPMENT)
 
-    assert is_likely_typo(number[:5] + "B" + number[6:], SPACES)
+    assert looks_like_typo(number[:5] + "B" + number[6:], *SPACES)
 
 
 def test_a_crowded_space_says_nothing() -> None:
@@ -131,35 +132,38 @@ def test_a_crowded_space_says_nothing() -> None:
     number = S10.encode(1, SHIPMENT)
     typed = number[:10] + str((int(number[10]) + 1) % 10) + number[11:]
 
-    assert not is_likely_typo(typed, [space(S10, 10**8)])
+    assert not looks_like_typo(typed, (S10, 10**8))
 
 
 LETTERS = parse("{body:4}", "base36")
 
 
 @pytest.mark.parametrize(
-    "mends, expected",
+    "leased, expected",
     [
         (set(), False),
-        ({"ABCD"}, False),
-        ({"BACD"}, True),
-        ({"ACCD"}, True),
-        ({"0BCD"}, True),
-        ({"BACD", "ACCD"}, False),
-        ({"BADC"}, False),
+        ({"AB.D"}, False),
+        ({"ABCD"}, True),
+        ({"AB0D"}, True),
+        ({"ABCD", "AB0D"}, False),
+        ({"BACD"}, False),
         ({"ABC", "ABCDE", "abcd"}, False),
     ],
 )
-def test_exactly_one_mend_must_be_plausible(mends: set[str], expected: bool) -> None:
-    assert is_likely_typo("ABCD", [(LETTERS.shape, mends.__contains__)]) is expected
+def test_exactly_one_mend_must_have_been_leased(leased: set[str], expected: bool) -> None:
+    assert is_likely_typo("AB.D", [LETTERS], counts(leased)) is expected
+
+
+def counts(leased: set[str]) -> Callable[[Sequence[str]], int]:
+    return lambda numbers: len(leased.intersection(numbers))
 
 
 def test_mends_in_two_spaces_are_two() -> None:
-    other = parse("{serial:4}", "base36")
-    both = [(LETTERS.shape, {"BACD"}.__contains__), (other.shape, {"ACCD"}.__contains__)]
+    digits, other = parse("A{serial:6}", "digits"), parse("B{serial:6}", "digits")
+    count_leased = counts({"A123456", "B123456"})
 
-    assert not is_likely_typo("ABCD", both)
-    assert is_likely_typo("ABCD", both[:1])
+    assert not is_likely_typo("C123456", [digits, other], count_leased)
+    assert is_likely_typo("C123456", [digits], count_leased)
 
 
 @pytest.mark.parametrize("foreign", ["$", ".", "_", "?", "Ö", "+", "ß", "ſ", "٣", "\ud800", "\0"])
@@ -167,13 +171,13 @@ def test_mends_in_two_spaces_are_two() -> None:
 def test_a_character_that_no_number_has_looks_like_it(foreign: str, at: int) -> None:
     number = NEW.encode(7, SHIPMENT)
 
-    assert is_likely_typo(number[:at] + foreign + number[at + 1 :], SPACES)
+    assert looks_like_typo(number[:at] + foreign + number[at + 1 :], *SPACES)
 
 
 def test_it_reads_as_kindly_as_the_number_is_read() -> None:
     number = NEW.encode(7, SHIPMENT).lower()
 
-    assert is_likely_typo(f"\t{number[:4]}-{number[4:6]}$\u00a0{number[7:]}\r\n", SPACES)
+    assert looks_like_typo(f"\t{number[:4]}-{number[4:6]}$\u00a0{number[7:]}\r\n", *SPACES)
 
 
 @pytest.mark.parametrize(
@@ -192,36 +196,62 @@ def test_it_reads_as_kindly_as_the_number_is_read() -> None:
 def test_one_character_too_many_or_too_few_or_two_wrong_ones_do_not(
     spoilt: Callable[[str], str],
 ) -> None:
-    assert not is_likely_typo(spoilt(NEW.encode(7, SHIPMENT)), SPACES)
+    assert not looks_like_typo(spoilt(NEW.encode(7, SHIPMENT)), *SPACES)
 
 
-@pytest.mark.parametrize("typed, most", [("MYID7K2M0QX4C9T$", 36), ("MYID7K2M0QX4C$$$", 0)])
-def test_only_in_its_place_is_a_foreign_character_mended(typed: str, most: int) -> None:
-    asked = asked_for(typed, FORMER_ROUTED)
-
-    assert [typed[:-1] + character for character in FORMER_ROUTED.alphabet.characters][
-        :most
-    ] == asked
+PLAIN = parse("{origin}{destination}{body:12}", "base36")
+"""Without a check character, so that each candidate is asked about."""
 
 
-def test_a_number_has_so_many_mends_and_no_more() -> None:
-    asked = asked_for("MYID7K2M0QX4C9TU", FORMER_ROUTED)
+def test_only_in_its_place_is_a_foreign_character_mended() -> None:
+    typed = "MYID7K2M0QX4C9T$"
+    mends = [typed[:-1] + character for character in PLAIN.alphabet.characters]
 
-    # 0 may be O by habit, which is a wrong character as well. Not every letter makes a country.
-    assert 500 < len(set(asked)) <= 16 * 35 + 15
-    assert len(asked) <= len(set(asked)) + 1
-    assert "MYID7K2M0QX4C9TU" not in asked
-    assert len(asked_for("MYIDOI01OI01OI01", FORMER_ROUTED)) <= 830
+    assert [mends] == asked_for(typed, PLAIN)
+    assert [] == asked_for("MYID7K2M0QX4C$$$", PLAIN)
 
 
-def asked_for(typed: str, pattern: Pattern) -> list[str]:
-    asked: list[str] = []
+def test_the_counters_are_looked_at_once_and_for_few_of_the_candidates() -> None:
+    for serial in range(20):
+        number = FORMER.encode(serial, SHIPMENT)
+        ((*asked,),) = asked_for(number[:-1] + ("0" if number[-1] != "0" else "2"), FORMER_ROUTED)
 
-    def note(candidate: str) -> bool:
-        asked.append(candidate)
-        return False
+        # A wrong character in any of sixteen places, a few swaps and habits.
+        assert 8 < len(asked) < 30
+        assert len(asked) == len(set(asked))
+        assert all(FORMER_ROUTED.checker.is_right(each) for each in asked)
 
-    assert not is_likely_typo(typed, [(pattern.shape, note)])
+
+def test_of_more_candidates_than_are_looked_up_nothing_is_said() -> None:
+    """One letter of AA makes it any of some fifty countries."""
+    assert [] == asked_for("AAID7K2M0QX4C9TU", PLAIN)
+
+    ((*asked,),) = asked_for("XXID7K2M0QX4C9TU", PLAIN)
+
+    assert 20 < len(asked) <= LOOKED_UP_MOST
+
+
+def test_so_many_candidates_are_tried_and_no_more() -> None:
+    tried: list[str] = []
+
+    def patterns() -> Iterator[Pattern]:
+        for at in range(10_000):
+            tried.append(f"X{at:04}")
+            yield parse(f"X{at:04}{{body:6}}{{check}}", "digits")
+
+    assert not is_likely_typo("X1$345678901", patterns(), lambda _: 1)
+    assert len(tried) <= TRIED_MOST
+
+
+def asked_for(typed: str, *patterns: Pattern) -> list[list[str]]:
+    """The numbers of each look at the counters, which find nothing."""
+    asked: list[list[str]] = []
+
+    def note(numbers: Sequence[str]) -> int:
+        asked.append(list(numbers))
+        return 0
+
+    assert not is_likely_typo(typed, patterns, note)
     return asked
 
 
