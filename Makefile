@@ -15,9 +15,10 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -
 	--progress-bar off
 
 # What tests/system runs of Debian's packages: the package, and a program that it brings.
-DEBIAN := chromium:chromium curl:curl docker.io:dockerd etcd-server:etcd mmdebstrap:mmdebstrap \
-	nginx:nginx patroni:patroni postgresql:/usr/lib/postgresql/*/bin/postgres prometheus:promtool \
-	systemd:systemd-analyze
+DEBIAN := catatonit:catatonit chromium:chromium \
+	containernetworking-plugins:/usr/lib/cni/bridge curl:curl docker.io:dockerd \
+	etcd-server:etcd mmdebstrap:mmdebstrap nginx:nginx patroni:patroni podman:podman \
+	postgresql:/usr/lib/postgresql/*/bin/postgres prometheus:promtool systemd:systemd-analyze
 
 # The tests start many processes: each reads the compiled modules that the first one wrote.
 unexport PYTHONDONTWRITEBYTECODE

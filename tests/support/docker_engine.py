@@ -134,7 +134,7 @@ class DockerEngine:
             except subprocess.TimeoutExpired:
                 processes.end(self._process)
         # What a container that would not end has left mounted; the deepest first.
-        for mount in sorted(_mounts_below(self.folder), reverse=True):
+        for mount in sorted(mounts_below(self.folder), reverse=True):
             subprocess.run(["umount", "--lazy", mount], timeout=10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -149,6 +149,6 @@ class DockerEngine:
         self._end()
 
 
-def _mounts_below(folder: Path) -> list[str]:
+def mounts_below(folder: Path) -> list[str]:
     mounts = [part.mountpoint for part in psutil.disk_partitions(all=True)]
     return [mount for mount in mounts if Path(mount).is_relative_to(folder)]
