@@ -61,6 +61,15 @@ class SeriesExhaustedError(AllocationError):
     concerns_one_series = True
 
 
+class SeriesClosedError(SeriesExhaustedError):
+    """This series is closed."""
+
+    @classmethod
+    def of(cls, series: str) -> "SeriesClosedError":
+        """The error for the series of this name."""
+        return cls(f"the series {series} is closed and gives no more numbers")
+
+
 class HighWaterMarkError(AllocationError):
     """The file of high-water marks cannot be read or written."""
 

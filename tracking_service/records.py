@@ -1,5 +1,6 @@
 """The records that the store keeps and returns: a series, a number space, a block, a batch."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,11 +25,40 @@ class SeriesRecord:
     next_serial: int
     end_serial: int
     created_at: datetime
+    successor: str | None = None
+    """The series that is issued from in its place when it has no serials left."""
+    closed_at: datetime | None = None
 
     @property
     def remaining(self) -> int:
         """Serials that no lease has taken yet; tails that were handed back not counted."""
         return self.end_serial - self.next_serial
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesNotice:
+    """What an operator has said of a series since it was made, and what is left of it."""
+
+    name: str
+    successor: str | None
+    is_closed: bool
+    remaining: int
+    """Serials that no lease has taken yet."""
+
+
+def follow(name: str, successors: Mapping[str, str | None]) -> list[str]:
+    """The series of this name and those that follow it; of a circle, up to the first repeat."""
+    line = [name]
+    while (after := successors.get(line[-1])) is not None:
+        line.append(after)
+        if is_circle(line):
+            break
+    return line
+
+
+def is_circle(line: Sequence[str]) -> bool:
+    """Whether a series follows itself."""
+    return len(set(line)) < len(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +100,5 @@ class RecordedBatch:
 
     blocks: tuple[Block, ...]
     issued_at: datetime
+    series: str | None = None
+    """The series that the serials are of; None: the one that was asked for."""

@@ -1,5 +1,6 @@
 """Idempotency keys and the serials that were issued for them: one row for each key."""
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select
@@ -53,7 +54,7 @@ class BatchStore:
 
 
 _OF_KEY: Select[*tuple[Any, ...]] = select(
-    BatchRecord.fingerprint, BatchRecord.ranges, BatchRecord.issued_at
+    BatchRecord.fingerprint, BatchRecord.ranges, BatchRecord.issued_at, BatchRecord.series
 ).where(BatchRecord.key == bindparam("key"))
 _EXPIRED = or_(
     BatchRecord.expires_at <= DatabaseTime(),
@@ -66,9 +67,24 @@ _LIVE_OF_KEY = _OF_KEY.where(~_EXPIRED)
 
 
 def _recorded(row: Row[*tuple[Any, ...]], fingerprint: str) -> RecordedBatch:
-    if row.fingerprint != fingerprint:
+    # The plain one first: an earlier version replaces an expired row and leaves its series.
+    series = None if row.fingerprint == fingerprint else row.series
+    if row.fingerprint != _bound(fingerprint, series):
         raise BatchKeyReusedError
-    return RecordedBatch(tuple(Block(start, end) for start, end in row.ranges), row.issued_at)
+    blocks = tuple(Block(start, end) for start, end in row.ranges)
+    return RecordedBatch(blocks, row.issued_at, series)
+
+
+def _bound(fingerprint: str, series: str | None) -> str:
+    """The fingerprint of a request whose serials are of `series` instead of the one it names.
+
+    An earlier version, which may run beside this one during an upgrade, would write them as numbers
+    of the other series, and so perhaps repeat one. It refuses the key, as this is not the
+    fingerprint that it knows.
+    """
+    if series is None:
+        return fingerprint
+    return hashlib.sha256(f"{fingerprint} {series}".encode()).hexdigest()
 
 
 def _insert(
@@ -80,7 +96,8 @@ def _insert(
     https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
     """
     values: dict[str, Any] = {
-        "fingerprint": fingerprint,
+        "fingerprint": _bound(fingerprint, batch.series),
+        "series": batch.series,
         "token": "",
         "ranges": [[block.start, block.end] for block in batch.blocks],
         "issued_at": batch.issued_at,

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, fields
 from sqlalchemy import BigInteger, Connection, bindparam, case, cast, insert, or_, select, update
 
 from tracking_service.allocation import Block, Lease
-from tracking_service.errors import KeyChangedError, SeriesExhaustedError, UnknownSeriesError
+from tracking_service.errors import (
+    KeyChangedError,
+    SeriesClosedError,
+    SeriesExhaustedError,
+    UnknownSeriesError,
+)
 from tracking_service.numbering import key_fingerprint
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, NumberSpace, Series
@@ -53,6 +58,7 @@ _TAKE = (
     update(Series)
     .where(
         Series.name == bindparam("series"),
+        Series.closed_at.is_(None),
         or_(Series.returned_blocks > 0, Series.next_serial + _WANTED <= Series.end_serial),
     )
     .values(
@@ -115,8 +121,8 @@ def lease(
     The block is `blocks` times the series' block size, or what is left of the series; a tail that
     was handed back goes first, as much of it as that. If the server writes another history than at
     the last lease, or at a series' first lease is not in its first, the series is skipped ahead
-    before. Raises UnknownSeriesError, SeriesExhaustedError, and KeyChangedError if the key of the
-    series' number space has not this `fingerprint`.
+    before. Raises UnknownSeriesError, SeriesExhaustedError, SeriesClosedError, and KeyChangedError
+    if the key of the series' number space has not this `fingerprint`.
     """
     row, taken = _take(connection, series, blocks)
     if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
@@ -163,16 +169,18 @@ def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
 
 
 def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
-    """Take what is left of a series that has less than was wanted."""
+    """Take what is left of a series that has less than was wanted, or is closed."""
     # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
     found = connection.execute(
-        select(Series.end_serial - Series.next_serial, Series.block_size)
+        select(Series.end_serial - Series.next_serial, Series.block_size, Series.closed_at)
         .where(Series.name == series)
         .with_for_update()
     ).one_or_none()
     if found is None:
         raise UnknownSeriesError(series)
-    left, block_size = found
+    left, block_size, closed_at = found
+    if closed_at is not None:
+        raise SeriesClosedError.of(series)
     # Not simply all: where the row was locked, more may be left now than the UPDATE has seen.
     taken = min(left, block_size * blocks)
     if not taken:

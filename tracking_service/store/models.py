@@ -111,6 +111,11 @@ class Series(Base):
     timeline: Mapped[str | None] = mapped_column(String(64))
     """The history of the server that leased last: its system identifier and timeline."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    successor: Mapped[str | None] = mapped_column(String(32))
+    """The series that is issued from in its place when it has no serials left. No series is ever
+    renamed or deleted."""
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When an operator closed it: nothing is leased from it any more."""
 
 
 class BatchRecord(Base):
@@ -122,11 +127,13 @@ class BatchRecord(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     key: Mapped[str] = mapped_column(String(255), unique=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of the request, in hexadecimal."""
+    """SHA-256 of the request, in hexadecimal; where `series` is not NULL, of that and `series`."""
     token: Mapped[str] = mapped_column(String(32))
     """Unused. Earlier versions claimed a key before they issued."""
     ranges: Mapped[list[list[int]] | None] = mapped_column(JSON(none_as_null=True))
     """[start, end) of each block; NULL in a claim of an earlier version."""
+    series: Mapped[str | None] = mapped_column(String(32))
+    """The series that the serials are of, where it is not the one that was asked for."""
     issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -6,7 +6,7 @@ from tracking_service.errors import SchemaError
 from tracking_service.store.database import Database
 from tracking_service.store.database.errors import UPGRADE
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration. Written down here, so that a start need not load Alembic; a test holds it
 to `migrations/`. Revisions are numbers of one width, so that their order is that of their text."""
 

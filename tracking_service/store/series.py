@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
 )
 
 from tracking_service.errors import (
@@ -33,7 +32,8 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering import KEY_BYTES, Pattern, from_options
-from tracking_service.records import SeriesRecord, SpaceRecord
+from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord
+from tracking_service.store import succession
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpace, Series
@@ -65,6 +65,8 @@ _RECORD = select(
     Series.next_serial,
     Series.end_serial,
     Series.created_at,
+    Series.successor,
+    Series.closed_at,
 ).join(NumberSpace, Series.number_space_id == NumberSpace.id)
 _NAMED = _RECORD.where(Series.name == bindparam("name"))
 _ALL = _RECORD.order_by(Series.name)
@@ -199,6 +201,28 @@ class SeriesStore:
                     raise SeriesExistsError(f"there is a series named {name} already") from error
         raise StoreError(f"the database refuses a series named {name} again and again")
 
+    def notices(self) -> list[SeriesNotice]:
+        """Of every series that has a successor or is closed, what is to be known of it now."""
+        with self._database.transaction(self._use) as connection:
+            return succession.notices(connection)
+
+    def set_successor(self, name: str, successor: str | None) -> None:
+        """Name the successor of a series, or with None that it has none.
+
+        Raises UnknownSeriesError, and InvalidSeriesError if the successor is closed, would follow
+        itself, or refuses other shipments than the series does.
+        """
+        with self._database.transaction(write=True) as connection:
+            succession.set_successor(connection, name, successor)
+
+    def close(self, name: str) -> None:
+        """Close a series; one that is closed stays as it is.
+
+        Raises UnknownSeriesError, and InvalidSeriesError if it is the successor of another series.
+        """
+        with self._database.transaction(write=True) as connection:
+            succession.close(connection, name)
+
     def _read(
         self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, str | int]
     ) -> list[SeriesRecord]:
@@ -217,10 +241,7 @@ def _lock_space(
     One at a time makes spaces and takes serials out of them: else two hosts could make two spaces
     at once whose shapes meet, and neither would see the other's.
     """
-    if connection.dialect.name == "postgresql":
-        # The table, for a space that is being made has no row yet that could be locked. Those who
-        # read go on. SQLite has locked the whole file by now.
-        connection.execute(text("LOCK TABLE number_space IN SHARE ROW EXCLUSIVE MODE"))
+    succession.lock_series(connection)
     spaces = connection.execute(
         select(
             NumberSpace.id, NumberSpace.name, NumberSpace.options, NumberSpace.moved_at

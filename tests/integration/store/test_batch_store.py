@@ -53,6 +53,41 @@ def finish_while_open(stores: Stores, work: Future[RecordedBatch]) -> None:
     )
 
 
+OTHER = RecordedBatch((Block(0, 3),), NOW, "air-2")
+"""Of a successor of the series that was asked for."""
+
+
+def test_a_key_keeps_the_series_of_its_serials(stores: Stores, batches: BatchStore) -> None:
+    assert OTHER == record(batches, "a", OTHER)
+    assert OTHER == batches.find("a", SAME) == record(batches, "a", FIRST)
+    assert [("air-2",)] == stores.rows("SELECT series FROM batch")
+    with pytest.raises(BatchKeyReusedError):
+        batches.find("a", "another request")
+
+    expire(stores)
+    assert FIRST == record(batches, "a", FIRST)
+    assert [(None,)] == stores.rows("SELECT series FROM batch")
+
+
+def test_the_version_before_takes_no_serials_for_those_of_another_series(
+    stores: Stores, batches: BatchStore
+) -> None:
+    """It knows no `series`: it would write them as numbers of the series that was asked for."""
+    record(batches, "a", OTHER)
+
+    assert [(SAME,)] != stores.rows("SELECT fingerprint FROM batch")
+
+
+def test_an_expired_row_that_the_version_before_replaced_is_of_the_series_asked_for(
+    stores: Stores, batches: BatchStore
+) -> None:
+    """It leaves the column as it is."""
+    record(batches, "a", OTHER)
+    stores.change("UPDATE batch SET fingerprint = :same, ranges = '[[3, 5], [7, 8]]'", same=SAME)
+
+    assert SECOND == batches.find("a", SAME)
+
+
 def test_a_key_stands_for_its_first_batch(batches: BatchStore) -> None:
     assert batches.find("a", SAME) is None
     assert FIRST == record(batches, "a", FIRST)

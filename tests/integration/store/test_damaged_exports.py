@@ -183,6 +183,8 @@ AIR = 1  # the second series
         ("series", AIR, {"lease_count": 0}, "cannot have had 0 leases"),
         ("series", AIR, {"lease_count": 2**63 - 1}, "cannot have had"),
         ("series", AIR, {"failover_skip": 0}, "leaves out 0 serials after a failover"),
+        ("series", AIR, {"successor": "sea"}, "the successor of the series air is sea, which"),
+        ("series", AIR, {"successor": "air"}, "air is followed by a circle"),
         ("series", AIR, {"block_size": 0}, "contradict one another"),
         ("series", AIR, {"next_serial": 0}, "contradict one another"),
         ("series", AIR, {"name": "default"}, "contradict one another"),

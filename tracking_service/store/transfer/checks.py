@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from tracking_service.errors import ExportError, InvalidKeyError, TrackingServiceError
 from tracking_service.numbering import Format, Pattern, from_options
+from tracking_service.records import follow, is_circle
 from tracking_service.store.api_keys import check_key
 from tracking_service.store.models import ApiKey, BatchRecord, BlockRecord, NumberSpace, Series
 
@@ -26,7 +27,7 @@ _DIGEST_BYTES = 32
 
 def check_rows(connection: Connection) -> None:
     """Raise ExportError, which names the fault, if an import would not be safe."""
-    for check in (_series, _spaces, _blocks_and_batches, _api_keys):
+    for check in (_series, _successors, _spaces, _blocks_and_batches, _api_keys):
         for fault in check(connection):
             raise ExportError(f"the export is damaged: {fault}")
 
@@ -86,6 +87,16 @@ def _series(connection: Connection) -> Iterator[str]:
             yield f"the series {row.name} cannot have had {row.lease_count} leases"
         if row.failover_skip < 1:
             yield f"the series {row.name} leaves out {row.failover_skip} serials after a failover"
+
+
+def _successors(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(select(Series.name, Series.successor))
+    successors: dict[str, str | None] = {row.name: row.successor for row in rows}
+    for name, successor in successors.items():
+        if successor is not None and successor not in successors:
+            yield f"the successor of the series {name} is {successor}, which there is not"
+        if is_circle(follow(name, successors)):
+            yield f"the series {name} is followed by a circle of series"
 
 
 def _spaces(connection: Connection) -> Iterator[str]:
