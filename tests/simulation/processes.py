@@ -89,11 +89,11 @@ class RecordingIssuer(Issuer):
 
     def issue_many(
         self, shipment: Shipment, count: int, series: str = DEFAULT_SERIES
-    ) -> tuple[Format, tuple[Block, ...]]:
-        number_format, blocks = super().issue_many(shipment, count, series)
+    ) -> tuple[str, Format, tuple[Block, ...]]:
+        giver, number_format, blocks = super().issue_many(shipment, count, series)
         for block in blocks:
-            self.process.world.oracle.spend(self.process, series, block)
-        return number_format, blocks
+            self.process.world.oracle.spend(self.process, giver, block)
+        return giver, number_format, blocks
 
 
 class _Observer(NullObserver):

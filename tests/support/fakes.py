@@ -20,7 +20,7 @@ from tracking_service.errors import (
 )
 from tracking_service.numbering import Pattern
 from tracking_service.numbering.builtin import ROUTED
-from tracking_service.records import SeriesRecord, SpaceRecord
+from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord
 
 
 class FakeStore:
@@ -193,6 +193,15 @@ class FakeCatalogue:
         self.counted.append(len(serials))
         found = [(self.nearest(space, serial), serial) for space, serial in serials]
         return sum(series is not None and serial < series.next_serial for series, serial in found)
+
+    def notices(self) -> Sequence[SeriesNotice]:
+        if self.failure is not None:
+            raise self.failure
+        return [
+            SeriesNotice(each.name, each.successor, each.closed_at is not None, each.remaining)
+            for each in self.series.values()
+            if each.successor is not None or each.closed_at is not None
+        ]
 
 
 class FakeObserver:

@@ -48,12 +48,13 @@ class Allocator:
         """The last lease's error; None if it succeeded."""
         self.closed = False
         """Whether `close` was called."""
+        self._closed_by: AllocationError = ShuttingDownError()
 
     def next(self) -> int:
         """Hand out one serial.
 
         If no serial is left, raises the error that `set_error` set, else ReserveEmptyError. After
-        `close` raises ShuttingDownError.
+        `close` raises ShuttingDownError, or what that was given.
         """
         with self._lock:
             serial = self._next
@@ -120,7 +121,7 @@ class Allocator:
 
     def _require(self, count: int) -> None:
         if self.closed:
-            raise ShuttingDownError
+            raise copy(self._closed_by)
         if self._left() < count:
             self._on_low()
             # A copy: one error raised by many threads would collect all their tracebacks.
@@ -200,12 +201,14 @@ class Allocator:
             if self.error is not None and self.error.transient:
                 self.error = None
 
-    def close(self) -> tuple[Block, ...]:
-        """Hand out no more; return all unspent serials.
+    def close(self, error: AllocationError | None = None) -> tuple[Block, ...]:
+        """Hand out no more, and raise `error` or ShuttingDownError; return all unspent serials.
 
         A second call returns them again, with the blocks that were added since.
         """
         with self._lock:
+            if not self.closed and error is not None:
+                self._closed_by = error
             self._kept.extend(self._unspent())
             self._reserve.clear()
             self.closed = True

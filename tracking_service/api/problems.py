@@ -87,6 +87,8 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     # Only an operator can mend it, so that an early retry does not help.
     errors.SeriesExhaustedError: Kind(503, "series-exhausted", "Series exhausted", None, 3600),
+    # As if there were no such series: that request never gets a number.
+    errors.SeriesClosedError: INVALID_REQUEST,
     errors.ShuttingDownError: Kind(
         503,
         "shutting-down",
@@ -214,7 +216,7 @@ def _known_problem(error: Exception, kind: Kind) -> Problem:
                 for message in messages
             ]
             detail = _summary(faults)
-        case errors.UnknownSeriesError():
+        case errors.UnknownSeriesError() | errors.SeriesClosedError():
             faults = [("series", detail)]
         case errors.ShipmentRefusedError():
             faults = [(error.parameter, detail)]

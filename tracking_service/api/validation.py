@@ -14,6 +14,7 @@ from tracking_service.api.idempotency import KEY_HEADER, fingerprint_of, key_fau
 from tracking_service.api.query import FieldMemo, parse_query, restore_plus
 from tracking_service.api.schemas import ShipmentSchema, Text
 from tracking_service.errors import (
+    SeriesClosedError,
     ShipmentRefusedError,
     TrackingServiceError,
     UnknownSeriesError,
@@ -118,7 +119,7 @@ def collect_errors(
     try:
         if isinstance(found.valid_data, dict) and "series" in found.valid_data:
             _check_series(found.valid_data, issuer, caller)
-    except UnknownSeriesError as error:
+    except (UnknownSeriesError, SeriesClosedError) as error:
         errors["series"] = [str(error)]
     except ShipmentRefusedError as error:
         errors[error.parameter] = [*errors.get(error.parameter, ()), str(error)]

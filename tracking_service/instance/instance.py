@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
+from itertools import chain
 
 from tracking_service.allocation import (
     BlockStore,
@@ -30,6 +32,7 @@ from tracking_service.instance.process import (
 )
 from tracking_service.instance.registry import SeriesRegistry
 from tracking_service.instance.series import OpenSeries
+from tracking_service.instance.succession import Succession
 from tracking_service.telemetry.state import InstanceState
 from tracking_service.wait_limiter import Wait, WaitLimiter
 
@@ -96,6 +99,7 @@ class Instance:
         )
         self.leaser = Leaser(
             self.registry,
+            Succession(self.registry, self._series_source.notices, clock=self._clock),
             instance=self.name,
             ping=self._store.ping,
             health=self.health,
@@ -128,6 +132,14 @@ class Instance:
             self.start()
             series = self.registry.get(name)
         return series
+
+    def stand_in(self, series: OpenSeries) -> OpenSeries:
+        """The first of a series and the open ones that follow it that has serials in memory.
+
+        The series itself where none has any.
+        """
+        line = chain((series,), self.registry.followers(series))
+        return next((each for each in line if each.has_serials), series)
 
     def state(self) -> InstanceState:
         """What is held now. Costs a lock for each open series, asks no database, starts nothing."""
@@ -180,5 +192,6 @@ class Instance:
             wait=self._wait,
             wake=self._woken.set,
             ahead=self._ahead,
+            has_relief=partial(self.registry.has_relief, name),
             clock=self._clock,
         )

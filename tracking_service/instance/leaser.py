@@ -22,6 +22,7 @@ from tracking_service.errors import (
 from tracking_service.instance.database_health import Backoff, Clock, DatabaseHealth, Uniform
 from tracking_service.instance.registry import SeriesRegistry
 from tracking_service.instance.series import OpenSeries
+from tracking_service.instance.succession import Succession
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Leaser:
     def __init__(
         self,
         registry: SeriesRegistry,
+        succession: Succession,
         *,
         instance: str,
         ping: Callable[[], None],
@@ -48,6 +50,7 @@ class Leaser:
         uniform: Uniform = random.uniform,
     ) -> None:
         self._registry = registry
+        self._succession = succession
         self._instance = instance
         self._ping = ping
         self._health = health
@@ -135,9 +138,14 @@ class Leaser:
             series.measure()
         # Before any is opened: open series come first.
         answered = self._lease_for_all()
+        self._health.begin()
+        self._succession.read_if_due()
+        self._succession.open_successors()
         if self._registry.open_requested():
             answered = True
             self._lease_for_all()
+        # Last, so that successors have serials by now.
+        self._succession.close_series()
         if not answered and self._health.is_ping_due:
             self._ping()
             answered = True

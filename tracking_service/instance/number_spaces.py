@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tracking_service.errors import KeyChangedError, MalformedNumberError
+from tracking_service.errors import KeyChangedError, MalformedNumberError, SeriesClosedError
 from tracking_service.numbering import Format, Pattern, ShapeIndex, compact, key_fingerprint
 from tracking_service.numbering.pattern import LONGEST
-from tracking_service.records import SeriesRecord, SpaceRecord
+from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord, follow
 
 DEFAULT_SERIES = "default"
 SERIES_NAME = re.compile(r"[a-z0-9-]{1,32}")
@@ -25,6 +25,9 @@ class SeriesSource(Protocol):
 
     def count_leased(self, serials: Sequence[tuple[str, int]]) -> int:
         """How many of these serials, each with its number space, have been leased."""
+
+    def notices(self) -> Sequence[SeriesNotice]:
+        """The notices of all series that have a successor or are closed."""
 
     def spaces(self, *, after: int) -> Sequence[SpaceRecord]:
         """The number spaces whose id is greater than `after`, by id."""
@@ -74,8 +77,14 @@ class NumberSpaces:
         return space
 
     def find(self, series: str) -> NumberSpace:
-        """The space of the series of this name. Raises UnknownSeriesError and KeyChangedError."""
-        return self.get(self._source.find(series))
+        """The space of the series of this name, to issue from it.
+
+        Raises UnknownSeriesError, SeriesClosedError and KeyChangedError.
+        """
+        record = self._source.find(series)
+        if record.closed_at is not None and record.successor is None:
+            raise SeriesClosedError.of(series)
+        return self.get(record)
 
     def read(self, text: str) -> tuple[NumberSpace, str]:
         """The space of a number as it is typed, and the number itself. No two spaces have it.
@@ -120,6 +129,11 @@ class NumberSpaces:
             space, _ = self.read(number)
             serials.append((space.name, space.format.decode(number).serial))
         return self._source.count_leased(serials)
+
+    def predecessors(self, series: str) -> Sequence[str]:
+        """The series that this one follows, at whatever distance. Raises StoreError."""
+        successors = {notice.name: notice.successor for notice in self._source.notices()}
+        return [name for name in successors if series in follow(name, successors)[1:]]
 
     def _learn(self) -> None:
         for facts in self._source.spaces(after=self._last_id):

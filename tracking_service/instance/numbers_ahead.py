@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 
 from tracking_service.allocation import Allocator, Block
+from tracking_service.errors import AllocationError
 from tracking_service.numbering import Format, Shipment
 
 ASKED = 8
@@ -123,13 +124,18 @@ class NumbersAhead:
                 self._end_run(lane)
             return bool(left)
 
-    def close(self) -> tuple[Block, ...]:
+    def close(self, error: AllocationError | None = None) -> tuple[Block, ...]:
         """Close the allocator, with what waits here put back; return what it returns."""
         with self._lock:
             self._writes = False
             for lane in tuple(self._runs):
                 self._end_run(lane)
-            return self._allocator.close()
+            return self._allocator.close(error)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether any number waits here. Takes no lock."""
+        return bool(self._runs)
 
     @property
     def spent(self) -> int:

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, suppress
 from copy import copy
@@ -75,6 +75,24 @@ class SeriesRegistry:
     def has_serials(self) -> bool:
         """Whether any open series has serials in memory. Takes no lock."""
         return any(series.allocator.has_serials for series in tuple(self.open.values()))
+
+    def followers(self, series: OpenSeries) -> Iterator[OpenSeries]:
+        """The open series that follow one, in order; each once. Takes no lock."""
+        # Of one that was opened just now the successor is newer than of others: they may seem to
+        # form a circle for a moment.
+        seen = {series.name}
+        while (name := series.successor) is not None and name not in seen:
+            seen.add(name)
+            follower = self.open.get(name)
+            if follower is None:
+                return
+            yield follower
+            series = follower
+
+    def has_relief(self, name: str) -> bool:
+        """Whether an open series that follows this one has serials in memory. Takes no lock."""
+        series = self.open.get(name)
+        return series is not None and any(each.has_serials for each in self.followers(series))
 
     def request(self, name: str) -> Future[OpenSeries]:
         """Ask for a series to be opened; requests at the same time share a future.

@@ -25,6 +25,7 @@ from tracking_service.allocation.reserve import is_scarce
 from tracking_service.errors import (
     AllocationError,
     ReserveEmptyError,
+    SeriesClosedError,
     SeriesExhaustedError,
     TrackingServiceError,
 )
@@ -43,6 +44,10 @@ BURST_SECONDS = 10.0
 
 EXHAUSTED_SECONDS = 10.0
 """Retry interval for an exhausted series: another instance may have handed a tail back."""
+
+ENDING_BLOCKS = 1000
+"""With fewer blocks than this left in a series its successor is opened. From there on a lease is of
+one block (see `largest_lease`), so that a fleet does not come to the end before it."""
 
 TROUBLE_SECONDS = 5.0
 """Retry interval after another error that concerns one series only."""
@@ -65,10 +70,12 @@ class OpenSeries:
         wait: Callable[[], AbstractContextManager[Wait]],
         wake: Callable[[], None],
         ahead: AheadLimit,
+        has_relief: Callable[[], bool] = lambda: False,
         clock: Clock = time.monotonic,
     ) -> None:
         """`wait` begins a request's wait; `wake` wakes the leasing thread; `ahead` bounds how many
-        numbers are written before they are asked for.
+        numbers are written before they are asked for; `has_relief` returns whether a successor has
+        serials in memory.
         """
         self.name = record.name
         self.format = space.format
@@ -80,6 +87,14 @@ class OpenSeries:
         """Serials that no lease had taken at the last lease; None before the first."""
         self.error: TrackingServiceError | None = None
         """The last lease's error, if it concerns this series only."""
+        self.successor = record.successor
+        """The series to issue from when this one has no serials left."""
+        self.exhausted = False
+        """Whether the last lease found no serials left, or the series is closed."""
+        self.is_closed = False
+        """Whether the series is closed here: none of its serials is handed out any more."""
+        self.is_to_close = False
+        """Whether an operator has closed the series."""
         self._store = store
         self._leases = GuardedLeases(
             record.name,
@@ -100,6 +115,11 @@ class OpenSeries:
         self._leased_at = self._ask_again_at = float("-inf")
         self.failed_at = float("-inf")
         """When a lease for this series last failed, on the clock."""
+        self._has_relief = has_relief
+        self._has_handed_back = False
+        if record.closed_at is not None:
+            self._close_for_good()
+            self._has_handed_back = True
 
     def take_written(self, lane: Shipment) -> str | None:
         """Hand out a number that was written ahead for a shipment; None if there is none.
@@ -118,8 +138,8 @@ class OpenSeries:
     def take(self, count: int) -> tuple[Block, ...]:
         """Hand out `count` serials at once; if fewer are left, wait for a lease.
 
-        Raises ReserveEmptyError if no lease came in time, SeriesExhaustedError, and
-        ShuttingDownError.
+        Raises ReserveEmptyError if no lease came in time, or none is to be expected and a successor
+        has serials; SeriesExhaustedError, SeriesClosedError and ShuttingDownError.
         """
         while True:
             try:
@@ -128,8 +148,11 @@ class OpenSeries:
                 if not self._ahead.reclaim():
                     raise
             except ReserveEmptyError:
-                if not self._ahead.reclaim():
-                    break
+                if self._ahead.reclaim():
+                    continue
+                if self._gives_way:
+                    raise
+                break
         with self._wait() as wait:
             return self._take_when_leased(count, wait)
 
@@ -142,9 +165,26 @@ class OpenSeries:
                 if self._ahead.reclaim():
                     continue
                 failing = self.allocator.error is not None or self._health.failing
-                if not wait.may_go_on(failing=failing):
+                if self._gives_way or not wait.may_go_on(failing=failing):
                     raise
             self.allocator.wait_for_change(seen, wait.seconds_left(), demand=count)
+
+    @property
+    def _gives_way(self) -> bool:
+        """Whether not to wait for a lease, as a successor has serials in memory."""
+        return (self.exhausted or self._health.failing) and self._has_relief()
+
+    @property
+    def has_serials(self) -> bool:
+        """Whether any serial is left in memory. Takes no lock, and may be a moment late."""
+        return self.allocator.has_serials or self._ahead.has_numbers
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether so few serials are left in the series that its successor is to be open."""
+        if self.remaining is None:
+            return False
+        return self.exhausted or self.remaining < ENDING_BLOCKS * self._block_size
 
     @property
     def is_scarce(self) -> bool:
@@ -161,6 +201,8 @@ class OpenSeries:
             self.meter.rate,
             self.remaining,
             tuple((block.start, block.end) for block in unspent),
+            self.successor,
+            self.is_closed,
         )
 
     def has_spent(self, serial: int) -> bool:
@@ -190,6 +232,8 @@ class OpenSeries:
         try:
             lease = self._leases.lease(blocks)
         except SeriesExhaustedError as error:
+            # First, for `set_error` ends the wait of requests, which look at it.
+            self.exhausted = True
             self.remaining = 0
             self._leave_alone(error, began, EXHAUSTED_SECONDS, told=error)
             return True
@@ -202,6 +246,7 @@ class OpenSeries:
             return True
         now = self._clock()
         self.error = None
+        self.exhausted = False
         self.remaining = lease.remaining
         # What was leased, not what was wanted: a small tail does not mean a burst.
         self._last_blocks, self._leased_at = len(lease.block) // self._block_size, now
@@ -212,6 +257,25 @@ class OpenSeries:
     def close(self) -> None:
         """Hand out no more."""
         self._ahead.close()
+
+    def retire(self) -> None:
+        """Close the series for good, and hand back what was not spent of it; once is enough.
+
+        Raises StoreError, and then is to be called again.
+        """
+        if self._has_handed_back:
+            return
+        if not self.is_closed:
+            log.warning("a series was closed", extra={"series": self.name})
+            self._close_for_good()
+        self.hand_back()
+        self._has_handed_back = True
+
+    def _close_for_good(self) -> None:
+        self.error = error = SeriesClosedError.of(self.name)
+        self.exhausted = self.is_closed = True
+        self.remaining = 0
+        self._ahead.close(error)
 
     def hand_back(self) -> int:
         """Close the allocator and hand back what was not spent; return how many serials went back.

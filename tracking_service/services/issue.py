@@ -4,11 +4,18 @@ Issuing is a look-up in a dictionary, a serial from memory and some arithmetic; 
 asked by the instance's leasing thread alone.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from tracking_service.allocation import Block
 from tracking_service.clock import wall_time
+from tracking_service.errors import ReserveEmptyError, SeriesClosedError, SeriesExhaustedError
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
+from tracking_service.instance.series import OpenSeries
 from tracking_service.numbering import Format, Shipment
+
+T = TypeVar("T")
 
 
 class Issuer:
@@ -22,27 +29,35 @@ class Issuer:
 
         Return it and the moment of issue, in seconds since 1970, which is the one that it shows.
 
-        Raises ShipmentRefusedError and UnknownSeriesError before anything is spent, and
-        ReserveEmptyError, SeriesExhaustedError or ShuttingDownError if there is no number to give.
-        At a series' first use also KeyChangedError and SchemaError.
+        A series that has no serials left gives way to its successor. Raises ShipmentRefusedError
+        and UnknownSeriesError before anything is spent, and ReserveEmptyError,
+        SeriesExhaustedError, SeriesClosedError or ShuttingDownError if there is no number to give. At a series' first use also KeyChangedError and SchemaError.
         """
         opened = self._instance.series(series)
+        if opened.exhausted:
+            opened = self._instance.stand_in(opened)
         number = opened.take_written(shipment)
         if number is not None:
             return number, wall_time()
         opened.format.check(shipment)
-        serial = opened.next()
+        opened, serial = self._take(opened, OpenSeries.next)
         # After that, for it may have waited for a lease.
         moment = wall_time()
         return opened.format.encode(serial, shipment, moment), moment
 
     def issue_many(
         self, shipment: Shipment, count: int, series: str = DEFAULT_SERIES
-    ) -> tuple[Format, tuple[Block, ...]]:
-        """Spend `count` serials at once; return the format that writes them. Raises as `issue`."""
+    ) -> tuple[str, Format, tuple[Block, ...]]:
+        """Spend `count` serials at once, all of one series; raises as `issue`.
+
+        Return the series, which may be a successor of the one that is asked for, and its format.
+        """
         opened = self._instance.series(series)
+        if opened.exhausted:
+            opened = self._instance.stand_in(opened)
         opened.format.check(shipment)
-        return opened.format, opened.take(count)
+        opened, blocks = self._take(opened, lambda each: each.take(count))
+        return opened.name, opened.format, blocks
 
     def format_of(self, series: str) -> Format:
         """The format of a series. Raises UnknownSeriesError, and ReserveEmptyError in its stead
@@ -54,10 +69,11 @@ class Issuer:
         """The format of a series, which is not opened for it, so that nothing is leased.
 
         A series that is not open is read from the database; None if the database is away. Raises
-        UnknownSeriesError and StoreError.
+        UnknownSeriesError, SeriesClosedError and StoreError.
         """
         opened = self._instance.registry.open.get(series)
         if opened is not None:
+            _check_open(opened)
             return opened.format
         if self._instance.health.database == "away":
             return None
@@ -65,4 +81,27 @@ class Issuer:
 
     def check(self, shipment: Shipment, series: str = DEFAULT_SERIES) -> None:
         """Raise what `issue` would of this shipment and series, and spend nothing."""
-        self.format_of(series).check(shipment)
+        opened = self._instance.series(series)
+        _check_open(opened)
+        opened.format.check(shipment)
+
+    def _take(self, opened: OpenSeries, take: Callable[[OpenSeries], T]) -> tuple[OpenSeries, T]:
+        """Take from a series, or else from the first of those that follow it that has enough."""
+        tried = set()
+        while True:
+            try:
+                return opened, take(opened)
+            except (SeriesExhaustedError, ReserveEmptyError) as error:
+                # A successor is not begun for a lease that is late: only once there is none.
+                late = error.transient and not self._instance.registry.has_relief(opened.name)
+                tried.add(opened.name)
+                successor = opened.successor
+                if late or successor is None or successor in tried:
+                    raise
+            opened = self._instance.series(successor)
+
+
+def _check_open(opened: OpenSeries) -> None:
+    """Raise SeriesClosedError for a series that is closed and has no successor."""
+    if opened.is_closed and opened.successor is None:
+        raise SeriesClosedError.of(opened.name)

@@ -77,19 +77,24 @@ class Batches:
         """
         recorded = None if key is None else self._store.find(key, fingerprint)
         if recorded is not None:
-            number_format = self._issuer.format_of(series)
+            number_format = self._issuer.format_of(recorded.series or series)
         else:
-            number_format, blocks = self._issuer.issue_many(shipment, count, series)
-            recorded = RecordedBatch(blocks, self._now())
+            giver, number_format, blocks = self._issuer.issue_many(shipment, count, series)
+            issued = RecordedBatch(blocks, self._now(), None if giver == series else giver)
+            recorded = issued
             if key is not None:
                 recorded = self._store.record(
-                    key, fingerprint, recorded, keep_seconds=self._keep_seconds
+                    key, fingerprint, issued, keep_seconds=self._keep_seconds
                 )
+            if recorded.series != issued.series:
+                # Another request with this key was first, and got serials of another series.
+                number_format = self._issuer.format_of(recorded.series or series)
         return Batch(number_format, shipment, recorded.blocks, recorded.issued_at)
 
     def check(self, shipment: Shipment, series: str, *, key: str, fingerprint: str) -> None:
         """Raise what `issue` would of this request and key, and spend nothing."""
-        if self._store.find(key, fingerprint) is None:
+        recorded = self._store.find(key, fingerprint)
+        if recorded is None:
             self._issuer.check(shipment, series)
         else:
-            self._issuer.format_of(series)
+            self._issuer.format_of(recorded.series or series)

@@ -27,14 +27,18 @@ def assess_readiness(instance: Instance) -> Readiness:
     if instance.leaving:
         return Readiness(False, "shutting down", None, database)
     series = instance.registry.open.get(DEFAULT_SERIES)
-    error = instance.health.error or (None if series is None else series.error)
+    # What the default series has no serials for, those that follow it give.
+    line = () if series is None else (series, *instance.registry.followers(series))
+    error = instance.health.error or (line[-1].error if line else None)
     failure = _failure(database, error)
-    state = None if series is None else series.state()
-    if state is None or not state.held:
+    states = [each.state() for each in line]
+    held = sum(state.held for state in states)
+    if not held:
         if database == "away":
             failure = f"{AWAY}, and no serials are left in memory"
         return Readiness(False, failure or "no block has been leased yet", 0.0, database)
-    seconds = state.reserve_seconds
+    rate = sum(state.rate for state in states)
+    seconds = held / rate if rate else None
     if failure:
         lasts = "until numbers are asked for" if seconds is None else f"about {seconds:.0f} seconds"
         failure = f"{failure}; the reserve lasts {lasts}"

@@ -19,6 +19,9 @@ class SeriesState:
     """Serials that no lease of any instance has taken yet; None before this one's first lease."""
     unspent: tuple[tuple[int, int], ...] = ()
     """The held serials as [start, end), in the order in which they are spent."""
+    successor: str | None = None
+    """The series that is issued from in its place when it has no serials left."""
+    is_closed: bool = False
 
     @property
     def reserve_seconds(self) -> float | None:

@@ -71,8 +71,9 @@ def test_many_threads_get_each_number_once(issuing: Issuing) -> None:
 
 
 def test_many_serials_at_once_are_spent(issuing: Issuing) -> None:
-    number_format, blocks = issuing.issuer.issue_many(SHIPMENT, 250)
+    series, number_format, blocks = issuing.issuer.issue_many(SHIPMENT, 250)
 
+    assert "default" == series
     assert 250 == sum(map(len, blocks))
     assert number_format is issuing.issuer.format_of("default")
     assert not any(issuing.serial() in block for block in blocks)

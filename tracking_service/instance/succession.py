@@ -1,0 +1,67 @@
+"""What operators say of series while this instance runs: successors are named, series are closed.
+
+The leasing thread reads it every few seconds, for all open series in one query, so that no request
+asks. A successor is opened before it is needed; it then has its first block when it is.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from tracking_service.errors import ReserveEmptyError
+from tracking_service.instance.database_health import Clock
+from tracking_service.instance.registry import SeriesRegistry
+from tracking_service.records import SeriesNotice
+
+NOTICE_SECONDS = 5.0
+"""Interval at which an instance reads which series have successors, and which are closed."""
+
+
+class Succession:
+    """Keeps the open series to what operators say. Only the leasing thread calls its methods.
+
+    `notices` may raise StoreError.
+    """
+
+    def __init__(
+        self,
+        registry: SeriesRegistry,
+        notices: Callable[[], Sequence[SeriesNotice]],
+        *,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._notices = notices
+        self._clock = clock
+        # A series that is opened brings what is said of it with it.
+        self._read_again_at = clock() + NOTICE_SECONDS
+
+    def read_if_due(self) -> None:
+        """Read the notices, if it is time; tell the open series. Raises StoreError."""
+        if self._clock() < self._read_again_at or not self._registry.open:
+            return
+        by_name = {notice.name: notice for notice in self._notices()}
+        self._read_again_at = self._clock() + NOTICE_SECONDS
+        for series in self._registry.open.values():
+            notice = by_name.get(series.name)
+            series.successor = None if notice is None else notice.successor
+            if notice is not None and not series.is_closed:
+                series.is_to_close = notice.is_closed
+                # Others may have leased what was left, and an idle instance has not asked since.
+                series.remaining = notice.remaining
+
+    def open_successors(self) -> None:
+        """Ask for the successors of series that end to be opened."""
+        for series in tuple(self._registry.open.values()):
+            successor = series.successor
+            if successor is None or successor in self._registry.open:
+                continue
+            if series.is_ending or series.is_to_close:
+                with suppress(ReserveEmptyError):
+                    self._registry.request(successor)
+
+    def close_series(self) -> None:
+        """Close the open series that operators have closed. Raises StoreError."""
+        for series in self._registry.open.values():
+            if series.is_to_close:
+                series.retire()
