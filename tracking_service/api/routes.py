@@ -109,9 +109,11 @@ for _rule in ("/api/tracking-numbers", "/api/tracking-numbers/"):
 @get(blueprint, "/api/tracking-numbers/<number>")
 def verify_tracking_number(number: str) -> Response:
     """Say what is known of a tracking number, read kindly as people type it."""
-    verified = current_services().verifier.verify(number)
-    if (caller := request.environ.get(CALLER)) is not None:
-        caller.check_series(verified.series)
+    services = current_services()
+    verified = services.verifier.verify(number)
+    if (caller := request.environ.get(CALLER)) is not None and caller.series is not None:
+        # Through a series that it is for, a key gets numbers of the series that follow it.
+        caller.check_any((verified.series, *services.verifier.predecessors(verified.series)))
     leased_at = verified.leased_at.astimezone(UTC).replace(tzinfo=None)
     return json_response(
         {

@@ -65,6 +65,8 @@ def _series(state: "SeriesState") -> dict[str, Any]:
         "serials": state.held,
         "reserve_seconds": _rounded(state.reserve_seconds),
         "remaining": state.remaining,
+        "successor": state.successor,
+        "closed": state.is_closed,
         "blocks": [{"start": start, "end": end} for start, end in state.unspent[:BLOCKS]],
     }
 

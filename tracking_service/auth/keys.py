@@ -9,6 +9,7 @@ Bearer tokens: https://www.rfc-editor.org/rfc/rfc6750
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -40,7 +41,11 @@ class Key:
 
     def check_series(self, series: str) -> None:
         """Raise SeriesNotAllowedError if the key is not for this series."""
-        if self.series is not None and series not in self.series:
+        self.check_any((series,))
+
+    def check_any(self, names: Iterable[str]) -> None:
+        """Raise SeriesNotAllowedError if the key is for none of the series of these names."""
+        if self.series is not None and self.series.isdisjoint(names):
             raise SeriesNotAllowedError
 
 

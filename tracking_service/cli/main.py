@@ -20,10 +20,11 @@ from tracking_service.cli.output import discard_output, unwritable_output
 from tracking_service.cli.schema import db
 from tracking_service.cli.series import series
 from tracking_service.cli.serve import serve
+from tracking_service.cli.succession import close, successor
 from tracking_service.cli.transfer import export_, import_, reopen
 from tracking_service.errors import SettingsError
 
-for verb in (export_, import_, reopen):
+for verb in (successor, close, export_, import_, reopen):
     series.add_command(verb)
 
 COMMANDS: tuple[click.Command, ...] = (serve, db, series, numbers, blocks, keys)

@@ -9,10 +9,7 @@ from typing import Any
 import click
 
 from tracking_service.allocation import Block, GuardedLeases, largest_lease
-from tracking_service.cli.context import (
-    guarded_leases,
-    with_database,
-)
+from tracking_service.cli.context import check_state_folder, guarded_leases, with_database
 from tracking_service.cli.files import whole_file
 from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.cli.output import (
@@ -25,10 +22,10 @@ from tracking_service.cli.output import (
 from tracking_service.clock import utc_now
 from tracking_service.container import Services
 from tracking_service.countries import COUNTRIES
-from tracking_service.errors import StoreError
+from tracking_service.errors import SeriesExhaustedError, StoreError
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.instance.process import instance_name
-from tracking_service.numbering import Shipment
+from tracking_service.numbering import Format, Shipment
 from tracking_service.records import SeriesRecord
 from tracking_service.services.issue_batch import Batch
 from tracking_service.store.blocks import BlockStore
@@ -100,27 +97,47 @@ def mint(
 ) -> None:
     """Issue COUNT numbers, one a line, for labels printed in advance or a site without network.
 
-    If it fails midway, the numbers that standard output has by then are issued.
+    Where the series has too few left, the rest are of its successor. If it fails midway, the
+    numbers that standard output has by then are issued.
     """
     shipment = Shipment(origin, destination)
-    record = services.series.find(series)
-    number_format = services.instance.number_spaces.get(record).format
-    number_format.check(shipment)
-    store = BlockStore(services.database, instance_name())
-    leases = guarded_leases(services, series, store)
+    services.instance.number_spaces.find(series).format.check(shipment)
+    check_state_folder(services.marks.folder)
     # No progress bar in a pipe, nor among the numbers on a terminal.
     hidden = not sys.stderr.isatty() or (output is None and sys.stdout.isatty())
     with (
         standard_output() if output is None else whole_file(output, force=force) as file,
-        closing(_leased(leases, store, record, count)) as runs,
+        closing(_line(services, series, count)) as runs,
         click.progressbar(length=count, file=sys.stderr, hidden=hidden) as bar,
     ):
-        for run in runs:
+        for number_format, run in runs:
             batch = Batch(number_format, shipment, (run,), utc_now())
             for chunk in batch.chunks():
                 ends = range(0, len(chunk), number_format.width)
                 file.writelines(chunk[at : at + number_format.width] + b"\n" for at in ends)
                 bar.update(len(ends))
+
+
+def _line(
+    services: Services, series: str, count: int
+) -> Generator[tuple[Format, Block], None, None]:
+    """Yield `count` serials and how they are written: of a series, then of those that follow it."""
+    store = BlockStore(services.database, instance_name())
+    while True:
+        record = services.series.find(series)
+        number_format = services.instance.number_spaces.get(record).format
+        try:
+            with closing(
+                _leased(guarded_leases(services, series, store), store, record, count)
+            ) as runs:
+                for run in runs:
+                    count -= len(run)
+                    yield number_format, run
+            return
+        except SeriesExhaustedError:
+            if record.successor is None:
+                raise
+            series = record.successor
 
 
 def _leased(

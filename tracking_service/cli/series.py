@@ -39,7 +39,10 @@ from tracking_service.numbering.preview import preview, preview_facts
 from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockStore
 
-_COLUMNS = ("name", "pattern", "alphabet", "block_size", "leased", "remaining", "used", "warning")
+_COLUMNS = (
+    *("name", "pattern", "alphabet", "block_size", "leased", "remaining", "used", "successor"),
+    "warning",
+)
 _NEARLY = 0.9
 
 P = ParamSpec("P")
@@ -252,7 +255,12 @@ def _row(record: SeriesRecord) -> dict[str, Any]:
     total = record.end_serial - record.first_serial
     leased = record.next_serial - record.first_serial
     warning = None
-    if not record.remaining:
+    if record.closed_at is not None:
+        warning = "closed"
+    elif record.successor is not None:
+        # It is the successor's serials that count.
+        pass
+    elif not record.remaining:
         warning = "exhausted"
     elif leased >= _NEARLY * total:
         warning = "nearly exhausted"
@@ -267,8 +275,10 @@ def _row(record: SeriesRecord) -> dict[str, Any]:
         "leased": leased,
         "remaining": record.remaining,
         "used": f"{100 * leased / total:.1f}%",
+        "successor": record.successor,
         "warning": warning,
         "created_at": format_time(record.created_at),
+        "closed_at": format_time(record.closed_at),
     }
 
 

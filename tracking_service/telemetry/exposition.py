@@ -134,7 +134,8 @@ def _gauges(gauges: list[dict[MetricKey, list[float]]]) -> Iterator[Metric]:
     by_series: dict[str, list[list[float]]] = defaultdict(list)
     for each in gauges:
         for key, row in sorted(each.items()):
-            if key[:2] == (GAUGE, SERIES):
+            # The row of a series that is closed is not a number.
+            if key[:2] == (GAUGE, SERIES) and not math.isnan(row[0]):
                 by_series[key[2]].append(row)
     serials = GaugeMetricFamily(
         "tracking_reserve_serials",
@@ -154,13 +155,20 @@ def _gauges(gauges: list[dict[MetricKey, list[float]]]) -> Iterator[Metric]:
         labels=("series",),
         unit="serials",
     )
+    followed = GaugeMetricFamily(
+        "tracking_series_has_successor",
+        "1 if another series is issued from when this one has no serials left, 0 if none is.",
+        labels=("series",),
+    )
     for series, rows in sorted(by_series.items()):
-        serials.add_metric((series,), sum(held for held, _, _ in rows))
-        seconds.add_metric((series,), min(_lasts(held, rate) for held, rate, _ in rows))
+        serials.add_metric((series,), sum(row[0] for row in rows))
+        seconds.add_metric((series,), min(_lasts(held, rate) for held, rate, *_ in rows))
         # It only ever falls, so the least is the latest.
-        if left := [each for _, _, each in rows if not math.isnan(each)]:
+        if left := [row[2] for row in rows if not math.isnan(row[2])]:
             remaining.add_metric((series,), min(left))
-    yield from (serials, seconds, remaining)
+        # All workers read the same of it; one that has not yet warns too long rather than too late.
+        followed.add_metric((series,), min(row[3] for row in rows))
+    yield from (serials, seconds, remaining, followed)
 
 
 def _lasts(held: float, rate: float) -> float:

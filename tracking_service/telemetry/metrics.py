@@ -102,9 +102,11 @@ class Metrics(Collector):
         for each in state.series:
             self._counters.set((exposition.ISSUED, each.series), [each.issued])
             remaining = math.nan if each.remaining is None else float(each.remaining)
-            self._counters.set(
-                (GAUGE, exposition.SERIES, each.series), [each.held, each.rate, remaining]
-            )
+            row = [each.held, each.rate, remaining, float(each.successor is not None)]
+            if each.is_closed:
+                # Nothing is held of it and nothing to be had, and that is no trouble.
+                row = [math.nan] * len(row)
+            self._counters.set((GAUGE, exposition.SERIES, each.series), row)
 
     def collect(self) -> Iterator[Metric]:
         """Every metric as it is now. See `prometheus_client.registry.Collector`."""

@@ -35,10 +35,14 @@ function lasting(seconds) {
   return `${figures.format(Math.round(seconds / 86400))} days`;
 }
 
+function nameOf({ name, successor, closed }) {
+  return name + (closed ? " (closed)" : "") + (successor === null ? "" : `, then ${successor}`);
+}
+
 function seriesRow(series) {
   const row = element("tr");
   row.append(
-    cell("Series", series.name),
+    cell("Series", nameOf(series)),
     cell("Rate", `${rates.format(series.rate)}/s`, "figure"),
     cell("In memory", figures.format(series.serials), "figure"),
     cell("Lasts", lasting(series.reserve_seconds), "figure"),
