@@ -244,6 +244,22 @@ def test_a_key_for_a_series_gets_its_numbers_and_no_others(service: Service) -> 
         assert 403 == foreign.status_code
 
 
+def test_a_key_for_a_series_gets_and_verifies_numbers_of_its_successor(service: Service) -> None:
+    series = services_of(service.app).series
+    series.create("sold-out", pattern=ROUTED, serials=1, block_size=1)
+    series.create("next", pattern=ROUTED, serials=1_000, block_size=100)
+    series.set_successor("sold-out", "next")
+    keys = services_of(service.app).api_keys
+    service.tokens["old"] = keys.create("old", ["issue", "verify"], ["sold-out"])[1]
+    path = number_path(series="sold-out")
+    numbers = [service.ask(path, "old").get_json()["tracking_number"] for _ in range(2)]
+    read = [service.ask(f"/api/tracking-numbers/{number}", "old") for number in numbers]
+
+    assert ["sold-out", "next"] == [response.get_json()["series"] for response in read]
+    assert 403 == service.ask(number_path(series="next"), "old").status_code
+    assert 403 == service.ask(f"/api/tracking-numbers/{numbers[1]}", "gifts").status_code
+
+
 def test_who_is_refused_spends_nothing(service: Service) -> None:
     url = services_of(service.app).settings.database_url
     before = service.ask(number_path(), "issue").get_json()["tracking_number"]

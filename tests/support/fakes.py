@@ -14,6 +14,7 @@ from pathlib import Path
 from tracking_service.allocation import Allocator, Block, HighWaterMark, Lease
 from tracking_service.errors import (
     ReserveEmptyError,
+    SeriesClosedError,
     SeriesExhaustedError,
     StoreUnavailableError,
     UnknownSeriesError,
@@ -33,6 +34,8 @@ class FakeStore:
         self.lease_count = 0
         self.tails: list[Block] = []
         """Handed back by another instance, and to be leased first."""
+        self.closed: set[str] = set()
+        """Series from which nothing is leased any more."""
         self.failure: Exception | None = None
         """What every call raises, before it does anything."""
         self.lost_acknowledgement: Exception | None = None
@@ -76,6 +79,8 @@ class FakeStore:
         with self._call("lease"), self._alone():
             self.fingerprints.add(fingerprint)
             self.asked_blocks.append(blocks)
+            if series in self.closed:
+                raise SeriesClosedError.of(series)
             start = self.counters.setdefault(series, 0)
             self.lease_count += 1
             if self.tails:

@@ -231,6 +231,10 @@ class OpenSeries:
             return False
         try:
             lease = self._leases.lease(blocks)
+        except SeriesClosedError:
+            # The lease has heard of it first; `retire` does the rest, in the same round.
+            self.is_to_close = True
+            return False
         except SeriesExhaustedError as error:
             # First, for `set_error` ends the wait of requests, which look at it.
             self.exhausted = True

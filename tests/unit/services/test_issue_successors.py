@@ -239,6 +239,17 @@ def test_a_closed_series_gives_nothing_and_hands_back_what_was_not_spent(
     assert not issuing.instance.has_spent("air-2", 11, issuing.instance.name)
 
 
+def test_a_lease_may_hear_of_the_closing_first(issuing: Issuing) -> None:
+    issuing.opened("air-2")
+    issuing.store.closed.add("air-2")
+    givers(issuing, 50, "air-2")
+    issuing.step()
+
+    with pytest.raises(SeriesClosedError):
+        giver(issuing, "air-2")
+    assert (Block(50, 100),) == issuing.store.handed_back["air-2"]
+
+
 def test_what_cannot_be_handed_back_now_is_later(issuing: Issuing, clock: Clock) -> None:
     issuing.opened("air-2")
     tell(issuing, "air-2", closed_at=CLOSED_AT)

@@ -12,7 +12,11 @@ from tracking_service.telemetry.state import InstanceState, SeriesState
 # Base units by https://prometheus.io/docs/practices/naming/, and the things that are counted.
 UNITS = {"seconds", "requests", "leases", "numbers", "serials", "skips", "processes"}
 # What is true or false, or stands for its labels, has no unit.
-WITHOUT_UNIT = {"tracking_database_up", "tracking_build_info"}
+WITHOUT_UNIT = {
+    "tracking_database_up",
+    "tracking_build_info",
+    "tracking_series_has_successor",
+}
 
 
 def test_what_was_seen_is_told(busy: Metrics) -> None:
@@ -99,6 +103,35 @@ def test_a_reserve_of_nothing_lasts_for_no_time_though_nobody_asks_any_more() ->
     metrics.watch(lambda: InstanceState("away", (SeriesState("default", 99, 0, 0.0, 5),)))
 
     assert 0 == value(read(metrics.render()[0]), "tracking_reserve_seconds")
+
+
+def test_a_series_that_has_a_successor_is_told() -> None:
+    metrics = Metrics()
+    states = (
+        SeriesState("air", 1, 99, 0.0, 5, successor="air-2"),
+        SeriesState("air-2", 1, 99, 0.0, 5),
+    )
+    metrics.watch(lambda: InstanceState("up", states))
+    told = read(metrics.render()[0])
+
+    assert 1 == value(told, "tracking_series_has_successor", series="air")
+    assert 0 == value(told, "tracking_series_has_successor", series="air-2")
+
+
+def test_of_a_closed_series_only_what_was_issued_is_told() -> None:
+    """Nothing is held of it and nothing is left, and no alert is to go off for that."""
+    metrics = Metrics()
+    state = SeriesState("air", 7, 93, 1.0, 5)
+    metrics.watch(lambda: InstanceState("up", (state,)))
+    metrics.looked_after()
+    closed = SeriesState("air", 7, 0, 0.0, 0, is_closed=True)
+    metrics.watch(lambda: InstanceState("up", (closed,)))
+    told = read(metrics.render()[0])
+
+    assert 7 == value(told, "tracking_issued_numbers_total", series="air")
+    for name in ("reserve_serials", "reserve_seconds", "series_remaining_serials"):
+        assert [] == told[f"tracking_{name}"].samples
+    assert [] == told["tracking_series_has_successor"].samples
 
 
 def test_every_family_has_a_help_and_a_type(busy: Metrics) -> None:
