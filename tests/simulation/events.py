@@ -40,6 +40,8 @@ EVENTS: list[tuple[float, Event]] = [
     (0.5, operators.mint),
     (0.5, operators.skip),
     (0.3, operators.create),
+    (0.4, operators.succeed),
+    (0.1, operators.close),
     (0.15, operators.move),
 ]
 _ENDS = list(accumulate(weight for weight, _ in EVENTS))

@@ -67,9 +67,26 @@ def create(world: World) -> None:
 
 
 def _create(operator: Operator) -> None:
-    store = SeriesStore(operator.database, token_bytes=operator.world.draw.randbytes)
+    store = _series(operator)
     pattern = store.find("default").pattern
     store.create("made", pattern=pattern, serials=3_000, block_size=4)
+
+
+def succeed(world: World) -> None:
+    """`series successor`: of the series that run out, another one or none, whatever there is."""
+    name = world.draw.choice(("few", "few", "made", "middle"))
+    successor = world.draw.choice(("gifts", "gifts", "made", "few", None))
+    _run(world, lambda operator: _series(operator).set_successor(name, successor))
+
+
+def close(world: World) -> None:
+    """`series close`, of a small series."""
+    name = world.draw.choice(("few", "made"))
+    _run(world, lambda operator: _series(operator).close(name))
+
+
+def _series(operator: Operator) -> SeriesStore:
+    return SeriesStore(operator.database, token_bytes=operator.world.draw.randbytes)
 
 
 def move(world: World) -> None:

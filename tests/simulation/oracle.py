@@ -119,6 +119,13 @@ class Oracle:
                 self.excused_serials.add(serial)
             self.spent[serial] = held
 
+    def series_of(self, client: Client, serial: int) -> str:
+        """The series of a serial that a client has leased; no two series have the same."""
+        for series, leases in client.held.items():
+            if any(serial in held.block for held in leases):
+                return series
+        raise FaultError(f"serial {serial} was handed out, and no lease had it")
+
     def _lease_of(self, client: Client, series: str, serial: int) -> Held:
         for held in reversed(client.held[series]):
             if serial in held.block:

@@ -65,18 +65,20 @@ def _one(process: Process, opened: OpenSeries) -> bool:
     """Ask for one number, and wait for a lease where none is left; return whether it came."""
     world, series = process.world, opened.name
     for _ in range(TRIES):
-        left = 0 if opened.allocator.closed else opened.allocator.left
+        line = (opened, *process.instance.registry.followers(opened))
+        left = sum(0 if each.allocator.closed else each.allocator.left for each in line)
         try:
             if world.draw.random() < 0.03:
                 number, _ = process.issuer.issue(SHIPMENT, series)
                 decoded = opened.format.decode(number)
                 world.oracle.write(number, decoded.serial)
-                world.oracle.spend(process, series, Block(decoded.serial, decoded.serial + 1))
+                giver = world.oracle.series_of(process, decoded.serial)
+                world.oracle.spend(process, giver, Block(decoded.serial, decoded.serial + 1))
             else:
                 process.issuer.issue_many(SHIPMENT, 1, series)
         except AllocationError as error:
             world.oracle.require(
-                left == 0, f"a request failed while {left} serials of {series} were left: {error}"
+                left == 0, f"a request failed while {left} serials for {series} were left: {error}"
             )
             world.oracle.counts["refused"] += 1
             if not error.transient:
@@ -209,7 +211,8 @@ def check(process: Process, number: str) -> None:
         return
     except TrackingServiceError:
         return
-    follows = process.instance.number_spaces.find(held.series).format.encode(serial + 1, SHIPMENT)
+    # The series have one pattern, and share its number space.
+    follows = process.instance.number_spaces.find("default").format.encode(serial + 1, SHIPMENT)
     del verified
     try:
         next_one = process.verifier.verify(follows)
