@@ -12,13 +12,14 @@ from tests.support.lifetime import Lifetime
 from tests.support.load import Address
 from tests.support.ports import HOST, free_port
 
-Manner = Literal["reset", "silence", "answer"]
-"""What comes of a request: the connection is reset, nothing, or `ok`."""
+Manner = Literal["reset", "silence", "answer", "refuse"]
+"""What comes of a request: the connection is reset, nothing, `ok`, or a 503."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
 
 
 class Upstream(Lifetime):
-    """Reads each request and then resets the connection, says nothing, or answers `ok`."""
+    """Reads each request and then resets the connection, says nothing, answers `ok`, or refuses."""
 
     def __init__(self, manner: Manner, *, port: int | None = None) -> None:
         self.address: Address = (HOST, port or free_port())
@@ -48,6 +49,8 @@ class Upstream(Lifetime):
         self.requests.append(request)
         if self._manner == "answer":
             connection.sendall(ANSWER)
+        if self._manner == "refuse":
+            connection.sendall(REFUSAL)
         if self._manner == "reset":
             # Closed with nothing to linger for, a socket resets its connection.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -234,6 +234,30 @@ def test_how_often_a_request_is_sent(method: str, manner: Manner, times: int, st
     assert "application/problem+json" == answer.headers["Content-Type"]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_another_is_asked_where_one_has_no_number_to_give(method: str) -> None:
+    with ExitStack() as ending:
+        empty, alive = (ending.enter_context(Upstream(manner)) for manner in ("refuse", "answer"))
+        nginx = ending.enter_context(Nginx([empty.address, alive.address]))
+        client = ending.enter_context(closing(Client(*nginx.address)))
+        statuses = [client.request(method, number_path()).status for _ in range(4)]
+
+    assert [200] * 4 == statuses
+    assert empty.requests
+
+
+@pytest.mark.parametrize("method, times", [("GET", 3), ("POST", 1)])
+def test_where_none_has_a_number_their_own_refusal_comes_through(method: str, times: int) -> None:
+    with ExitStack() as ending:
+        empty = [ending.enter_context(Upstream("refuse")) for _ in range(3)]
+        nginx = ending.enter_context(Nginx([one.address for one in empty]))
+        client = ending.enter_context(closing(Client(*nginx.address)))
+        answer = client.request(method, number_path())
+
+    assert (503, "7") == (answer.status, answer.headers["Retry-After"])
+    assert times == sum(len(one.requests) for one in empty)
+
+
 def test_a_post_goes_to_another_where_one_cannot_be_reached() -> None:
     with ExitStack() as ending:
         alive = ending.enter_context(Upstream("answer"))

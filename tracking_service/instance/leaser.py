@@ -62,6 +62,8 @@ class Leaser:
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._last_round_at = clock()
+        self._refused: OpenSeries | None = None
+        """The series whose lease the database, though it answers, refused last."""
         self.handed_back: int | None = None
         """Serials handed back at the end; None before that, or if it could not be recorded."""
 
@@ -147,9 +149,15 @@ class Leaser:
         # Last, so that successors have serials by now.
         self._succession.close_series()
         if not answered and self._health.is_ping_due:
-            self._ping()
+            self._probe()
             answered = True
         return answered
+
+    def _probe(self) -> None:
+        """Ask the database for what it last failed at: a lease, or any answer."""
+        # A database whose disk is full answers a ping, and leases nothing.
+        if self._refused is None or not self._refused.lease_if_low(at_least=1):
+            self._ping()
 
     def _lease_for_all(self) -> bool:
         """Lease for all series that are low, one lease each in turn; return whether any was low."""
@@ -170,13 +178,18 @@ class Leaser:
         if self._stopped.is_set():
             return False
         self._health.begin()
-        return series.lease_if_low()
+        try:
+            return series.lease_if_low()
+        except TrackingServiceError as error:
+            self._refused = None if error.transient else series
+            raise
 
     def _succeeded(self) -> None:
         if self._health.error is not None:
             log.warning("leasing works again", extra={"instance": self._instance})
             for series in self._registry.open.values():
                 series.allocator.clear_error()
+        self._refused = None
         self._backoff.succeed()
         self._health.succeed()
 

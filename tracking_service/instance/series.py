@@ -218,15 +218,20 @@ class OpenSeries:
         self._ahead.tick(is_scarce=self.is_scarce)
         self.allocator.set_low_water(self._low_water())
 
-    def lease_if_low(self) -> bool:
+    def lease_if_low(self, *, at_least: int = 0) -> bool:
         """Lease once if the allocator wants more; return whether the database was asked.
+
+        `at_least` so many blocks are leased in any case, unless the series is left alone.
 
         Call it until it returns False. Raises StoreError and HighWaterMarkError. An error that
         concerns this series only is kept in `error`, and not raised; the series is left alone for
         a while, so that others are leased for.
         """
         began = self._clock()
-        blocks = self._blocks_wanted(began)
+        # A closed allocator keeps nothing.
+        if began < self._ask_again_at or self.allocator.closed:
+            return False
+        blocks = max(at_least, self._blocks_wanted(began))
         if not blocks:
             return False
         try:
@@ -308,9 +313,6 @@ class OpenSeries:
         return self._plan.low_water(self.meter.rate, self._block_size, scarce=self.is_scarce)
 
     def _blocks_wanted(self, now: float) -> int:
-        # A closed allocator keeps nothing.
-        if now < self._ask_again_at or self.allocator.closed:
-            return 0
         burst = now - self._leased_at < BURST_SECONDS
         wanted = self._plan.blocks_wanted(
             self.meter.rate,

@@ -18,7 +18,9 @@ from tracking_service.errors import (
     KeyChangedError,
     ReserveEmptyError,
     SchemaError,
+    StoreFailedError,
     StoreUnavailableError,
+    TrackingServiceError,
     UnknownSeriesError,
 )
 from tracking_service.instance.database_health import (
@@ -261,6 +263,30 @@ def test_no_error_ends_the_leasing(stepped: Stepped, error: Exception) -> None:
 
     assert not stepped.health.failing
     assert 0 == stepped.allocator().next()
+
+
+@pytest.mark.parametrize("error", [SchemaError(), HighWaterMarkError(), StoreFailedError()])
+def test_a_database_that_answers_and_leases_nothing_is_not_taken_to_lease_again(
+    stepped: Stepped, monkeypatch: pytest.MonkeyPatch, error: TrackingServiceError
+) -> None:
+    """Though nobody needs a lease any more, and pings come back."""
+    allocator = stepped.opened()
+    with monkeypatch.context() as patch:
+        stepped.fail_for("default", error, patch)
+        allocator.take(100)
+        stepped.step()
+        # What was taken comes back, as where a batch is put off: no lease is wanted.
+        allocator.put_back([Block(0, 100)])
+        for _ in range(3):
+            stepped.clock.now += PING_SECONDS
+            stepped.step()
+            assert error is stepped.health.error
+
+    stepped.clock.now += PING_SECONDS
+    stepped.step()
+
+    assert not stepped.health.failing
+    assert 200 == allocator.left
 
 
 @pytest.mark.parametrize(
