@@ -29,7 +29,7 @@ CALLER = 12345
 # Stands in for the program: says as whom it runs and what it was told.
 PROBE = """\
 #!/bin/sh
-echo "uid=$(id -u) folder=$(pwd) url=$DATABASE_URL state=$TRACKING_STATE_DIR"
+echo "uid=$(id -u) folder=$(pwd) url=$DATABASE_URL state=$TRACKING_STATE_DIR home=$HOME"
 echo "arguments=$*"
 if [ "$1" = wait ]; then exec sleep 60; fi
 if [ "$1" = write ]; then echo written > "$3"; fi
@@ -62,7 +62,7 @@ def script(folder: Path) -> Path:
     changes = {
         "program=/opt/tracking-service/.venv/bin/tracking-service": f"program={folder}/probe",
         "settings=/etc/tracking-service.env": f"settings={folder}/settings",
-        "state=/var/lib/tracking/cli": f"state={folder}/state",
+        "home=/var/lib/tracking": f"home={folder}/of-tracking",
         "user=tracking\n": f"user={USER.pw_name}\n",
         # Debian's nobody has a group of another name.
         '--group="$user"': f"--group={USER.pw_gid}",
@@ -101,7 +101,7 @@ def test_it_runs_as_the_instances_do_in_the_folder_where_it_is_typed(
     assert (0, "") == (done.returncode, done.stderr)
     assert (
         f"uid={USER.pw_uid} folder={home} url=postgresql://t:p%40@/t?host=/a&x=$y"
-        f" state={folder}/state\narguments=series list --limit 10\n"
+        f" state={folder}/of-tracking/cli home={folder}/of-tracking\narguments=series list --limit 10\n"
     ) == done.stdout
 
 

@@ -11,7 +11,7 @@ import click
 from tracking_service.allocation import Block, GuardedLeases, largest_lease
 from tracking_service.cli.context import check_state_folder, guarded_leases, with_database
 from tracking_service.cli.files import whole_file
-from tracking_service.cli.options import HELP_NAMES, SERIES
+from tracking_service.cli.options import HELP_NAMES, OUTPUT, SERIES
 from tracking_service.cli.output import (
     format_time,
     json_option,
@@ -81,7 +81,7 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT,
     help="File to write, whole or not at all.  [default: standard output]",
 )
 @click.option("--force", is_flag=True, help="Replace the file of --output, if there is one.")

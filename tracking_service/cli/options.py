@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -16,6 +17,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 """Context settings of a command, which its subcommands inherit."""
+
+OUTPUT = click.Path(dir_okay=False, readable=False, path_type=Path)
+"""A file to write. Not `readable`, which click takes for granted: it asks for the rights of the real
+user, and a command may have those to write without them."""
 
 
 class SeriesName(click.ParamType[str]):

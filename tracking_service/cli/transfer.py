@@ -10,6 +10,7 @@ import click
 
 from tracking_service.cli.context import with_database
 from tracking_service.cli.files import secret_file
+from tracking_service.cli.options import OUTPUT
 from tracking_service.cli.output import confirm, standard_output, yes_option
 from tracking_service.container import Services
 from tracking_service.store import transfer
@@ -22,7 +23,7 @@ STANDARD = Path("-")
 @click.option(
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT,
     help="A new file, which only you may read; - is standard output.",
 )
 @with_database

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.answers import assert_one_line
 from tests.support.commands import ROOT, environment, flask
+from tracking_service.cli.options import OUTPUT
 
 MINT = "numbers mint --origin MY --destination ID --count"
 
@@ -88,3 +90,14 @@ def test_a_reader_that_has_had_enough_ends_a_command_without_a_word(
         )
 
     assert (1, b"") == (done.returncode, done.stderr)
+
+
+def test_a_file_to_write_need_not_be_one_that_the_real_user_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo tracking-service` writes as the service's user, with the right to, into the caller's."""
+    path = tmp_path / "labels.txt"
+    path.touch()
+    monkeypatch.setattr(os, "access", lambda *_args, **_options: False)
+
+    assert path == OUTPUT.convert(str(path), None, None)
