@@ -123,8 +123,8 @@ def _traced(application: WSGIApplication) -> WSGIApplication:
         from tracking_service.api.middleware.tracing import traced
     except ImportError as error:
         raise SettingsError(
-            f"TRACKING_TRACES needs OpenTelemetry ({error}): install the extra, such as by"
-            " `pip install 'tracking-service[otel]'`"
+            f"TRACKING_TRACES needs OpenTelemetry ({error}): install the extra `otel`,"
+            " such as by `pip install '.[otel]'` in a checkout"
         ) from error
     return traced(application)
 

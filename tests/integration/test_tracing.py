@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import gzip
 import logging
 import re
+import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS, number_path
 from tests.support.commands import ROOT, environment
 from tests.support.instance import SERVE, Instance
+from tests.support.lifetime import Lifetime
+from tests.support.ports import HOST
 from tests.support.waiting import wait_until
 from tracking_service.telemetry.logs import trace_id
 
@@ -169,28 +174,62 @@ def test_where_it_is_not_installed_the_start_says_what_to_do() -> None:
 
     assert 0 != done.returncode
     assert "TRACKING_TRACES needs OpenTelemetry" in done.stderr
-    assert "tracking-service[otel]" in done.stderr
+    assert "pip install '.[otel]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_opentelemetrys_own_command_exports_the_spans_of_a_server(migrated_sqlite_url: str) -> None:
-    """As docs/observability.md has it, but to the console."""
+class Collector(Lifetime):
+    """Takes what OpenTelemetry sends over HTTP, and keeps it by its path."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, bytes] = {}
+        sent = self.sent
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                sent[self.path] = sent.get(self.path, b"") + body
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join(10)
+        self._server.server_close()
+
+
+def test_opentelemetrys_own_command_sends_the_spans_of_a_server(migrated_sqlite_url: str) -> None:
+    """With the settings that docs/observability.md exports."""
+    text = (ROOT / "docs" / "observability.md").read_text()
+    lines = re.findall(r"^export ((?:TRACKING_TRACES|OTEL_).*)$", text, re.MULTILINE)
+    settings = dict(pair.split("=", 1) for line in lines for pair in shlex.split(line))
+    assert "\nopentelemetry-instrument tracking-service serve\n" in text
     command = (str(Path(sys.executable).with_name("opentelemetry-instrument")), *SERVE)
-    settings = {
-        "DATABASE_URL": migrated_sqlite_url,
-        "TRACKING_TRACES": "on",
-        "OTEL_SERVICE_NAME": "labels",
-        "OTEL_TRACES_EXPORTER": "console",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-        "OTEL_BSP_SCHEDULE_DELAY": "100",
-    }
-    with Instance(settings, command=command) as instance:
-        response = instance.get(number_path(), headers=TRACEPARENT)
-        wait_until(lambda: TRACE in instance.log(), seconds=20, what="the span")
-        log = instance.log()
+    with Collector() as collector:
+        settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://{HOST}:{collector.port}"
+        settings["OTEL_BSP_SCHEDULE_DELAY"] = "100"
+        with Instance({"DATABASE_URL": migrated_sqlite_url, **settings}, command=command) as one:
+            response = one.get(number_path(), headers=TRACEPARENT)
+            trace = bytes.fromhex(TRACE)
+            wait_until(
+                lambda: trace in collector.sent.get("/v1/traces", b""), seconds=20, what="the span"
+            )
+            log = one.log()
 
     assert 200 == response.status
-    assert re.search(rf'"name": "GET {NEXT}"', log)
-    assert '"service.name": "labels"' in log
-    assert json.loads(response.body)["tracking_number"] not in log
+    assert ["/v1/traces"] == list(collector.sent)
+    assert f"GET {NEXT}".encode() in collector.sent["/v1/traces"]
+    assert b"tracking" in collector.sent["/v1/traces"]
+    assert response.json()["tracking_number"].encode() not in collector.sent["/v1/traces"]
+    assert "Traceback" not in log
