@@ -68,7 +68,7 @@ def hears(app: Flask, series: str, successor: str) -> None:
 
 
 def test_two_instances_go_through_a_line_of_series_without_a_failed_request(
-    apps: tuple[Flask, Flask],
+    apps: tuple[Flask, Flask], make_app: MakeApp
 ) -> None:
     """They run when the successors are named, and lease from one database."""
     for app in apps:
@@ -88,6 +88,8 @@ def test_two_instances_go_through_a_line_of_series_without_a_failed_request(
     assert {"A", "B", "C"} == {number[0] for number in numbers}
     assert 398 == sum(number[0] == "A" for number in numbers)
     assert 400 == sum(number[0] == "B" for number in numbers)
+    # One that has never had the series open goes through the line at its first request.
+    assert "C" == body(get(make_app()))["tracking_number"][0]
     sample = {number[0]: number for number in numbers}
     for letter, series in (("A", "air"), ("B", "air-2"), ("C", "air-3")):
         assert series == verified(apps[0], sample[letter]).series
