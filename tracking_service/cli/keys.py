@@ -5,17 +5,17 @@ from typing import Any
 import click
 
 from tracking_service.auth import Scope
-from tracking_service.cli.context import (
-    with_database,
-)
+from tracking_service.cli.context import with_database
 from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.cli.output import (
+    confirm,
     format_time,
     json_option,
     print_facts,
     print_json,
     print_table,
     print_text,
+    yes_option,
 )
 from tracking_service.container import Services
 from tracking_service.store.api_keys import KeyRecord
@@ -89,18 +89,43 @@ def list_keys(services: Services, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("name_or_id", metavar="NAME|ID")
+@yes_option
 @json_option
 @with_database
-def revoke(services: Services, name_or_id: str, as_json: bool) -> None:
+def revoke(services: Services, name_or_id: str, yes: bool, as_json: bool) -> None:
     """Revoke the key NAME|ID, for ever. Every instance refuses it within 30 seconds.
 
-    Its name is then free: to replace a token, revoke the key and make one of the same name.
+    The command says which key that is, and asks. Its name is then free: to replace a token, revoke
+    the key and make one of the same name.
     """
+    live = _find_live(services, name_or_id)
+    if live is not None:
+        confirm(_describe_revocation(live), yes=yes)
+        # A key that was meanwhile made of the same name is not the one that was asked about.
+        name_or_id = str(live.id)
+    # The store refuses what is not there, or revoked already.
     record = services.api_keys.revoke(name_or_id)
     if as_json:
         print_json(_row(record))
     else:
         print_text(f"{record.name}: revoked")
+
+
+def _find_live(services: Services, name_or_id: str) -> KeyRecord | None:
+    """The key of this name or id, read as the store reads it, unless it is revoked."""
+    for record in services.api_keys.all():
+        # No name begins with a digit.
+        if record.revoked_at is None and name_or_id.lstrip("0") in (record.name, str(record.id)):
+            return record
+    return None
+
+
+def _describe_revocation(record: KeyRecord) -> str:
+    scopes = ", ".join(record.scopes)
+    return (
+        f"This revokes the key {record.name} (id {record.id}, {scopes}), for ever: every instance"
+        " refuses its token within 30 seconds."
+    )
 
 
 def _row(record: KeyRecord) -> dict[str, Any]:

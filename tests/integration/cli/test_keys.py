@@ -30,11 +30,33 @@ def test_the_text_has_the_token_too(run: Run) -> None:
 @pytest.mark.parametrize("by", ["name", "id"])
 def test_a_key_is_revoked_by_name_or_id(run: Run, by: str) -> None:
     made = data(run("keys", "create", "shop", "--scope", "issue", "--json"))
-    revoked = data(run("keys", "revoke", str(made[by]), "--json"))
+    revoked = data(run("keys", "revoke", str(made[by]), "--yes", "--json"))
 
     assert made["id"] == revoked["id"]
     assert revoked["revoked_at"] is not None
     assert [revoked] == data(run("keys", "list", "--json"))
+
+
+@pytest.mark.parametrize("typed", ["shop", "1", "001"])
+def test_a_key_is_not_revoked_unasked(run: Run, refuse: Run, typed: str) -> None:
+    run("keys", "create", "shop", "--scope", "issue")
+    said = refuse("keys", "revoke", typed).stderr
+    (kept,) = data(run("keys", "list", "--json"))
+
+    assert "revokes the key shop (id 1, issue), for ever" in said
+    assert said.endswith("Nothing is done without --yes.\n")
+    assert kept["revoked_at"] is None
+    run("keys", "revoke", typed, "--yes")
+    assert "there is no key" in refuse("keys", "revoke", typed).stderr
+
+
+def test_of_two_keys_of_one_name_the_live_one_is_asked_about(run: Run, refuse: Run) -> None:
+    run("keys", "create", "shop", "--scope", "issue")
+    run("keys", "revoke", "shop", "--yes")
+    run("keys", "create", "shop", "--scope", "verify")
+
+    assert "the key shop (id 2, verify)" in refuse("keys", "revoke", "shop").stderr
+    assert 2 == data(run("keys", "revoke", "shop", "--yes", "--json"))["id"]
 
 
 def test_what_cannot_be_is_told_in_one_line(run: Run, refuse: Run) -> None:

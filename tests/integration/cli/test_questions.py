@@ -61,6 +61,23 @@ def test_reopening_says_when_it_is_safe_and_asks(
     assert code == flask("blocks", "lease", env=env).returncode
 
 
+@pytest.mark.parametrize("typed, code", [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_revoking_a_key_says_on_a_terminal_which_and_asks(
+    migrated_sqlite_url: str, typed: str, code: int
+) -> None:
+    env = {"DATABASE_URL": migrated_sqlite_url}
+    flask("keys", "create", "shop", "--scope", "issue", "--scope", "verify", env=env)
+    shown = on_a_terminal(migrated_sqlite_url, "keys", "revoke", "shop", typed=typed)
+    again = flask("keys", "revoke", "shop", "--yes", env=env)
+
+    assert (
+        "This revokes the key shop (id 1, issue, verify), for ever: every instance refuses its token"
+        " within 30 seconds. Go on? [y/N]:"
+    ) in shown.screen
+    assert code == shown.code
+    assert 1 - code == again.returncode
+
+
 def test_going_back_to_an_older_schema_asks(migrated_sqlite_url: str) -> None:
     env = {"DATABASE_URL": migrated_sqlite_url}
     refused = fails("db", "downgrade", env=env)
