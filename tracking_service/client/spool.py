@@ -3,7 +3,7 @@
 A log in one file, locked by whoever has it open:
 
     tracking-service-spool 1 ["MY", "ID", ""]
-    +MYID0KW11FZRMRTE MYIDBPHDRDZXN5XR MYIDM9VJ8HFLKACY
+    +MYID0KW11FZRMRTT MYIDBPHDRDZXN5XD MYIDM9VJ8HF7KACE
     =2
 
 A `+` line holds numbers as they were fetched. An `=` line says how many of them, from the first,
