@@ -103,7 +103,7 @@ def test_the_page_on_servers_has_these_commands() -> None:
 
     for server, command in COMMANDS.items():
         options = [part for part in command if re.match(r"--(worker|thread|block|interface)", part)]
-        written = re.search(rf"^\$ {server} (.*)$", page, re.MULTILINE)
+        written = re.search(rf"^\$ TRACKING_THREADS=4 {server} (.*)$", page, re.MULTILINE)
 
         assert written is not None
         assert [] == [option for option in options if option.replace("=", " ") not in written[1]]
