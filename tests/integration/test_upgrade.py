@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests.support import first_version
+from tests.support.client import PARAMETERS, Response
 from tests.support.commands import migrate
 from tests.support.first_version import FirstDatabase
 from tests.support.fleet import wait_until_ready
 from tests.support.instance import Instance
 from tests.support.load import Load
 from tests.support.oracle import History
+from tests.support.stores import Stores
 from tracking_service import __version__
+from tracking_service.numbering.builtin import built_in
 
 NUMBERS = 100
 
@@ -74,3 +78,34 @@ def test_an_upgrade_fails_no_request_and_every_number_verifies(
 
     assert {"issued"} == {each["status"] for each in verified.values()}
     assert {"default"} == {verified[number]["series"] for number in history.numbers()}
+
+
+def test_an_instance_of_the_version_before_refuses_what_a_successor_has_answered(
+    first_database: FirstDatabase, tmp_path: Path
+) -> None:
+    """It would write the successor's serials as numbers of the series that was asked for."""
+    url, state_dir = first_database.url, tmp_path / "state"
+    installed = first_version.install(tmp_path / "installed")
+    env = {"DATABASE_URL": url, "TRACKING_STATE_DIR": str(state_dir)}
+    batch = json.dumps({**PARAMETERS, "series": "my-post", "count": 5}).encode()
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "order-1"}
+
+    def ask(instance: Instance) -> Response:
+        return instance.request("POST", "/api/tracking-numbers", headers=headers, body=batch)
+
+    with (
+        first_version.instance(url, installed, state_dir=state_dir) as before,
+        ExitStack() as later,
+    ):
+        migrate(url)
+        with Stores(url) as stores:
+            pattern = built_in("s10", {"service": "RB", "country": "MY"}, {"MY"})
+            stores.catalogue.create("rb", pattern=pattern, serials=1_000, block_size=100)
+            stores.store().skip_to("my-post", to=10**8)
+            stores.catalogue.set_successor("my-post", "rb")
+        present = later.enter_context(Instance(env))
+        answered, refused, again = ask(present), ask(before), ask(present)
+
+    assert {"RB"} == {number[:2] for number in answered.json()["tracking_numbers"]}
+    assert (201, 422) == (answered.status, refused.status)
+    assert answered.json() == again.json()
