@@ -12,18 +12,18 @@ from tests.simulation import campaign, history
 from tests.simulation.canaries import CANARIES
 
 FOUND_AT = {
-    "timeline": 1000004,
+    "timeline": 1000003,
     "mark": 1000002,
-    "neighbours": 1000090,
-    "fsync": 1000015,
-    "marks-lock": 1000455,
-    "unknown-commit": 1000001,
-    "lease-lock": 1000011,
+    "neighbours": 1000008,
+    "fsync": 1000038,
+    "marks-lock": 1000070,
+    "unknown-commit": 1000000,
+    "lease-lock": 1000049,
     "hand-back": 1000001,
-    "fork": 1000002,
-    "first-key": 1000011,
-    "host-clock": 1000073,
-    "random-half": 1000240,
+    "fork": 1000008,
+    "first-key": 1000005,
+    "host-clock": 1000011,
+    "random-half": 1000216,
 }
 """The seed of a history that fails without the protection, and holds with it."""
 
