@@ -54,3 +54,11 @@ def test_every_default_is_that_of_the_code() -> None:
     assert {"timeout", "give_up_after"} == {name for name, _ in rows}
     for name, default in rows:
         assert float(default) == parameters[name].default
+
+
+def test_no_link_depends_on_where_the_page_lies() -> None:
+    """It is the README of `clients/python` too, beside which the other documents are not."""
+    links = re.findall(r"\]\(([^)]+)\)", PAGE)
+
+    assert [] == [link for link in links if not link.startswith(("https://", "#"))]
+    assert PAGE == (ROOT / "clients" / "python" / "README.md").read_text(encoding="utf-8")
