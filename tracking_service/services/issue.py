@@ -31,7 +31,8 @@ class Issuer:
 
         A series that has no serials left gives way to its successor. Raises ShipmentRefusedError
         and UnknownSeriesError before anything is spent, and ReserveEmptyError,
-        SeriesExhaustedError, SeriesClosedError or ShuttingDownError if there is no number to give. At a series' first use also KeyChangedError and SchemaError.
+        SeriesExhaustedError, SeriesClosedError or ShuttingDownError if there is no number to give.
+        At a series' first use also KeyChangedError and SchemaError.
         """
         opened = self._instance.series(series)
         if opened.exhausted:
