@@ -46,13 +46,13 @@ class Reading:
     """How many leases had been recorded, by the name of the file."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Contents:
-    """What one file holds."""
+    """What one file holds. It is remembered, so nothing in it is changed."""
 
-    marks: dict[str, HighWaterMark] = field(default_factory=dict)
+    marks: Mapping[str, HighWaterMark] = field(default_factory=dict)
     count: int = 0
-    leases: list[tuple[str, RecordedLease]] = field(default_factory=list)
+    leases: Sequence[tuple[str, RecordedLease]] = ()
     """The last of `count` leases, with the series that each is of."""
 
 
@@ -68,6 +68,10 @@ class HighWaterMarkFile:
         self.folder = folder
         self._lock_seconds = lock_seconds
         self._disk = disk or Disk()
+        # The last text of each file, and what it says: with thousands of series that takes longer
+        # to parse than to read. The text is read each time, for it alone is the truth. Used
+        # without a lock: two threads at once cost one more parse.
+        self._parsed: dict[Path, tuple[str, _Contents]] = {}
 
     @property
     def path(self) -> Path:
@@ -81,10 +85,10 @@ class HighWaterMarkFile:
         could repeat numbers.
         """
         files = self._load_all()
-        return Reading(
-            _merged(files).get(series, HighWaterMark()),
-            {name: contents.count for name, contents in files.items()},
-        )
+        mark = HighWaterMark()
+        for contents in files.values():
+            mark = mark.merge(contents.marks.get(series, mark))
+        return Reading(mark, {name: contents.count for name, contents in files.items()})
 
     def record(
         self, series: str, lease: Lease, *, instance: str, since: Reading
@@ -116,7 +120,7 @@ class HighWaterMarkFile:
         return self._neighbours(series, instance, since)
 
     def _neighbours(self, series: str, instance: str, since: Reading) -> list[RecordedLease] | None:
-        found = []
+        found: list[tuple[str, RecordedLease]] = []
         for name, contents in self._load_all().items():
             new = contents.count - since.counts.get(name, 0)
             if not 0 <= new <= len(contents.leases):
@@ -139,25 +143,23 @@ class HighWaterMarkFile:
         marks[series] = marks.get(series, HighWaterMark()).merge(
             HighWaterMark(lease.end, lease.number)
         )
-        data: dict[str, Any] = {"series": {name: [m.end, m.number] for name, m in marks.items()}}
         before = files.get(paths[0].name, _Contents())
-        absorbed = files[absorb.name].leases if absorb and absorb.name in files else []
+        absorbed = files[absorb.name].leases if absorb and absorb.name in files else ()
         added = [*absorbed, (series, lease)]
-        leases = [
-            [name, each.number, each.start, each.end, each.instance]
-            for name, each in (before.leases + added)[-RECORDED_MOST:]
-        ]
-        self._save(paths[0], {**data, "recorded": before.count + len(added), "leases": leases})
+        leases = [*before.leases, *added][-RECORDED_MOST:]
+        self._save(paths[0], _Contents(marks, before.count + len(added), leases))
         for path in paths[1:]:
-            self._save(path, data)
+            self._save(path, _Contents(marks))
 
-    def _save(self, path: Path, data: Any) -> None:
+    def _save(self, path: Path, contents: _Contents) -> None:
         """Replace a file whole: after a crash there is the old one or the new one."""
+        text = json.dumps(_formatted(contents))
         fresh = path.with_suffix(".new")
-        self._disk.write(fresh, json.dumps(data))
+        self._disk.write(fresh, text)
         self._disk.replace(fresh, path)
         # The rename itself must last too, or a power cut brings the old file back.
         self._disk.sync_folder(path.parent)
+        self._parsed[path] = text, contents
 
     @contextmanager
     def _locked(self) -> Iterator[list[Path]]:
@@ -174,6 +176,9 @@ class HighWaterMarkFile:
         path = self.path
         beside = self._disk.find(path.parent, f"{path.stem}.*.json")
         paths = [path, *beside, self.folder / FORMER_FILE]
+        for known in tuple(self._parsed):
+            if known not in paths:
+                self._parsed.pop(known, None)
         return {each.name: contents for each in paths if (contents := self._load(each)) is not None}
 
     def _load(self, path: Path) -> _Contents | None:
@@ -181,18 +186,37 @@ class HighWaterMarkFile:
             text = self._disk.read(path)
         except (OSError, UnicodeDecodeError) as error:
             raise HighWaterMarkError(f"{path} cannot be read: {error}") from error
+        if text is None:
+            return None
+        known = self._parsed.get(path)
+        if known is not None and known[0] == text:
+            return known[1]
         try:
-            return None if text is None else _parse(json.loads(text))
+            contents = _parse(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise HighWaterMarkError(f"{path} is damaged") from error
+        self._parsed[path] = text, contents
+        return contents
 
 
 def _merged(files: Mapping[str, _Contents]) -> dict[str, HighWaterMark]:
     marks: dict[str, HighWaterMark] = {}
     for contents in files.values():
         for name, mark in contents.marks.items():
-            marks[name] = marks.get(name, HighWaterMark()).merge(mark)
+            known = marks.get(name)
+            marks[name] = mark if known is None else known.merge(mark)
     return marks
+
+
+def _formatted(contents: _Contents) -> dict[str, Any]:
+    """What `_parse` reads; without leases, as the version before wrote it."""
+    series = {name: [mark.end, mark.number] for name, mark in contents.marks.items()}
+    if not contents.count:
+        return {"series": series}
+    leases = [
+        [name, each.number, each.start, each.end, each.instance] for name, each in contents.leases
+    ]
+    return {"series": series, "recorded": contents.count, "leases": leases}
 
 
 def _parse(data: Any) -> _Contents:

@@ -245,6 +245,43 @@ def test_a_reader_sees_the_old_file_or_the_new_one(
     assert [HighWaterMark(500, 7), HighWaterMark(600, 8)] == seen
 
 
+def test_what_it_has_read_or_written_is_not_parsed_again(
+    marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With thousands of series a file takes longer to parse than to read."""
+    record(marks, 500, 7)
+    record(marks, 500, 7, series="other", by=OTHER)
+    parsed: list[str] = []
+    loads = json.loads
+
+    def seen_loads(text: str) -> object:
+        parsed.append(text)
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", seen_loads)
+    reading = marks.read("default")
+
+    assert [] == marks.record("default", lease(600, 8), instance=ME, since=reading)
+    assert HighWaterMark(600, 8) == mark(marks)
+    assert [] == parsed
+
+
+def test_what_was_written_since_is_read_though_it_is_as_long(
+    tmp_path: Path, marks: HighWaterMarkFile
+) -> None:
+    record(marks, 500, 7)
+    before = (tmp_path / FILE).read_text()
+    after = before.replace("[500, 7]", "[900, 8]")
+    (tmp_path / FILE).write_text(after)
+
+    assert before != after
+    assert HighWaterMark(900, 8) == mark(marks)
+    (tmp_path / FILE).unlink()
+    assert HighWaterMark() == mark(marks)
+    (tmp_path / FILE).write_text(before)
+    assert HighWaterMark(500, 7) == mark(marks)
+
+
 def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "kept").mkdir()
