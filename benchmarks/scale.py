@@ -1,7 +1,8 @@
 """`make scale`: what one row of one PostgreSQL can feed, measured and then simulated.
 
-First leases a second by 1 to 64 processes, with 1, 10 and 100 blocks in a lease; then 10 to
-10,000 instances with the lease time that was measured. docs/scale.md tells what follows.
+First what 1 to 10,000 series cost one instance; then leases a second by 1 to 64 processes, with 1,
+10 and 100 blocks in a lease, and 10 to 10,000 instances with the lease time that was measured.
+docs/scale.md tells what follows.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmarks import machine, scale_report
+from benchmarks import machine, many_series_report, scale_report
 from benchmarks.databases import databases
 from benchmarks.leasing import Leasing, lease_flat_out, lease_seconds
+from benchmarks.many_series import COUNTS, measure_many_series
 from benchmarks.plan import VARIABLES, Plan, PlanError, take_no_arguments
 from benchmarks.report import write
 from benchmarks.simulation import Course, World, instance_counts, run
 from tests.support.commands import migrate
 
+PARTS = ("series", "leases")
 SCALE_VARIABLES = {
     "SCALE_SECONDS": "seconds of each measurement, 2",
     "SCALE_PROCESSES": "the most processes that lease at once, 64",
+    "SCALE_ONLY": f"parts, of {','.join(PARTS)}; all",
+    "SCALE_SERIES": "the most series of one database, 10,000",
+    "SCALE_OPEN": "the most series that one instance has open, 100",
     "SCALE_INSTANCES": "the most instances that are simulated, 10,000",
     **{name: VARIABLES[name] for name in ("BENCH_DATABASE_URL", "BENCH_RESULTS")},
 }
@@ -76,16 +82,33 @@ def main(arguments: Sequence[str] = ()) -> int:
 
     try:
         plan = Plan.from_environment()
+        only = os.environ.get("SCALE_ONLY", "").replace(",", " ").split() or PARTS
+        if unknown := set(only) - set(PARTS):
+            raise PlanError(
+                f"SCALE_ONLY knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}"
+            )
         seconds = float(os.environ.get("SCALE_SECONDS") or 2)
         most_processes = int(os.environ.get("SCALE_PROCESSES") or PROCESSES[-1])
+        most_series = int(os.environ.get("SCALE_SERIES") or COUNTS[-1])
+        most_open = int(os.environ.get("SCALE_OPEN") or 100)
         most = int(os.environ.get("SCALE_INSTANCES") or 10_000)
     except (PlanError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    conditions = machine.conditions(("sqlalchemy", "psycopg", "simpy"))
+    conditions["load average before"] = str(machine.load())
+    if "series" in only:
+        with databases(plan.database_url) as stored:
+            many = measure_many_series(stored, most=most_series, most_open=most_open)
+            told = {**conditions, "database": stored.description}
+        write(plan.results / "many-series.md", many_series_report.markdown(many, told))
+        write(plan.results / "many-series.json", many_series_report.as_json(many, told))
+    if "leases" not in only:
+        return 0
     processes = tuple(count for count in PROCESSES if count <= most_processes)
     found, database = measure(plan.database_url, seconds=seconds, processes=processes)
     courses = simulate(lease_seconds(found), most)
-    conditions = {**machine.conditions(("sqlalchemy", "psycopg", "simpy")), "database": database}
+    conditions["database"] = database
     print(scale_report.sentence(found))
     write(plan.results / "scale.md", scale_report.markdown(found, courses, conditions))
     write(plan.results / "scale.json", scale_report.as_json(found, courses, conditions))

@@ -85,6 +85,8 @@ def test_scale_measures_leases_and_simulates_instances(
         SCALE_SECONDS="0.1",
         SCALE_PROCESSES="2",
         SCALE_INSTANCES="10",
+        SCALE_SERIES="100",
+        SCALE_OPEN="2",
     )
 
     assert 0 == done.returncode, done.stderr
@@ -99,6 +101,14 @@ def test_scale_measures_leases_and_simulates_instances(
     assert "numbers a second in all" in (tmp_path / "scale.md").read_text()
     assert (tmp_path / "scale-leases.png").exists()
     assert (tmp_path / "scale-simulated.png").exists()
+
+    many = json.loads((tmp_path / "many-series.json").read_text())["measured"]
+
+    assert [(1, 1, 1), (100, 1, 2), (1, 1, 1), (100, 100, 2)] == [
+        (each["series"], each["patterns"], each["open"]) for each in many
+    ]
+    assert all(0 < each[quantity] for each in many for quantity in ("verify", "bad_number"))
+    assert "| 100 | 100 | 2 |" in (tmp_path / "many-series.md").read_text()
 
 
 def test_the_load_test_finds_nothing_wrong_with_the_service() -> None:
