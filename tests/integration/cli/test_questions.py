@@ -85,4 +85,4 @@ def test_going_back_to_an_older_schema_asks(migrated_sqlite_url: str) -> None:
     assert "deletes what only newer versions record" in refused.stderr
     assert 0 == flask("blocks", "list", env=env).returncode
     assert 0 == flask("db", "downgrade", "--yes", env=env).returncode
-    assert "schema is 0004" in fails("blocks", "lease", env=env).stderr
+    assert "schema is 0005" in fails("blocks", "lease", env=env).stderr
