@@ -19,6 +19,7 @@ from tracking_service.errors import SettingsError
 from tracking_service.installation import MIGRATIONS, instance_path
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
+from tracking_service.instance.process import instance_name
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
 from tracking_service.services.latest_leases import LatestLeases
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         wait_seconds=settings.wait_seconds,
         observer=metrics,
         parts=[metrics, *([keyring] if keyring else [])],
+        new_name=partial(instance_name, settings.instance_name),
     )
     metrics.watch(instance.state)
     issuer = Issuer(instance)

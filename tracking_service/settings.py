@@ -104,6 +104,15 @@ class Settings:
         "folder of a relative SQLite path; by default instance/ in a checkout",
     )
 
+    instance_name: str = _setting(
+        "TRACKING_INSTANCE_NAME",
+        "",
+        "what an instance is called in blocks, logs and status, before its process id and a random"
+        " part; by default the host's name",
+        form=r"[A-Za-z0-9._-]{1,100}",
+        told="1 to 100 of A-Z, a-z, 0-9, dot, hyphen and underscore",
+    )
+
     log_format: str = _setting(
         "TRACKING_LOG_FORMAT",
         "text",
@@ -173,7 +182,7 @@ def _hint(name: str) -> str:
 
 
 def parse(setting: Field[Any], text: str) -> Any:
-    """Turn one variable's text into its field's type, within its range or one of its choices.
+    """Turn one variable's text into its field's type: in its range or form, or of its choices.
 
     Raises SettingsError.
     """
@@ -189,6 +198,9 @@ def parse(setting: Field[Any], text: str) -> Any:
             # A secret itself is not shown.
             shown = f", in {text!r}" if setting.repr else ""
             raise SettingsError(f"{env} has {invisible}{shown}, which cannot be meant: take it out")
+        form = setting.metadata.get("form")
+        if form is not None and re.fullmatch(form, text) is None:
+            raise SettingsError(f"{env} must be {setting.metadata['told']}, not {text!r}")
         return text
     if _WRITTEN[kind].fullmatch(text) is None:
         noun = "a whole number" if kind is int else "a number"

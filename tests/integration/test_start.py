@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from psycopg import sql
@@ -20,6 +21,8 @@ from tests.support.instance import Instance
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Stores
+from tests.support.waiting import wait_until
+from tracking_service import __version__
 from tracking_service.store.schema import REVISION
 
 SECRET = "hunter2-secret"
@@ -230,6 +233,22 @@ def listens_after(env: dict[str, str]) -> float:
     assert line.startswith("Listening on http://127.0.0.1:")
     assert 0 == process.returncode
     return took
+
+
+def test_it_says_its_version_its_name_and_its_database(database_url: str) -> None:
+    secret = database_url.replace("@", ":hunter2@")
+    named = {"DATABASE_URL": secret, "TRACKING_INSTANCE_NAME": "web-1"}
+    with Instance(named) as instance:
+        wait_until(lambda: "\nVersion" in instance.log(), seconds=20, what="the second line")
+        lines = instance.log().splitlines()
+        name = instance.get("/api/status").json()["instance"]
+    (line,) = (line for line in lines if line.startswith("Version"))
+    place = urlsplit(database_url)
+
+    assert name.startswith("web-1:")
+    assert f"Version {__version__}, instance {name}, database {place.scheme}://" in line
+    assert line.endswith(place.path)
+    assert "hunter2" not in line
 
 
 ATTEMPTS = 10

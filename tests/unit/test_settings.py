@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "batch_keep_seconds": 86400.0,
     "state_dir": "",
     "instance_path": "",
+    "instance_name": "",
     "log_format": "text",
     "access_log": False,
     "traces": False,
@@ -53,6 +54,8 @@ TEXTS = {
     "TRACKING_STATE_DIR": "state_dir",
     "TRACKING_INSTANCE_PATH": "instance_path",
 }
+
+FORMS = {"TRACKING_INSTANCE_NAME": "instance_name"}
 
 
 def field(env: str) -> str:
@@ -90,7 +93,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 def test_every_setting_is_looked_at_here() -> None:
     envs = {each.metadata["env"] for each in dataclasses.fields(Settings)}
 
-    assert envs == {*RANGES, *CHOICES, *TEXTS}
+    assert envs == {*RANGES, *CHOICES, *TEXTS, *FORMS}
 
 
 def test_the_process_own_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +114,21 @@ def test_a_text_is_taken_as_it_is(env: str, text: str) -> None:
     assert text == getattr(Settings.from_environment({env: text}), TEXTS[env])
 
 
-@pytest.mark.parametrize("env", TEXTS)
+@pytest.mark.parametrize("text", ["web-1", "db.example_2", "8001", "x" * 100])
+def test_a_name_is_taken_in_its_form(text: str) -> None:
+    given = Settings.from_environment({"TRACKING_INSTANCE_NAME": text})
+
+    assert text == given.instance_name
+
+
+# It becomes a part of a file's name, and `:` ends it in an instance's.
+@pytest.mark.parametrize("text", ["a:b", "../x", "a b", "é", "x" * 101, "-\x1b"])
+def test_a_name_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="TRACKING_INSTANCE_NAME"):
+        Settings.from_environment({"TRACKING_INSTANCE_NAME": text})
+
+
+@pytest.mark.parametrize("env", [*TEXTS, *FORMS])
 @pytest.mark.parametrize(
     "text, found",
     [
@@ -222,7 +239,7 @@ def test_what_is_no_number_is_refused_and_named(env: str, text: str) -> None:
     assert f"{env} must be a number, such as {example}, not {text!r}" == str(caught.value)
 
 
-@pytest.mark.parametrize("env", [*RANGES, *CHOICES, *TEXTS])
+@pytest.mark.parametrize("env", [*RANGES, *CHOICES, *TEXTS, *FORMS])
 def test_an_empty_variable_counts_as_not_set(env: str) -> None:
     assert Settings() == Settings.from_environment({env: ""})
 

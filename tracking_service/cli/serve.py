@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 from flask import current_app
 
+from tracking_service import __version__
 from tracking_service.cli.context import check_state_folder, with_services
 from tracking_service.cli.options import HELP_NAMES, setting_option
 from tracking_service.container import Services
@@ -15,6 +16,7 @@ from tracking_service.errors import StoreUnavailableError
 from tracking_service.services.readiness import assess_readiness
 from tracking_service.serving import is_loopback
 from tracking_service.serving import serve as serve_until_signal
+from tracking_service.store.database import shown
 from tracking_service.store.schema import check_schema
 
 log = logging.getLogger(__name__)
@@ -107,12 +109,16 @@ def _listening(services: Services, host: str, url: str, connections: int) -> Non
             " require API keys",
             extra={"host": host},
         )
+    name, database = services.instance.name, shown(services.database.url)
     if services.settings.log_format == "text":
         click.echo(
-            f"Listening on {url}, at most {connections} connections (Ctrl-C ends it)", err=True
+            f"Listening on {url}, at most {connections} connections (Ctrl-C ends it)\n"
+            f"Version {__version__}, instance {name}, database {database}",
+            err=True,
         )
     else:
-        log.info("listening", extra={"url": url, "connections": connections})
+        facts = {"version": __version__, "instance": name, "database": database}
+        log.info("listening", extra={"url": url, "connections": connections, **facts})
 
 
 def _why_away(services: Services) -> StoreUnavailableError | None:

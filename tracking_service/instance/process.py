@@ -12,9 +12,9 @@ from multiprocessing.util import Finalize
 from typing import Protocol
 
 
-def instance_name() -> str:
-    """A name for this process that no other ever has: host, pid and a random part."""
-    return f"{socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(4)}"
+def instance_name(given: str = "") -> str:
+    """A name for this process that no other ever has: `given`, or the host; pid; a random part."""
+    return f"{given or socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class ResetsAfterFork(Protocol):

@@ -36,6 +36,13 @@ def test_an_instance_is_named_by_host_pid_and_a_random_part() -> None:
     assert 100 == len(set(names))
 
 
+def test_an_instance_is_named_as_it_is_told_and_no_two_alike() -> None:
+    names = {instance_name("web-1") for _ in range(100)}
+
+    assert 100 == len(names)
+    assert {("web-1", str(os.getpid()))} == {tuple(name.split(":")[:2]) for name in names}
+
+
 def test_a_long_host_name_fits_the_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "h" * 300)
 

@@ -52,6 +52,18 @@ def database_url(text: str, *, folder: Path | None = None) -> URL:
     return url
 
 
+def shown(url: URL) -> str:
+    """Where the database is, without password and options.
+
+    >>> shown(database_url("postgresql://clerk:secret@db1,db2:5433/numbers?sslmode=require"))
+    'postgresql://clerk@db1,db2/numbers'
+    """
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{url.database}"
+    user = f"{url.username}@" if url.username else ""
+    return f"postgresql://{user}{url.query.get('host', '')}/{url.database or ''}"
+
+
 def _sqlite(rest: str, folder: Path | None) -> URL:
     """Refuse a database in memory, because each connection would have its own.
 
