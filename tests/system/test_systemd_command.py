@@ -138,6 +138,8 @@ def test_ctrl_c_ends_it(option: list[str], script: Path, home: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell that starts the tests in the background lets them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert process.stdout is not None
     # It has begun; the line before tells that all is set up.
