@@ -1,7 +1,6 @@
 """`flask series`: make, list and skip series."""
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import click
 
@@ -17,24 +16,19 @@ from tracking_service.cli.output import (
     print_text,
     yes_option,
 )
+from tracking_service.cli.patterns import pattern_of, pattern_options
 from tracking_service.clock import wall_time
 from tracking_service.container import Services
-from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidSeriesError
 from tracking_service.instance.number_spaces import SERIES_NAME
 from tracking_service.instance.process import instance_name
-from tracking_service.numbering import Pattern, parse
-from tracking_service.numbering.alphabets import ALPHABETS
 from tracking_service.numbering.builtin import (
-    FORMATS,
     FORMER_ROUTED,
     ROUTED,
-    built_in,
     default_block_size,
     default_serials,
     format_name,
 )
-from tracking_service.numbering.checks import CHECKS
 from tracking_service.numbering.preview import preview, preview_facts
 from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockStore
@@ -45,67 +39,10 @@ _COLUMNS = (
 )
 _NEARLY = 0.9
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 @click.group(context_settings=HELP_NAMES)
 def series() -> None:
     """Make series of tracking numbers, and show how much of them is left."""
-
-
-def pattern_options(command: Callable[P, R]) -> Callable[P, R]:
-    """Add what says how numbers look."""
-    for option in (
-        click.option("--country", help="s10: the country of origin, such as MY."),
-        click.option("--service", help="s10: the service indicator, such as RA."),
-        click.option(
-            "--format", type=click.Choice(FORMATS), help="A pattern that has a name, instead."
-        ),
-        click.option(
-            "--check", type=click.Choice(sorted(CHECKS)), help="Check algorithm of {check}."
-        ),
-        click.option(
-            "--alphabet",
-            type=click.Choice(sorted(ALPHABETS)),
-            help="Characters of the serial and of {check}.  [default: crockford]",
-        ),
-        click.option(
-            "--pattern",
-            help="What a number looks like, such as 'RB{body:9}{check}'. {body:N} is the serial"
-            " encrypted; {serial:N} is the serial in the clear, and shows everybody how many"
-            " numbers there are.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def _pattern(
-    pattern: str | None,
-    alphabet: str | None,
-    check: str | None,
-    format: str | None,
-    **options: str | None,
-) -> Pattern:
-    """The pattern that the options of `pattern_options` say."""
-    if (pattern is None) == (format is None):
-        raise click.UsageError("give one of --pattern and --format")
-    given = {name: value for name, value in options.items() if value is not None}
-    if pattern is None:
-        if alphabet is not None or check is not None:
-            raise click.UsageError("--alphabet and --check belong to --pattern")
-        return built_in(format or "", given, COUNTRIES)
-    if given:
-        raise click.UsageError("--service and --country belong to --format s10")
-    made = parse(pattern, alphabet or "crockford", check)
-    for part in made.parts:
-        if part.kind in ("origin", "destination") and part.fixed not in (None, *COUNTRIES):
-            raise InvalidSeriesError(
-                f"{part.fixed} is no officially assigned ISO 3166-1 alpha-2 code, so no shipment"
-                " has it"
-            )
-    return made
 
 
 @series.command()
@@ -140,7 +77,7 @@ def create(
     """
     if SERIES_NAME.fullmatch(name) is None:
         raise InvalidSeriesError("a series' name is 1 to 32 of a-z, 0-9 and hyphens")
-    pattern = _pattern(**given)
+    pattern = pattern_of(**given)
     if pattern == ROUTED and any(
         space.pattern == FORMER_ROUTED for space in services.series.spaces()
     ):
@@ -168,7 +105,7 @@ def preview_series(_services: Services, /, as_json: bool, **given: str | None) -
 
     The examples are written under a key that no series has.
     """
-    pattern = _pattern(**given)
+    pattern = pattern_of(**given)
     told = preview(pattern, wall_time())
     facts = {**pattern.options, **preview_facts(told)}
     if as_json:
