@@ -117,6 +117,24 @@ def test_a_mended_request_has_its_number(watched: OpenPage) -> None:
     expect(page.locator(".fault")).to_have_count(0)
 
 
+def test_a_pattern_is_shown_as_one_types_it(watched: OpenPage) -> None:
+    page = watched().open()
+    page.get_by_label("Pattern of a series").press_sequentially("RB{body:9}{check}")
+    page.get_by_label("Alphabet").select_option("digits")
+    shown = page.locator("#previewed")
+
+    expect(shown).to_contain_text(re.compile(r"\bRB[0-9]{10}\b"))
+    expect(shown).to_contain_text("1,000,000,000")
+
+
+def test_a_pattern_that_is_none_is_told_with_its_place(watched: OpenPage) -> None:
+    page = watched(expected=("/api/series-preview",)).open()
+    page.get_by_label("Pattern of a series").fill("RB{body:9}[check}")
+
+    expect(page.locator("#previewed strong")).to_have_text("No such pattern")
+    expect(page.locator("#previewed")).to_contain_text("character 11")
+
+
 def test_a_likely_typo_is_explained(watched: OpenPage) -> None:
     page = watched(expected=("/api/tracking-numbers/",)).open()
     check(page, mistyped(ask(page)))
