@@ -37,7 +37,8 @@ run: $(VENV)/.installed-run ## Serve on http://127.0.0.1:8000 from an SQLite fil
 	@exec $(BIN)/python -m flask --app wsgi serve
 
 test: $(VENV)/.installed-dev ## Run all tests but those that need Debian packages, on SQLite and on PostgreSQL
-	@exec $(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=2 -m 'not slow and not alone'
+	@exec $(BIN)/python -m pytest -m 'slow or alone'
 
 check: lint ## Lint, and run unit tests and the SQLite half of integration
 	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 -m 'not postgresql and not slow' \

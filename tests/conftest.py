@@ -24,6 +24,9 @@ from tests.support.postgres import PostgresServer
 
 DATABASES = ["sqlite", "postgresql"]
 
+ALONE = ("tests/faults/", "tests/simulation/")
+"""Tests that load the machine with processes, or measure how fast they go on."""
+
 SERVERS = frozenset({"postgres_server", "own_server", "guarded", "server"})
 """The fixtures that start a PostgreSQL server, or point to one."""
 
@@ -51,8 +54,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs PostgreSQL, so that `make check` can leave it out."""
+    """Mark what needs PostgreSQL, which `make check` leaves out, and what has no test beside it."""
     for item in items:
+        if item.nodeid.startswith(ALONE):
+            item.add_marker("alone")
         if isinstance(item, pytest.Function) and _needs_postgresql(item):
             item.add_marker("postgresql")
 
