@@ -102,6 +102,7 @@ def mint(
     """
     shipment = Shipment(origin, destination)
     services.instance.number_spaces.find(series).format.check(shipment)
+    _check_left(services, series, count)
     check_state_folder(services.marks.folder)
     # No progress bar in a pipe, nor among the numbers on a terminal.
     hidden = not sys.stderr.isatty() or (output is None and sys.stdout.isatty())
@@ -116,6 +117,24 @@ def mint(
                 ends = range(0, len(chunk), number_format.width)
                 file.writelines(chunk[at : at + number_format.width] + b"\n" for at in ends)
                 bar.update(len(ends))
+
+
+def _check_left(services: Services, series: str, count: int) -> None:
+    """Refuse to begin with what cannot be ended, for serials that are leased are spent."""
+    line: list[str] = []
+    left = 0
+    name: str | None = series
+    while name is not None and name not in line and left < count:
+        record = services.series.find(name)
+        if record.closed_at is None:
+            left += record.remaining + services.blocks.count_returned(name)
+        line.append(name)
+        name = record.successor
+    if left < count:
+        raise SeriesExhaustedError(
+            f"series exhausted: {left:,} serials are left of {', then '.join(line)}, and {count:,}"
+            " are wanted; nothing was spent"
+        )
 
 
 def _line(

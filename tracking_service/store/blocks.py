@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, bindparam, select, text
+from sqlalchemy import BigInteger, Select, bindparam, func, select, text
 
 from tracking_service.allocation import Block, HighWaterMark, Lease
 from tracking_service.errors import ConflictError, SeriesExhaustedError
@@ -35,6 +35,13 @@ _NEAREST = (
     )
     .order_by(BlockRecord.start.desc())
     .limit(1)
+)
+
+
+_RETURNED = (
+    select(func.coalesce(func.sum(BlockRecord.end - BlockRecord.start), 0))
+    .join(Series, BlockRecord.series_id == Series.id)
+    .where(Series.name == bindparam("series"), BlockRecord.state == "returned")
 )
 
 
@@ -142,6 +149,11 @@ class BlockReader:
         """The block of this id, or None."""
         blocks = self._read(_BLOCK.where(BlockRecord.id == block_id))
         return blocks[0] if blocks else None
+
+    def count_returned(self, series: str) -> int:
+        """How many serials of a series were handed back, and can be leased again."""
+        with self._database.transaction(Use.REQUEST) as connection:
+            return int(connection.execute(_RETURNED, {"series": series}).scalar_one())
 
     def latest(
         self, *, series: str | None = None, instance: str | None = None, limit: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
 
@@ -75,9 +77,26 @@ def test_numbers_are_minted_of_the_successor_where_the_series_has_too_few(
     assert ["A"] * 300 + ["B"] * 150 == [number[0] for number in numbers]
     assert len(numbers) == len(set(numbers))
     assert "air-2" == services_of(app).verifier.verify(numbers[-1]).series
-    short = app.test_cli_runner().invoke(args=[*MINT, "200", "--series", "air"])
+
+
+def test_more_numbers_than_are_left_are_refused_before_any_is_spent(
+    air: Run, app: Flask, tmp_path: Path
+) -> None:
+    air("series", "successor", "air", "air-2")
+    air(*MINT, "450", "--series", "air")
+    # Some of what is left was handed back.
+    assert services_of(app).blocks.count_returned("air-2") > 0
+    labels = tmp_path / "labels.txt"
+    asked = [*MINT, "200", "--series", "air", "--output", str(labels)]
+    short = app.test_cli_runner().invoke(args=asked)
+
     assert 1 == short.exit_code
-    assert "series exhausted: air-2 has no serials left" in short.stderr
+    assert (
+        "series exhausted: 150 serials are left of air, then air-2, and 200 are wanted; nothing"
+        " was spent"
+    ) in short.stderr
+    assert not labels.exists()
+    assert 150 == len(air(*MINT, "150", "--series", "air").stdout.split())
 
 
 def test_a_closed_series_leases_nothing_and_its_numbers_verify(
