@@ -64,7 +64,7 @@ def close(connection: Connection, name: str) -> None:
     rows = _all(connection)
     if name not in rows:
         raise UnknownSeriesError(name)
-    before = [row.name for row in rows.values() if row.successor == name and not row.closed_at]
+    before = [row.name for row in rows.values() if row.successor == name]
     if before:
         raise InvalidSeriesError(
             f"{name} is the successor of {before[0]}: name another, or none, before it is closed"

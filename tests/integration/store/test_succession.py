@@ -166,7 +166,10 @@ def test_a_successor_is_not_closed_nor_a_closed_series_made_one(three: Stores) -
     with pytest.raises(InvalidSeriesError, match="air-3 is closed"):
         three.catalogue.set_successor("air", "air-3")
 
-    # What is closed itself asks for no successor any more.
+    # Those who ask for what is closed get its successor's numbers.
+    three.catalogue.close("air")
+    with pytest.raises(InvalidSeriesError, match="air-2 is the successor of air"):
+        three.catalogue.close("air-2")
     three.catalogue.set_successor("air", None)
     three.catalogue.close("air-2")
     with pytest.raises(SeriesClosedError):
