@@ -15,9 +15,11 @@ from tracking_service.api.routes import get
 from tracking_service.api.status import status_body
 from tracking_service.clock import wall_time
 from tracking_service.container import current_services
+from tracking_service.countries import COUNTRIES
 from tracking_service.errors import InvalidPatternError, InvalidSeriesError
 from tracking_service.numbering import parse
 from tracking_service.numbering.alphabets import ALPHABETS
+from tracking_service.numbering.builtin import check_makeable
 from tracking_service.numbering.preview import preview, preview_facts
 
 blueprint = Blueprint("site", __name__)
@@ -90,6 +92,10 @@ def series_preview() -> Response:
     except InvalidSeriesError as error:
         name = "check" if alphabet in ALPHABETS else "alphabet"
         raise ValidationError({name: [str(error)]}) from None
+    try:
+        check_makeable(pattern, COUNTRIES)
+    except InvalidSeriesError as error:
+        raise ValidationError({"pattern": [str(error)]}) from None
     return json_response({**pattern.options, **preview_facts(preview(pattern, wall_time()))})
 
 

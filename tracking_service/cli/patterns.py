@@ -6,10 +6,9 @@ from typing import ParamSpec, TypeVar
 import click
 
 from tracking_service.countries import COUNTRIES
-from tracking_service.errors import InvalidSeriesError
 from tracking_service.numbering import Pattern, parse
 from tracking_service.numbering.alphabets import ALPHABETS
-from tracking_service.numbering.builtin import FORMATS, built_in
+from tracking_service.numbering.builtin import FORMATS, built_in, check_makeable
 from tracking_service.numbering.checks import CHECKS
 
 P = ParamSpec("P")
@@ -61,10 +60,5 @@ def pattern_of(
     if given:
         raise click.UsageError("--service and --country belong to --format s10")
     made = parse(pattern, alphabet or "crockford", check)
-    for part in made.parts:
-        if part.kind in ("origin", "destination") and part.fixed not in (None, *COUNTRIES):
-            raise InvalidSeriesError(
-                f"{part.fixed} is no officially assigned ISO 3166-1 alpha-2 code, so no shipment"
-                " has it"
-            )
+    check_makeable(made, COUNTRIES)
     return made

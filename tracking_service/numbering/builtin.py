@@ -5,7 +5,7 @@ designated operator may issue S10 numbers.
 """
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 
 from tracking_service.errors import InvalidSeriesError
 from tracking_service.numbering.checks import CHECKS
@@ -42,16 +42,32 @@ def built_in(name: str, options: Mapping[str, str], countries: Container[str]) -
     service, country = options["service"], options["country"]
     if _LETTERS.fullmatch(service) is None:
         raise InvalidSeriesError("the service indicator must be two capital letters, such as RA")
-    if service[0] in _RESERVED:
-        raise InvalidSeriesError(
-            f"the service indicator {service} is reserved: the UPU keeps those"
-            " whose first letter is J, K, S, T or W"
-        )
+    _check_service(service)
     if _LETTERS.fullmatch(country) is None or country not in countries:
         raise InvalidSeriesError(
             "the country must be an officially assigned ISO 3166-1 alpha-2 code, such as MY"
         )
     return parse(_s10(service, country), "digits", "s10")
+
+
+def check_makeable(pattern: Pattern, countries: Collection[str]) -> None:
+    """Raise InvalidSeriesError for a pattern that can be read, and that no series may have."""
+    for part in pattern.parts:
+        if part.kind in ("origin", "destination") and part.fixed not in (None, *countries):
+            raise InvalidSeriesError(
+                f"{part.fixed} is no officially assigned ISO 3166-1 alpha-2 code, so no shipment"
+                " has it"
+            )
+    if format_name(pattern) == "s10":
+        _check_service(pattern.text[:2])
+
+
+def _check_service(indicator: str) -> None:
+    if indicator[0] in _RESERVED:
+        raise InvalidSeriesError(
+            f"the service indicator {indicator} is reserved: the UPU keeps those"
+            " whose first letter is J, K, S, T or W"
+        )
 
 
 def format_name(pattern: Pattern) -> str | None:

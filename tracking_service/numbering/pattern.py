@@ -182,8 +182,14 @@ def _part(text: str, match: re.Match[str], alphabet: Alphabet) -> Part:
 
 
 def _hint(rest: str) -> str:
-    if rest.startswith("{"):
+    inside, closed, _ = rest[1:].partition("}")
+    if rest.startswith("{") and (not closed or "{" in inside):
         return f"a part is closed by }}, and there are {PARTS}"
+    if rest.startswith("{"):
+        return (
+            "a part is a name in lower case, with a colon and a number, or a country in capitals,"
+            f" where it takes one; there are {PARTS}"
+        )
     if rest[0] in LETTERS.lower():
         return "a literal is upper case: A to Z and 0 to 9"
     return "a literal is one of A to Z and 0 to 9"
@@ -193,6 +199,8 @@ def _refuse(text: str, at: int, why: str) -> NoReturn:
     """Raise InvalidPatternError for the part, or the character, that stands at `at`."""
     rest = text[at:]
     shown = rest[: rest.find("}") + 1] if rest.startswith("{") and "}" in rest else rest[:1]
+    if not shown.isprintable():
+        shown = ascii(shown)[1:-1]
     where = f"at character {at + 1}, {shown}" if shown else "at its end"
     raise InvalidPatternError(f"the pattern {text!r} is wrong {where}: {why}", position=at)
 

@@ -12,6 +12,7 @@ from typing import Any
 from tracking_service.numbering.alphabets import DIGITS
 from tracking_service.numbering.format import Format, Shipment
 from tracking_service.numbering.pattern import Pattern
+from tracking_service.numbering.shape import SERIALS
 from tracking_service.numbering.space_key import KEY_BYTES
 
 EXAMPLES = 5
@@ -69,11 +70,24 @@ def preview(pattern: Pattern, moment: float) -> Preview:
         length=pattern.width,
         numbers=pattern.capacity,
         inventions=inventions,
-        catches=check.catches if check else None,
+        catches=_catches(pattern),
         barcode_modules=barcode_modules(
             [set(characters) <= set(DIGITS) for characters in pattern.shape.characters]
         ),
     )
+
+
+def _catches(pattern: Pattern) -> str | None:
+    check = pattern.check
+    if check is None:
+        return None
+    covered = all(
+        check.covers(characters[0], part.kind in SERIALS)
+        for part in pattern.parts
+        if part.kind != "check"
+        for characters in part.characters
+    )
+    return check.catches if covered else f"{check.catches}; among the digits, for it has no letters"
 
 
 def barcode_modules(is_digit: Sequence[bool]) -> int:

@@ -157,6 +157,8 @@ def test_a_pattern_is_previewed_without_a_database(tmp_path: Path) -> None:
     [
         ("", "pattern", "is required"),
         ("pattern=RB{bdy:9}", "pattern", "at character 3, {bdy:9}: there is no such part"),
+        ("pattern=X{body:9}{origin:ZZ}", "pattern", "ZZ is no officially assigned"),
+        ("pattern=X{body:9}%0A", "pattern", "at character 10, \\n: a literal is"),
         ("pattern=", "pattern", "at its end: the pattern needs {body:N}"),
         ("pattern=A{body:9}&pattern=B{body:9}", "pattern", "more than once"),
         (f"pattern={'A' * 101}", "pattern", "at most 100 characters"),

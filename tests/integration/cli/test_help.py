@@ -148,6 +148,10 @@ def test_wrong_usage_exits_2_and_says_how_it_is_used(sqlite_app: Flask, typed: s
         ("series create x --format routed --serials 10000000000001", "has 10000000000000 at most"),
         ("series create x --pattern RAMY{body:12}", "one of the series default"),
         ("series create x --pattern R{body:9} --alphabet digits --check mod-37-36", "no {check}"),
+        (
+            "series create x --pattern WA{body:8}{check}{origin:MY} --alphabet digits --check s10",
+            "the service indicator WA is reserved",
+        ),
         ("series create x --pattern XX{origin:XX}{body:9}", "XX is no officially assigned"),
         ("numbers inspect MYID", "no series of this service has numbers of this shape"),
         ("numbers inspect MYID00000000000Z", "check character does not match"),

@@ -51,6 +51,14 @@ def test_what_the_check_catches_is_told_where_there_is_one() -> None:
     assert preview(parse("{body:9}", "digits"), MOMENT).catches is None
 
 
+def test_a_check_that_has_no_letters_says_that_it_catches_none_of_theirs() -> None:
+    lane = preview(parse("XY{origin}{body:6}{check}", "digits", "damm"), MOMENT)
+    all_covered = preview(parse("{origin}{destination}{body:11}{check}", "crockford"), MOMENT)
+
+    assert "among the digits, for it has no letters" in (lane.catches or "")
+    assert "among" not in (all_covered.catches or "")
+
+
 @pytest.mark.parametrize(
     "places, symbols",
     [
