@@ -300,7 +300,14 @@ class OpenSeries:
     ) -> None:
         now = self._clock()
         self._observer.lease_failed(error, now - began)
-        if type(error) is not type(self.error):
+        if type(error) is type(self.error):
+            pass
+        elif self.exhausted and self.successor is not None:
+            log.info(
+                "a series has no serials left, and its successor takes over",
+                extra={"series": self.name, "successor": self.successor},
+            )
+        else:
             log.error(
                 "leasing failed for one series; it is tried again until it succeeds",
                 extra={"series": self.name, "error": str(error)},

@@ -5,6 +5,7 @@ The fake catalogue changes as an operator would change the database; the clock m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,6 +89,24 @@ def test_a_line_of_series_is_issued_from_one_after_the_other(issuing: Issuing) -
     assert ["default"] * 150 + ["air-2"] * 150 + ["air-3"] * 150 == found
     with pytest.raises(SeriesExhaustedError):
         giver(issuing)
+
+
+def test_a_switch_that_was_planned_is_no_error_in_the_log(
+    issuing: Issuing, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell(issuing, "default", successor="air-2")
+    issuing.opened()
+    with caplog.at_level(logging.INFO):
+        givers(issuing, 160)
+        issuing.step()
+        planned = [record for record in caplog.records if "takes over" in record.getMessage()]
+        assert [logging.INFO] == [record.levelno for record in planned]
+        assert all(record.levelno < logging.ERROR for record in caplog.records)
+        # The end of the line is one.
+        with pytest.raises(SeriesExhaustedError):
+            givers(issuing, 150)
+
+    assert any(record.levelno == logging.ERROR for record in caplog.records)
 
 
 def test_the_successor_is_opened_and_stocked_before_it_is_needed(issuing: Issuing) -> None:
