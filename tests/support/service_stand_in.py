@@ -72,6 +72,8 @@ class ServiceStandIn:
         """The numbers that were issued under each idempotency key."""
         self.lost_answers = 0
         """So many of the next requests are carried out, and their answers lost."""
+        self.on_the_way: Callable[[], None] = lambda: None
+        """Called when a request has been carried out, before its answer comes."""
         self.open = threading.Event()
         """Every request hangs while it is not set."""
         self.open.set()
@@ -120,6 +122,7 @@ class ServiceStandIn:
             if request.url.host in self.broken:
                 return self.broken[request.url.host](request)
             answered = self._serve(request)
+            self.on_the_way()
             if self.lost_answers:
                 self.lost_answers -= 1
                 return cut_off(request)

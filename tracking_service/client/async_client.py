@@ -76,7 +76,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
     ) -> Batch:
         """See `Client.batch`."""
-        key = idempotency_key or uuid4().hex
+        key = uuid4().hex if idempotency_key is None else idempotency_key
         asked = requests.batch(shipment, count, series, idempotency_key=key)
         return answers.read_batch(await self._call(asked), count, key)
 

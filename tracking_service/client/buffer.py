@@ -171,16 +171,20 @@ class NumberBuffer:
 
     def _take_from_spool(self) -> bool:
         """Move a part of the spool to memory; False where it has nothing."""
-        if self._spool is None:
+        spool, numbers, fetcher = self._spool, self._numbers, self._fetcher
+        if spool is None:
             return False
         try:
-            taken = self._spool.take(self._part)
-        except OSError as error:
-            self._go_on_without_spool(error)
+            taken = spool.take(self._part)
+        except (OSError, ValueError) as error:
+            # In a child that was forked amid this, it is the parent's spool that is closed here.
+            if spool is self._spool:
+                self._go_on_without_spool(error)
             return False
-        if len(self._spool) < self._half:
-            self._fetcher.ask()
-        self._numbers.extend(taken)
+        if len(spool) < self._half:
+            fetcher.ask()
+        # Those of before a fork: in the child these are others, and what was taken is the parent's.
+        numbers.extend(taken)
         return bool(taken)
 
     def _deliver(self, numbers: Sequence[str]) -> None:
@@ -196,7 +200,7 @@ class NumberBuffer:
             self._numbers.extend(numbers)
         self._fetched += len(numbers)
 
-    def _go_on_without_spool(self, error: OSError) -> None:
+    def _go_on_without_spool(self, error: Exception) -> None:
         """Leave the spool, with the numbers that are in it: those are not this process's now."""
         log.error("the spool failed: going on without it", exc_info=error)
         if self._spool is not None:
@@ -206,14 +210,15 @@ class NumberBuffer:
         self._low = self._half
 
     def _put_away(self, left: Sequence[str]) -> BufferReport:
-        if self._spool is not None:
+        spool = self._spool
+        if spool is not None:
             try:
-                self._spool.give_back(left)
-            except OSError as error:
+                spool.give_back(left)
+            except (OSError, ValueError) as error:
                 self._go_on_without_spool(error)
             else:
-                unused = self._spool.remaining()
-                self._spool.close()
+                unused = spool.remaining()
+                spool.close()
                 self._spool = None
                 return BufferReport(self._fetched, unused, kept=True)
         return BufferReport(self._fetched, tuple(left), kept=False)

@@ -68,8 +68,14 @@ class Fetcher:
     def _start(self) -> None:
         if self._thread is None:
             # Of no use at the interpreter's end, which would otherwise wait for the network.
-            self._thread = threading.Thread(target=self._run, name="number-buffer", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="number-buffer", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # Such as for want of memory. Not kept, so that the next one who asks tries again.
+                log.warning("no thread could be started", extra={"reason": str(error)})
+                return
+            self._thread = thread
 
     def _run(self) -> None:
         while self._wanted.wait() and not self._stopping.is_set():

@@ -1,13 +1,15 @@
 """The requests that the client sends, one function for each call. Nothing here is sent."""
 
 import json
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from tracking_service.client.errors import InvalidNumber, Problem
+from tracking_service.client.errors import BadRequest, InvalidNumber, Problem
 from tracking_service.client.shipment import Shipment
 
 NEXT_NUMBER = "/api/next-tracking-number/"
+_is_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 NUMBERS = "/api/tracking-numbers/"
 
 
@@ -38,7 +40,8 @@ class Request:
 def next_number(
     shipment: Shipment, series: str | None = None, *, idempotency_key: str | None = None
 ) -> Request:
-    """Build the request for one number."""
+    """Build the request for one number. Raises BadRequest for a key that cannot be sent."""
+    _check_key(idempotency_key)
     query = urlencode(_parameters(shipment, series))
     return Request(f"{NEXT_NUMBER}?{query}", idempotency_key=idempotency_key)
 
@@ -46,7 +49,8 @@ def next_number(
 def batch(
     shipment: Shipment, count: int, series: str | None = None, *, idempotency_key: str | None
 ) -> Request:
-    """Build the request for `count` numbers."""
+    """Build the request for `count` numbers. Raises BadRequest for a key that cannot be sent."""
+    _check_key(idempotency_key)
     body = json.dumps({"count": count, **_parameters(shipment, series)}).encode()
     return Request(NUMBERS, body=body, idempotency_key=idempotency_key)
 
@@ -59,6 +63,14 @@ def verify(number: str) -> Request:
 def barcode(number: str) -> Request:
     """Build the request for a number's barcode. Raises InvalidNumber."""
     return Request(f"{NUMBERS}{_segment(number)}/barcode.svg", accept="image/svg+xml")
+
+
+def _check_key(key: str | None) -> None:
+    # Others are no value of a header, which no instance would ever see.
+    if key is not None and _is_key(key) is None:
+        fault = "must be 1 to 255 printable ASCII characters without spaces"
+        problem = Problem(400, "/problems/invalid-request", errors=(("Idempotency-Key", fault),))
+        raise BadRequest(f"Idempotency-Key {fault}", problem=problem)
 
 
 def _parameters(shipment: Shipment, series: str | None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What `Client` and `AsyncClient` are made with, checked in one place."""
 
+import encodings.idna  # noqa: F401 - see below
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -12,6 +13,11 @@ from tracking_service.client.exchange import Terms
 TOKEN_VARIABLE = "TN_TOKEN"  # noqa: S105 - a name, not a token
 """The environment variable that the token is read from. Not TRACKING_…: the service refuses to
 start with a variable of that prefix that is no setting of its own."""
+
+# httpx2 imports a part of itself when the first client is made, and the first look-up of a name the
+# codec that is imported above. A child that is forked amid that, by another thread, would wait for
+# ever for the lock of an import that nobody ends.
+httpx2.Client(verify=False, trust_env=False).close()
 
 LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
 """Connections of one client. Servers and proxies close those that rest longer than a minute or so,

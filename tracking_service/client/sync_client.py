@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from uuid import uuid4
 
 import httpx2
@@ -20,6 +20,8 @@ from tracking_service.client.exchange import Exchange
 from tracking_service.client.fetcher import FETCH_FINAL
 from tracking_service.client.requests import Request
 from tracking_service.client.shipment import Shipment
+
+T = TypeVar("T")
 
 
 def _open() -> httpx2.Client:
@@ -66,6 +68,8 @@ class Client:
         self._closed = False
         self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
+        # Another one in each forked child.
+        self._process = object()
         forks.reset_in_children(self)
 
     def next(
@@ -82,7 +86,9 @@ class Client:
         too; the service then needs its database.
         """
         asked = requests.next_number(shipment, series, idempotency_key=idempotency_key)
-        return answers.read_number(self._call(asked))
+        if idempotency_key is not None:
+            return answers.read_number(self._call(asked))
+        return self._in_one_process(lambda: answers.read_number(self._call(asked)))
 
     def batch(
         self,
@@ -97,7 +103,9 @@ class Client:
         All attempts carry one idempotency key, by default a new one, so that they give the same
         numbers.
         """
-        return self._issue(shipment, count, series, idempotency_key or uuid4().hex)
+        if idempotency_key is not None:
+            return self._issue(shipment, count, series, idempotency_key)
+        return self._in_one_process(lambda: self._issue(shipment, count, series, uuid4().hex))
 
     def verify(self, number: str) -> VerifiedNumber:
         """Look a number up as people type it. Raises InvalidNumber, UnknownNumber."""
@@ -142,8 +150,21 @@ class Client:
     def reset_after_fork(self) -> None:
         """Leave the connections to the parent. Called in every forked child."""
         self._lock = threading.Lock()
+        self._process = object()
         forks.keep(self._http)
         self._http = None
+
+    def _in_one_process(self, call: Callable[[], T]) -> T:
+        """Call again in a child that a signal's handler forked amid the call.
+
+        The answer that it has is the parent's.
+        """
+        while True:
+            process = self._process
+            answer = call()
+            # With no call between this and the return, for at calls a handler may run.
+            if process is self._process:
+                return answer
 
     def _issue(
         self,

@@ -190,6 +190,22 @@ def test_a_size_that_the_service_does_not_issue_is_refused(
         service.client().buffered(SHIPMENT, size)
 
 
+def test_a_thread_that_cannot_be_started_is_started_later(
+    service: ServiceStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with service.client().buffered(SHIPMENT, 10) as buffer:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            with pytest.raises(BufferEmpty):
+                buffer.next(wait=0)
+
+        taken = take(buffer, 1)
+        assert service.issued[:1] == taken
+
+
 def test_a_buffer_of_one_works(service: ServiceStandIn) -> None:
     with service.client().buffered(SHIPMENT, 1) as buffer:
         numbers = take(buffer, 20)

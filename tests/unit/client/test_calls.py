@@ -60,6 +60,22 @@ def sent(service: ServiceStandIn) -> httpx2.Request:
     return service.requests[-1]
 
 
+@pytest.mark.parametrize("key", ["", "order 4711 ", "a\nb", "é", "x" * 256])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_sent(
+    service: ServiceStandIn, client: Client, key: str
+) -> None:
+    for call in (
+        lambda: client.next(SHIPMENT, idempotency_key=key),
+        lambda: client.batch(SHIPMENT, 2, idempotency_key=key),
+        lambda: asyncio.run(service.async_client().batch(SHIPMENT, 2, idempotency_key=key)),
+    ):
+        with pytest.raises(BadRequest) as refused:
+            call()
+        assert ["Idempotency-Key"] == list(refused.value.errors)
+
+    assert [] == service.requests
+
+
 def test_next_asks_for_one_number(service: ServiceStandIn, client: Client) -> None:
     issued = client.next(SHIPMENT, series="parcels")
 
