@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
+@pytest.fixture
+def issuing(make_issuing: Callable[..., Issuing]) -> Issuing:
+    """It leases a block at a time, however long a test takes and whatever rate that makes."""
+    return make_issuing(reserve_seconds=0.0)
+
+
 def in_child(task: Callable[[], Any]) -> Any:
     """Fork, run `task` in the child, and return what it returned; a child that hangs is ended."""
     read_end, write_end = os.pipe()
