@@ -21,11 +21,9 @@ from tests.support.commands import migrate
 from tracking_service.allocation import Allocator, Block
 from tracking_service.api.middleware.fast_path import issue_from_query
 from tracking_service.app import create_app
-from tracking_service.container import services_of
-from tracking_service.instance.instance import Instance
+from tracking_service.container import Services, services_of
 from tracking_service.numbering import KEY_BYTES, Format, Shipment
 from tracking_service.numbering.builtin import ROUTED
-from tracking_service.services.issue import Issuer
 from tracking_service.settings import Settings
 
 BLOCK_SIZE = 10_000
@@ -118,14 +116,16 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
         name = "1 thread" if threads == 1 else f"{threads} threads"
         note(NEXT, name, "ns", values, threads=str(threads))
 
-    instance, issuer = _issuer(folder)
+    services = _services(folder)
+    issuer = services.issuer
     queries = itertools.cycle(path.partition("?")[2] for path in paths())
     singles = serials // 20
     issued = [microseconds(lambda: issuer.issue(SHIPMENT), singles) for _ in rounds]
     answered = [
         microseconds(lambda: issue_from_query(next(queries), issuer), singles) for _ in rounds
     ]
-    instance.close()
+    services.instance.close()
+    services.disconnect()
     note("one number", ISSUE, "µs", issued, threads="1", database="SQLite")
     note("one number", REQUEST, "µs", answered, threads="1", database="SQLite")
 
@@ -137,11 +137,11 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
     note("memory", "a block in the reserve", "bytes", [bytes_per_block()])
 
 
-def _issuer(folder: Path) -> tuple[Instance, Issuer]:
+def _services(folder: Path) -> Services:
     """The service's own, with its first block leased."""
     url = f"sqlite:///{folder / 'process.sqlite3'}"
     migrate(url)
     app = create_app(Settings(database_url=url, state_dir=str(folder)))
     services = services_of(app)
     services.issuer.issue(SHIPMENT)
-    return services.instance, services.issuer
+    return services
