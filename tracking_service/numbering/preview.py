@@ -81,13 +81,14 @@ def _catches(pattern: Pattern) -> str | None:
     check = pattern.check
     if check is None:
         return None
+    # A letter that the pattern fixes needs no check: another one is no number of it.
     covered = all(
-        check.covers(characters[0], part.kind in SERIALS)
+        len(characters) == 1 or check.covers(characters[0], part.kind in SERIALS)
         for part in pattern.parts
         if part.kind != "check"
         for characters in part.characters
     )
-    return check.catches if covered else f"{check.catches}; among the digits, for it has no letters"
+    return check.catches if covered else f"of the digits, not the letters: {check.catches}"
 
 
 def barcode_modules(is_digit: Sequence[bool]) -> int:
