@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
 from tests.support.debian import program
 from tests.support.docker_engine import mounts_below
+from tests.support.lifetime import Lifetime
 
 # Podman raises a container's limits to those of a machine's root, which root here may not do.
 RUNTIME = """\
@@ -29,7 +29,7 @@ os.execv("{runc}", ["runc", *sys.argv[1:]])
 """
 
 
-class Podman:
+class Podman(Lifetime):
     """What `podman` runs within the block ends with it, its network and its firewall too."""
 
     def __init__(self) -> None:
@@ -41,25 +41,21 @@ class Podman:
         runtime.chmod(0o755)
         self._networks: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
         self._networks = subprocess.Popen(
             [program("unshare", package="util-linux"), "--net", "sleep", "infinity"]
         )
         self.inside("ip", "link", "set", "lo", "up")
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         try:
-            self.podman("pod", "rm", "--all", "--force")
+            if self._networks is not None:
+                self.podman("pod", "rm", "--all", "--force")
         finally:
             if self._networks is not None:
                 self._networks.kill()
                 self._networks.wait()
+                self._networks = None
             for mount in sorted(mounts_below(self.folder), reverse=True):
                 subprocess.run(["umount", "--lazy", mount], timeout=10)
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -111,6 +107,6 @@ class Podman:
         """What is known of a container."""
         return json.loads(self.podman("inspect", container))[0]
 
-    def log(self, container: str) -> str:
+    def log_of(self, container: str) -> str:
         """What a container has written to stdout and stderr."""
         return Path(self.inspect(container)["HostConfig"]["LogConfig"]["Path"]).read_text()

@@ -9,8 +9,10 @@ from tracking_service.client.errors import BadRequest, InvalidNumber, Problem
 from tracking_service.client.shipment import Shipment
 
 NEXT_NUMBER = "/api/next-tracking-number/"
-_is_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 NUMBERS = "/api/tracking-numbers/"
+
+_is_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
+"""The service's rule for a key; the client imports nothing of the service's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def barcode(number: str) -> Request:
 
 
 def _check_key(key: str | None) -> None:
-    # Others are no value of a header, which no instance would ever see.
+    # A header cannot carry every other, and a call that cannot be sent would look like no answer.
     if key is not None and _is_key(key) is None:
         fault = "must be 1 to 255 printable ASCII characters without spaces"
         problem = Problem(400, "/problems/invalid-request", errors=(("Idempotency-Key", fault),))

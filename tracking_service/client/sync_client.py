@@ -101,7 +101,7 @@ class Client:
         """Get `count` numbers, 1 to 100,000, for one shipment's data.
 
         All attempts carry one idempotency key, by default a new one, so that they give the same
-        numbers.
+        numbers. Raises BadRequest for a key that the service refuses.
         """
         if idempotency_key is not None:
             return self._issue(shipment, count, series, idempotency_key)

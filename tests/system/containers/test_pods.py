@@ -83,7 +83,7 @@ def test_the_deployment_serves_as_a_user_that_may_do_and_write_nothing_else(
 
     podman.podman("pod", "stop", "--time", "40", pod)
     assert 0 == podman.inspect(container)["State"]["ExitCode"]
-    assert "handed back" in podman.log(container)
+    assert "handed back" in podman.log_of(container)
 
 
 def test_the_job_brings_the_schema_to_head(podman: Podman) -> None:
@@ -100,4 +100,4 @@ def test_the_job_brings_the_schema_to_head(podman: Podman) -> None:
     ended = podman.podman("wait", f"{name}-migrate")
 
     assert "0" == ended.strip()
-    assert f'"revision": "{REVISION}"' in podman.log(f"{name}-migrate")
+    assert f'"revision": "{REVISION}"' in podman.log_of(f"{name}-migrate")
