@@ -300,21 +300,23 @@ class OpenSeries:
     ) -> None:
         now = self._clock()
         self._observer.lease_failed(error, now - began)
-        if type(error) is type(self.error):
-            pass
-        elif self.exhausted and self.successor is not None:
+        if type(error) is not type(self.error):
+            self._log_trouble(error)
+        self.error = error
+        self._ask_again_at = now + seconds
+        self.allocator.set_error(told)
+
+    def _log_trouble(self, error: TrackingServiceError) -> None:
+        if self.exhausted and self.successor is not None:
             log.info(
                 "a series has no serials left, and its successor takes over",
                 extra={"series": self.name, "successor": self.successor},
             )
-        else:
-            log.error(
-                "leasing failed for one series; it is tried again until it succeeds",
-                extra={"series": self.name, "error": str(error)},
-            )
-        self.error = error
-        self._ask_again_at = now + seconds
-        self.allocator.set_error(told)
+            return
+        log.error(
+            "leasing failed for one series; it is tried again until it succeeds",
+            extra={"series": self.name, "error": str(error)},
+        )
 
     def _low_water(self) -> int:
         return self._plan.low_water(self.meter.rate, self._block_size, scarce=self.is_scarce)
