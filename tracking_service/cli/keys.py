@@ -101,7 +101,7 @@ def revoke(services: Services, name_or_id: str, yes: bool, as_json: bool) -> Non
     live = _find_live(services, name_or_id)
     if live is not None:
         confirm(_describe_revocation(live), yes=yes)
-        # A key that was meanwhile made of the same name is not the one that was asked about.
+        # By id: a key that was made under the same name meanwhile is another one.
         name_or_id = str(live.id)
     # The store refuses what is not there, or revoked already.
     record = services.api_keys.revoke(name_or_id)

@@ -120,7 +120,7 @@ def mint(
 
 
 def _check_left(services: Services, series: str, count: int) -> None:
-    """Refuse to begin with what cannot be ended, for serials that are leased are spent."""
+    """Refuse a count that the series and its successors cannot give, before any is spent."""
     line: list[str] = []
     left = 0
     name: str | None = series

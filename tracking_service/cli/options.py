@@ -19,8 +19,8 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 """Context settings of a command, which its subcommands inherit."""
 
 OUTPUT = click.Path(dir_okay=False, readable=False, path_type=Path)
-"""A file to write. Not `readable`, which click takes for granted: it asks for the rights of the real
-user, and a command may have those to write without them."""
+"""A file to write. Not `readable`: click would check the rights of the real user, and
+`sudo tracking-service` writes with others."""
 
 
 class SeriesName(click.ParamType[str]):

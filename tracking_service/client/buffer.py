@@ -177,13 +177,14 @@ class NumberBuffer:
         try:
             taken = spool.take(self._part)
         except (OSError, ValueError) as error:
-            # In a child that was forked amid this, it is the parent's spool that is closed here.
+            # A child that was forked amid `take` has closed its copy of the spool: that is no fault.
             if spool is self._spool:
                 self._go_on_without_spool(error)
             return False
         if len(spool) < self._half:
             fetcher.ask()
-        # Those of before a fork: in the child these are others, and what was taken is the parent's.
+        # The deque of before `take`. A child that was forked meanwhile has another one, which the
+        # parent's numbers do not reach.
         numbers.extend(taken)
         return bool(taken)
 

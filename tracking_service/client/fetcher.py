@@ -72,7 +72,7 @@ class Fetcher:
             try:
                 thread.start()
             except RuntimeError as error:
-                # Such as for want of memory. Not kept, so that the next one who asks tries again.
+                # Memory may be short. The thread is not kept, so that the next `ask` tries again.
                 log.warning("no thread could be started", extra={"reason": str(error)})
                 return
             self._thread = thread

@@ -68,7 +68,7 @@ def barcode(number: str) -> Request:
 
 
 def _check_key(key: str | None) -> None:
-    # A header cannot carry every other, and a call that cannot be sent would look like no answer.
+    # No header carries such a key: the call would fail as if no instance had answered.
     if key is not None and _is_key(key) is None:
         fault = "must be 1 to 255 printable ASCII characters without spaces"
         problem = Problem(400, "/problems/invalid-request", errors=(("Idempotency-Key", fault),))

@@ -68,7 +68,7 @@ class Client:
         self._closed = False
         self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
-        # Another one in each forked child.
+        # Replaced in each forked child: tells a call whether its answer is the parent's.
         self._process = object()
         forks.reset_in_children(self)
 
@@ -162,7 +162,7 @@ class Client:
         while True:
             process = self._process
             answer = call()
-            # With no call between this and the return, for at calls a handler may run.
+            # No call stands between this check and the return: a handler runs at calls.
             if process is self._process:
                 return answer
 

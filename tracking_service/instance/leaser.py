@@ -63,7 +63,7 @@ class Leaser:
         self._stopped = threading.Event()
         self._last_round_at = clock()
         self._refused: OpenSeries | None = None
-        """The series whose lease the database, though it answers, refused last."""
+        """The series whose last lease the database refused although it answers."""
         self.handed_back: int | None = None
         """Serials handed back at the end; None before that, or if it could not be recorded."""
 

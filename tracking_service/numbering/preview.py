@@ -81,7 +81,7 @@ def _catches(pattern: Pattern) -> str | None:
     check = pattern.check
     if check is None:
         return None
-    # A letter that the pattern fixes needs no check: another one is no number of it.
+    # Where the pattern fixes a letter, a wrong one breaks the shape, with or without a check.
     covered = all(
         len(characters) == 1 or check.covers(characters[0], part.kind in SERIALS)
         for part in pattern.parts

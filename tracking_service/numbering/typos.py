@@ -90,7 +90,7 @@ def _mends(typed: str, shape: Shape) -> Iterator[str]:
 def _swapped(typed: str, number: str, wrong: Sequence[int], shape: Shape) -> Iterator[str]:
     first, last = 0, len(typed) - 2
     if wrong:
-        # What is wrong elsewhere, a swap does not mend.
+        # A swap mends nothing outside its two places.
         first, last = max(first, wrong[-1] - 1), min(last, wrong[0])
     for at in range(first, last + 1):
         if typed[at] != typed[at + 1]:
