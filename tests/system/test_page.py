@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Mapping
 
 import pytest
 import zxingcpp
@@ -280,22 +281,34 @@ def test_the_documentation_can_be_read_and_tried(watched: OpenPage) -> None:
     )
 
 
-def test_with_a_key_the_page_does_the_same(migrated_sqlite_url: str, watched: OpenPage) -> None:
-    env = {"DATABASE_URL": migrated_sqlite_url, "TRACKING_AUTH": "required"}
-    scopes = [f"--scope={scope}" for scope in ("issue", "verify", "operate")]
-    made = flask("keys", "create", "page", *scopes, env=env)
+def new_token(env: Mapping[str, str], *scopes: str) -> str:
+    made = flask("keys", "create", "page", *(f"--scope={scope}" for scope in scopes), env=env)
     token = re.search(r"tn_[A-Za-z0-9_-]{43}", made.stdout)
     assert token, made.stderr
+    return token[0]
+
+
+def test_with_a_key_the_page_does_the_same(migrated_sqlite_url: str, watched: OpenPage) -> None:
+    env = {"DATABASE_URL": migrated_sqlite_url, "TRACKING_AUTH": "required"}
+    token = new_token(env, "issue", "verify", "operate")
     one = watched(expected=("/api/",))
     with Instance(env) as one.instance:
         page = one.open()
-        page.get_by_label("Token").fill(token[0])
+        page.get_by_label("Token").fill("tn_wrong")
         page.get_by_role("button", name="Use it").click()
-        expect(page.locator("#key")).to_be_hidden()
+        expect(page.locator("#key .fault")).to_contain_text("invalid")
+        expect(page.get_by_label("Token")).to_be_focused()
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_label("Token")).to_be_hidden()
+        page.reload()
         check(page, ask(page))
-
         expect(page.locator("#checked strong")).to_have_text("Issued")
         expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $TOKEN"')
+        page.get_by_role("button", name="Forget it").click()
+
+        expect(page.get_by_label("Token")).to_be_visible()
+        assert 0 == page.evaluate("sessionStorage.length")
 
 
 def test_what_breaks_the_policy_would_be_found(watched: OpenPage) -> None:

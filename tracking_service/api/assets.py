@@ -18,6 +18,7 @@ OURS = {
     "ask.js": "text/javascript; charset=utf-8",
     "check.js": "text/javascript; charset=utf-8",
     "common.js": "text/javascript; charset=utf-8",
+    "key.js": "text/javascript; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "preview.js": "text/javascript; charset=utf-8",
     "status.js": "text/javascript; charset=utf-8",

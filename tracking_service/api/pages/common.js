@@ -13,7 +13,14 @@ export function element(tag, text, className) {
   return made;
 }
 
+// The token is kept for the tab, under this name, for all pages; without storage, for the page.
+const TOKEN = "token";
 let token = "";
+try {
+  token = sessionStorage.getItem(TOKEN) ?? "";
+} catch {
+  // Storage is off.
+}
 
 export function keyIsUsed() {
   return token !== "";
@@ -21,6 +28,21 @@ export function keyIsUsed() {
 
 export function useKey(text) {
   token = text;
+  try {
+    if (text) sessionStorage.setItem(TOKEN, text);
+    else sessionStorage.removeItem(TOKEN);
+  } catch {
+    // Storage is off.
+  }
+}
+
+export function keyHeaders() {
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+// Lets key.js ask for a token, or say what is wrong with the one that was sent.
+export function refuseKey(body) {
+  document.dispatchEvent(new CustomEvent("token-refused", { detail: body.detail ?? "" }));
 }
 
 // An answer of the API: its status, 0 where there was none, and its body.
@@ -28,11 +50,12 @@ export async function ask(path) {
   try {
     const answer = await fetch(ROOT + path, {
       cache: "no-store",
-      headers: token ? { Authorization: `Bearer ${token}` } : {},
+      headers: keyHeaders(),
       signal: AbortSignal.timeout(REQUEST_MS),
     });
-    if (answer.status === 401) byId("key").hidden = false;
-    return { status: answer.status, body: await answer.json() };
+    const body = await answer.json().catch(() => ({}));
+    if (answer.status === 401) refuseKey(body);
+    return { status: answer.status, body };
   } catch {
     return { status: 0, body: {} };
   }
@@ -42,7 +65,7 @@ export async function ask(path) {
 export async function picture(path) {
   try {
     const answer = await fetch(ROOT + path, {
-      headers: token ? { Authorization: `Bearer ${token}` } : {},
+      headers: keyHeaders(),
       signal: AbortSignal.timeout(REQUEST_MS),
     });
     return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
