@@ -145,6 +145,7 @@ PATHS = (
     "/api/tracking-numbers/{number}",
     "/api/tracking-numbers/MYID00000000000X",
     "/",
+    "/fleet",
     "/docs",
     "/openapi.json",
     "/assets/x/page.js",

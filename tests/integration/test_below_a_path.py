@@ -28,7 +28,7 @@ def served(url: str, folder: Path, headers: Mapping[str, str], path: str, **sett
         return response.get_data(as_text=True)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/fleet", "/docs"])
 @pytest.mark.parametrize("sent", ["/tracking", "/tracking/", "/evil, /tracking"])
 def test_a_page_takes_the_prefix_of_a_trusted_proxy(
     migrated_sqlite_url: str, tmp_path: Path, path: str, sent: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.support.debian import program
@@ -26,6 +27,17 @@ FLAGS = [
 ]
 DESK = (1280, 900)
 PHONE = (360, 740)
+# What is checked of WCAG 2.2, level AA: the rules that a program can judge.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def violations(page: Page) -> str:
+    """What axe finds wrong with a page as it stands, "" for nothing.
+
+    Contrast, labels, landmarks, roles: https://github.com/dequelabs/axe-core
+    """
+    results = Axe().run(page, options=RULES)
+    return str(results.generate_report()) if results.violations_count else ""
 
 
 @dataclass

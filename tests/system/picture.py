@@ -1,4 +1,4 @@
-"""Makes docs/img/page.png, the picture in the README: `python -m tests.system.picture`."""
+"""Makes the pictures of the pages in docs/img/: `python -m tests.system.picture`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import tempfile
 import threading
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.support.commands import ROOT, migrate
 from tests.support.debian import program
 from tests.support.instance import Instance
 from tests.system.conftest import FLAGS
 
-TARGET = ROOT / "docs" / "img" / "page.png"
+FOLDER = ROOT / "docs" / "img"
 
 
 def main() -> None:
-    """Three instances under some load; one of them shows its page after a number was checked."""
+    """Three instances under some load; one of them shows its pages."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'tracking.sqlite3'}"
         migrate(url)
@@ -33,29 +33,38 @@ def main() -> None:
             for thread in threads:
                 thread.start()
             try:
-                take(shown.url, TARGET)
+                take(shown.url)
             finally:
                 ended.set()
                 for thread in threads:
                     thread.join()
 
 
-def take(url: str, target: Path) -> None:
-    """Take the picture of a page on which a number was asked for and checked."""
+def take(url: str) -> None:
+    """Take the picture of each page."""
     with sync_playwright() as playwright:
         chromium = program("chromium", package="chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
-        page.goto(url)
-        page.get_by_role("button", name="Get a number").click()
-        page.get_by_role("button", name="Check it").click()
-        expect(page.locator("#checked strong")).to_have_text("Issued")
-        # A rate is known once the instance has measured one.
-        expect(page.locator("#series-rows")).not_to_contain_text("idle", timeout=20_000)
-        expect(page.locator("#lease-rows time").nth(2)).to_be_visible()
-        page.evaluate("document.activeElement.blur()")
-        page.screenshot(path=target, full_page=True)
+        for name, path, use in (("page", "/", use_numbers), ("fleet", "/fleet", use_fleet)):
+            page = browser.new_page(viewport={"width": 1200, "height": 800})
+            page.goto(url + path)
+            use(page)
+            page.evaluate("document.activeElement.blur()")
+            page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
         browser.close()
+
+
+def use_numbers(page: Page) -> None:
+    """Ask for a number and check it."""
+    page.get_by_role("button", name="Get a number").click()
+    page.get_by_role("button", name="Check it").click()
+    expect(page.locator("#checked strong")).to_have_text("Issued")
+
+
+def use_fleet(page: Page) -> None:
+    """Wait until an instance has measured a rate and the others have leased."""
+    expect(page.locator("#series-rows")).not_to_contain_text("idle", timeout=20_000)
+    expect(page.locator("#lease-rows time").nth(2)).to_be_visible()
 
 
 if __name__ == "__main__":

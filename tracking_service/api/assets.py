@@ -18,6 +18,7 @@ OURS = {
     "ask.js": "text/javascript; charset=utf-8",
     "check.js": "text/javascript; charset=utf-8",
     "common.js": "text/javascript; charset=utf-8",
+    "fleet.js": "text/javascript; charset=utf-8",
     "key.js": "text/javascript; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "preview.js": "text/javascript; charset=utf-8",
@@ -67,10 +68,15 @@ def version() -> str:
     return digest.hexdigest()[:12]
 
 
-@lru_cache(maxsize=8)
-def page(name: str, root: str) -> bytes:
-    """A page's HTML; `root` is the path that the app is mounted at, "" for the host's own."""
+@lru_cache(maxsize=16)
+def page(name: str, *, keys: bool, root: str = "") -> bytes:
+    """A page's HTML.
+
+    `keys`: callers need an API key; `root` is the path that the app is mounted at, "" for the
+    host's own.
+    """
     html = (PAGES / name).read_text(encoding="utf-8")
+    html = html.replace("{keys}", "required" if keys else "off")
     return html.replace("{root}", root).replace("{version}", version()).encode()
 
 

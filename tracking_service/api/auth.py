@@ -30,6 +30,7 @@ SCOPES: Final[dict[str, Scope | None]] = {
     # It tells what anybody can work out, and nothing of any series.
     "site.series_preview": None,
     "site.home": None,
+    "site.fleet": None,
     "site.docs": None,
     "site.asset": None,
     "site.openapi": None,

@@ -34,8 +34,14 @@ _is_prefix = re.compile(r"(?:/[A-Za-z0-9._~-]+)+").fullmatch
 
 @blueprint.get("/")
 def home() -> Response:
-    """The page for people."""
+    """The page for those who need numbers."""
     return _page("index.html", assets.POLICY)
+
+
+@get(blueprint, "/fleet")
+def fleet() -> Response:
+    """The page for those who run the service."""
+    return _page("fleet.html", assets.POLICY)
 
 
 @get(blueprint, "/docs")
@@ -59,8 +65,7 @@ def asset(version: str, name: str) -> Response:
 @get(blueprint, "/openapi.json")
 def openapi() -> Response:
     """The OpenAPI document."""
-    keys = current_services().keyring is not None
-    body = assets.openapi_document(keys=keys, root=_root())
+    body = assets.openapi_document(keys=_keys_needed(), root=_root())
     return _revalidated(Response(body, content_type="application/json"))
 
 
@@ -100,10 +105,14 @@ def series_preview() -> Response:
 
 
 def _page(name: str, policy: str) -> Response:
-    html = assets.page(name, _root())
+    html = assets.page(name, keys=_keys_needed(), root=_root())
     response = Response(html, headers=assets.HEADERS, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
     return _revalidated(response)
+
+
+def _keys_needed() -> bool:
+    return current_services().keyring is not None
 
 
 def _root() -> str:

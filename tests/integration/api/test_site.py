@@ -19,7 +19,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 from tracking_service.api import assets
 
-PAGES = ["/", "/docs", "/docs/"]
+PAGES = ["/", "/fleet", "/fleet/", "/docs", "/docs/"]
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_nothing_but_the_assets_is_served(site: FlaskClient, name: str) -> None:
     assert 404 == site.get(f"/assets/{assets.version()}/{name}").status_code
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/fleet", "/docs", "/openapi.json"])
 def test_what_has_not_changed_is_not_sent_again(site: FlaskClient, path: str) -> None:
     etag = site.get(path).headers["ETag"]
     again = site.get(path, headers={"If-None-Match": etag})

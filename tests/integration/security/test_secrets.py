@@ -51,7 +51,15 @@ def test_an_instance_tells_no_secret(migrated_sqlite_url: str, tmp_path: Path) -
     with Instance(env) as instance:
         wait_until_ready(instance)
         for value in (f"Bearer {token}", f"Bearer {token}x", f"Basic {token}", token):
-            for path in (number_path(), "/metrics", "/api/status", "/", "/docs", "/openapi.json"):
+            for path in (
+                number_path(),
+                "/metrics",
+                "/api/status",
+                "/",
+                "/fleet",
+                "/docs",
+                "/openapi.json",
+            ):
                 response = instance.get(path, headers={"Authorization": value})
                 told += str(response.headers).encode() + response.body
         for line in (

@@ -1,4 +1,4 @@
-// The one place for the token, on every page: asked for when a request is refused, kept for the tab.
+// The one place for the token, on every page that callers need a key for; it is kept for the tab.
 //
 // A page has the section #key and calls `watchKey`. After a change the document has the event
 // `token-changed`, upon which a page asks anew for what it shows.
@@ -61,5 +61,7 @@ export function watchKey(path) {
     byId("token").focus();
     change();
   });
+  if (document.documentElement.dataset.keys !== "required") return;
   if (keyIsUsed()) showUsed();
+  else showForm("");
 }

@@ -1,14 +1,7 @@
-// Puts the page together.
+// Puts the clerk's page together.
 
 import { showCurl } from "./ask.js";
-import { ask } from "./common.js";
 import { watchKey } from "./key.js";
-import "./preview.js";
-import { showStatus, watch } from "./status.js";
 
 watchKey("/api/status");
-document.addEventListener("token-changed", async () => {
-  showCurl();
-  showStatus(await ask("/api/status"));
-});
-watch();
+document.addEventListener("token-changed", showCurl);
