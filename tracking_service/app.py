@@ -23,6 +23,7 @@ from tracking_service.instance.process import instance_name
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
 from tracking_service.services.latest_leases import LatestLeases
+from tracking_service.services.series_list import ListedSeries, SeriesList
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
 from tracking_service.store.api_keys import ApiKeyStore
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
     metrics = Metrics(state_dir / "metrics")
     marks = HighWaterMarkFile(state_dir)
-    series = SeriesStore(database)
+    series, request_series = SeriesStore(database), SeriesStore(database, Use.REQUEST)
     blocks = BlockReader(database)
     limiter = WaitLimiter(places=settings.waiting_requests, threads=settings.threads)
     api_keys = ApiKeyStore(database)
@@ -71,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         partial(BlockStore, database),
         series,
         marks,
-        number_spaces=NumberSpaces(SeriesStore(database, Use.REQUEST)),
+        number_spaces=NumberSpaces(request_series),
         limiter=limiter,
         reserve_seconds=settings.reserve_seconds,
         wait_seconds=settings.wait_seconds,
@@ -96,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         batches=batches,
         verifier=Verifier(instance.number_spaces, blocks.holding, instance.has_spent),
         latest_leases=LatestLeases(blocks.latest),
+        series_list=SeriesList(request_series.all, partial(_open_series, instance)),
     )
     services.attach(app)
 
@@ -118,6 +120,15 @@ def create_app(settings: Settings | None = None) -> Flask:
             x_prefix=1,
         )
     return app
+
+
+def _open_series(instance: Instance) -> list[ListedSeries]:
+    opened = sorted(instance.registry.open.copy().items())
+    return [
+        ListedSeries(name, each.format.pattern, each.successor)
+        for name, each in opened
+        if not each.is_closed or each.successor is not None
+    ]
 
 
 def _traced(application: WSGIApplication) -> WSGIApplication:

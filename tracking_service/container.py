@@ -12,6 +12,7 @@ from tracking_service.instance.instance import Instance
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
 from tracking_service.services.latest_leases import LatestLeases
+from tracking_service.services.series_list import SeriesList
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
 from tracking_service.store.api_keys import ApiKeyStore
@@ -42,6 +43,7 @@ class Services:
     batches: Batches
     verifier: Verifier
     latest_leases: LatestLeases
+    series_list: SeriesList
 
     def describe_error(self, error: TrackingServiceError) -> str:
         """Say what is wrong and what to do, for a terminal or a log: it may name addresses."""

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tracking_service import __version__
+from tracking_service.countries import COUNTRIES
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -77,6 +78,7 @@ def page(name: str, *, keys: bool, root: str = "") -> bytes:
     """
     html = (PAGES / name).read_text(encoding="utf-8")
     html = html.replace("{keys}", "required" if keys else "off")
+    html = html.replace("{countries}", " ".join(sorted(COUNTRIES)))
     return html.replace("{root}", root).replace("{version}", version()).encode()
 
 

@@ -27,6 +27,7 @@ SCOPES: Final[dict[str, Scope | None]] = {
     "api.healthz": None,
     "api.readyz": None,
     "site.status": Scope.OPERATE,
+    "site.series_list": Scope.ISSUE,
     # It tells what anybody can work out, and nothing of any series.
     "site.series_preview": None,
     "site.home": None,

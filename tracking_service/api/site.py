@@ -1,4 +1,4 @@
-"""The routes of pages, assets, the OpenAPI document and /api/status.
+"""The routes of pages, assets, the OpenAPI document, /api/status and the lists that pages show.
 
 Files are read at the first request for them; issuing a number needs none.
 """
@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, request
 from marshmallow import ValidationError
 
 from tracking_service.api import assets
+from tracking_service.api.auth import CALLER
 from tracking_service.api.query import TWICE
 from tracking_service.api.responses import json_response
 from tracking_service.api.routes import get
@@ -21,6 +22,7 @@ from tracking_service.numbering import parse
 from tracking_service.numbering.alphabets import ALPHABETS
 from tracking_service.numbering.builtin import check_makeable
 from tracking_service.numbering.preview import preview, preview_facts
+from tracking_service.services.series_list import ListedSeries
 
 blueprint = Blueprint("site", __name__)
 
@@ -76,6 +78,17 @@ def status() -> Response:
     return json_response(status_body(services.instance, services.latest_leases))
 
 
+@get(blueprint, "/api/series")
+def series_list() -> Response:
+    """The series that the caller may choose from. Leases nothing, and answers from memory while
+    the database is away.
+    """
+    services, caller = current_services(), request.environ.get(CALLER)
+    only = None if caller is None else caller.series
+    listed, complete = services.series_list.read(services.instance.health.database, only)
+    return json_response({"series": [_listed(each) for each in listed], "complete": complete})
+
+
 @get(blueprint, "/api/series-preview")
 def series_preview() -> Response:
     """What numbers of a pattern look like, and what they are worth. Asks no database."""
@@ -102,6 +115,16 @@ def series_preview() -> Response:
     except InvalidSeriesError as error:
         raise ValidationError({"pattern": [str(error)]}) from None
     return json_response({**pattern.options, **preview_facts(preview(pattern, wall_time()))})
+
+
+def _listed(series: ListedSeries) -> dict[str, str | int | None]:
+    return {
+        "name": series.name,
+        **series.pattern.options,
+        "example": series.example(),
+        "length": series.pattern.width,
+        "successor": series.successor,
+    }
 
 
 def _page(name: str, policy: str) -> Response:

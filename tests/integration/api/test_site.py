@@ -18,6 +18,8 @@ from tests.support.instance import Instance
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 from tracking_service.api import assets
+from tracking_service.container import services_of
+from tracking_service.numbering import parse
 
 PAGES = ["/", "/fleet", "/fleet/", "/docs", "/docs/"]
 
@@ -107,6 +109,20 @@ def test_the_status_leases_nothing(site: FlaskClient) -> None:
     assert [] == status["leases"]
     assert not status["ready"]
     assert "unknown" == status["database"]
+
+
+def test_the_series_are_listed_and_nothing_is_leased(whole_app: Flask, site: FlaskClient) -> None:
+    pattern = parse("RB{body:9}{check}", "digits")
+    services_of(whole_app).series.create("gifts", pattern=pattern, serials=100, block_size=10)
+    listed = site.get("/api/series").get_json()
+    gifts = listed["series"][1]
+
+    assert ["default", "gifts"] == [each["name"] for each in listed["series"]]
+    assert listed["complete"]
+    assert "RB{body:9}{check}" == gifts["pattern"]
+    assert re.fullmatch("RB[0-9]{10}", gifts["example"])
+    assert 12 == gifts["length"]
+    assert [] == site.get("/api/status").get_json()["leases"]
 
 
 def test_the_app_is_made_without_what_only_a_page_needs() -> None:
