@@ -14,6 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from flask import Flask
+
+from benchmarks import inwsgi
 from benchmarks.plan import Plan
 from benchmarks.results import Figure, Figures
 from benchmarks.traffic import paths
@@ -21,7 +24,7 @@ from tests.support.commands import migrate
 from tracking_service.allocation import Allocator, Block
 from tracking_service.api.middleware.fast_path import issue_from_query
 from tracking_service.app import create_app
-from tracking_service.container import Services, services_of
+from tracking_service.container import services_of
 from tracking_service.numbering import KEY_BYTES, Format, Shipment
 from tracking_service.numbering.builtin import ROUTED
 from tracking_service.settings import Settings
@@ -116,7 +119,8 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
         name = "1 thread" if threads == 1 else f"{threads} threads"
         note(NEXT, name, "ns", values, threads=str(threads))
 
-    services = _services(folder)
+    app = _app(folder)
+    services = services_of(app)
     issuer = services.issuer
     queries = itertools.cycle(path.partition("?")[2] for path in paths())
     singles = serials // 20
@@ -124,6 +128,7 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
     answered = [
         microseconds(lambda: issue_from_query(next(queries), issuer), singles) for _ in rounds
     ]
+    inwsgi.application(app.wsgi_app, plan.rounds, singles, figures)
     services.instance.close()
     services.disconnect()
     note("one number", ISSUE, "µs", issued, threads="1", database="SQLite")
@@ -137,11 +142,10 @@ def process(plan: Plan, figures: Figures, folder: Path, *, serials: int = 400_00
     note("memory", "a block in the reserve", "bytes", [bytes_per_block()])
 
 
-def _services(folder: Path) -> Services:
+def _app(folder: Path) -> Flask:
     """The service's own, with its first block leased."""
     url = f"sqlite:///{folder / 'process.sqlite3'}"
     migrate(url)
     app = create_app(Settings(database_url=url, state_dir=str(folder)))
-    services = services_of(app)
-    services.issuer.issue(SHIPMENT)
-    return services
+    services_of(app).issuer.issue(SHIPMENT)
+    return app

@@ -18,6 +18,10 @@ PACKAGES = (
     "granian",
     "django",
     "djangorestframework",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "asyncpg",
 )
 
 

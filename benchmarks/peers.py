@@ -8,25 +8,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+import psycopg
+
 from benchmarks.databases import Databases
 from tests.support.commands import ROOT, environment, migrate
 from tests.support.instance import SERVE, Instance
 from tests.support.ports import HOST
 
-BARE, HELLO, SERVICE, DRF = (
-    "bare WSGI",
-    "Flask hello world",
-    "this service",
-    "Django REST framework",
-)
-WAITRESS, GUNICORN, GRANIAN = "waitress", "gunicorn", "granian"
+BARE, HELLO, SERVICE = "bare WSGI", "Flask hello world", "this service"
+FASTAPI_HELLO, FASTAPI, DRF = "FastAPI hello world", "FastAPI", "Django REST framework"
+WAITRESS, GUNICORN, GRANIAN, UVICORN = "waitress", "gunicorn", "granian", "uvicorn"
 
-APPS = {BARE: "benchmarks.bare:app", HELLO: "benchmarks.hello:app", SERVICE: "wsgi:app"}
+APPS = {
+    BARE: "benchmarks.bare:app",
+    HELLO: "benchmarks.hello:app",
+    SERVICE: "wsgi:app",
+    FASTAPI_HELLO: "benchmarks.fastapi_hello:app",
+    FASTAPI: "benchmarks.fastapi_numbers:app",
+}
 
 THREADS: Mapping[str, str] = {
     WAITRESS: "1 process, 8 threads",
     GUNICORN: "2 workers, 4 threads each",
     GRANIAN: "2 workers",
+    UVICORN: "2 workers",
 }
 
 
@@ -56,7 +61,13 @@ def command(server: str, app: str) -> list[str]:
             return [*gunicorn(options), app]
         case "granian":
             options = ["--interface=wsgi", "--workers=2", f"--host={HOST}", "--port={port}"]
+            if app in (APPS[FASTAPI], APPS[FASTAPI_HELLO]):
+                options[0] = "--interface=asgi"
             return [*python, "granian", *options, app]
+        case "uvicorn":
+            # With uvloop and httptools, which it takes where they are installed.
+            options = ["--workers=2", "--log-level=warning", f"--host={HOST}", "--port={port}"]
+            return [*python, "uvicorn", *options, app]
     raise ValueError(f"no server is called {server}")
 
 
@@ -76,6 +87,9 @@ def chosen(databases: Databases, stack: ExitStack, *, servers: Sequence[str]) ->
             for name in (BARE, HELLO)
         ]
         peers.append(service(server, stack.enter_context(databases.new())))
+        if server == GRANIAN:
+            peers += fastapi(server, stack.enter_context(databases.new()))
+    peers += fastapi(UVICORN, stack.enter_context(databases.new()))
     return [*peers, django(stack.enter_context(databases.new()))]
 
 
@@ -85,6 +99,16 @@ def service(server: str, url: str) -> Peer:
     return Peer(
         SERVICE, server, command(server, APPS[SERVICE]), THREADS[server], {"DATABASE_URL": url}
     )
+
+
+def fastapi(server: str, url: str) -> list[Peer]:
+    """FastAPI's hello world, and the peer in FastAPI with its sequence on a database."""
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE SEQUENCE tracking_numbers")
+    return [
+        Peer(name, server, command(server, APPS[name]), THREADS[server], {"DATABASE_URL": url})
+        for name in (FASTAPI_HELLO, FASTAPI)
+    ]
 
 
 def django(url: str) -> Peer:

@@ -12,17 +12,30 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks import serving
-from benchmarks.peers import BARE, DRF, GRANIAN, GUNICORN, HELLO, SERVICE, WAITRESS
+from benchmarks.peers import (
+    BARE,
+    DRF,
+    FASTAPI,
+    FASTAPI_HELLO,
+    GRANIAN,
+    GUNICORN,
+    HELLO,
+    SERVICE,
+    UVICORN,
+    WAITRESS,
+)
 from benchmarks.results import Figure, Figures
 
 # Told apart by lightness and by hatch, so that neither colour nor print is needed.
 STYLES = {
     BARE: ("#e8e8e8", ""),
     HELLO: ("#bdbdbd", "//"),
+    FASTAPI_HELLO: ("#bdbdbd", "xx"),
+    FASTAPI: ("#8c8c8c", "\\\\"),
     DRF: ("#8c8c8c", ".."),
     SERVICE: ("#2b2b2b", ""),
 }
-SERVERS = (WAITRESS, GUNICORN, GRANIAN)
+SERVERS = (WAITRESS, GUNICORN, GRANIAN, UVICORN)
 
 
 def plot(figures: Figures, path: Path, caption: str) -> bool:
@@ -32,7 +45,7 @@ def plot(figures: Figures, path: Path, caption: str) -> bool:
     panels = [drawn for drawn in (throughput, latency) if drawn]
     if not panels:
         return False
-    figure, axes = plt.subplots(1, len(panels), figsize=(6.5 * len(panels), 5.0), squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.0 * len(panels), 5.5), squeeze=False)
     for axis, drawn in zip(axes[0], panels, strict=True):
         if drawn is throughput:
             _bars(axis, drawn)
@@ -57,10 +70,19 @@ def plot(figures: Figures, path: Path, caption: str) -> bool:
 def _bars(axis: Axes, figures: list[Figure]) -> None:
     """A group for each server, a bar for each peer, with a line from lowest to highest."""
     peers = [name for name in STYLES if any(f.of == name for f in figures)]
+    servers = [name for name in SERVERS if any(f.on == name for f in figures)]
     width = 0.8 / len(peers)
-    for place, peer in enumerate(peers):
+    # A server has no gap where a peer does not run on it.
+    on = {
+        name: [p for p in peers if any((f.of, f.on) == (p, name) for f in figures)]
+        for name in servers
+    }
+    for peer in peers:
         chosen = [f for f in figures if f.of == peer]
-        where = [SERVERS.index(f.on) + (place - (len(peers) - 1) / 2) * width for f in chosen]
+        where = [
+            servers.index(f.on) + (on[f.on].index(peer) - (len(on[f.on]) - 1) / 2) * width
+            for f in chosen
+        ]
         medians = [f.median for f in chosen]
         spread = [
             [f.median - f.low for f in chosen],
@@ -81,17 +103,17 @@ def _bars(axis: Axes, figures: list[Figure]) -> None:
         )
         axis.bar_label(bars, [f"{value:,.0f}" for value in medians], fontsize=7, padding=3)
     processes = {f.on: f.conditions["processes"] for f in figures if f.of != DRF}
-    labels = [f"{server}\n{processes.get(server, '')}" for server in SERVERS]
-    axis.set_xticks(range(len(SERVERS)), labels, fontsize=8)
+    labels = [f"{server}\n{processes.get(server, '')}" for server in servers]
+    axis.set_xticks(range(len(servers)), labels, fontsize=8)
     axis.margins(y=0.15)
 
 
 def _percentiles(axis: Axes, figures: list[Figure]) -> None:
     """A line for each peer and server over the percentiles."""
     names = [name for _, name in serving.LATENCIES]
-    markers = dict(zip(SERVERS, "osD", strict=True))
-    dashes = {SERVICE: "-", HELLO: "--", DRF: ":"}
+    markers = dict(zip(SERVERS, "osD^", strict=True))
+    dashes = {SERVICE: "-", HELLO: "--", FASTAPI_HELLO: "--", FASTAPI: "-.", DRF: ":"}
     for of, on in dict.fromkeys((f.of, f.on) for f in figures):
         medians = [f.median for f in figures if (f.of, f.on) == (of, on)]
-        colour = STYLES[of][0] if of != HELLO else "#777777"
+        colour = "#777777" if of in (HELLO, FASTAPI_HELLO) else STYLES[of][0]
         axis.plot(names, medians, dashes[of], marker=markers[on], color=colour, label=f"{of}, {on}")

@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks import batches, inprocess, serving
-from benchmarks.peers import DRF, GRANIAN, GUNICORN, HELLO, SERVICE, WAITRESS
+from benchmarks import batches, inprocess, inwsgi, serving
+from benchmarks.peers import (
+    BARE,
+    DRF,
+    FASTAPI,
+    FASTAPI_HELLO,
+    GRANIAN,
+    GUNICORN,
+    HELLO,
+    SERVICE,
+    WAITRESS,
+)
 from benchmarks.results import Figure, Figures, Target
 
 SERVERS = (WAITRESS, GUNICORN, GRANIAN)
+
+OVER = {
+    (WAITRESS, BARE, WAITRESS): 0.93,
+    (WAITRESS, HELLO, WAITRESS): 1.15,
+    (WAITRESS, DRF, GUNICORN): 2.2,
+    (GUNICORN, HELLO, GUNICORN): 1.2,
+    (GRANIAN, BARE, GRANIAN): 0.60,
+    (GRANIAN, HELLO, GRANIAN): 2.4,
+    (GRANIAN, FASTAPI_HELLO, GRANIAN): 2.2,
+    (GRANIAN, FASTAPI, GRANIAN): 2.2,
+    (GRANIAN, DRF, GUNICORN): 10.0,
+}
+"""Goals of the service's answers a second: (server, peer, the peer's server) to the least ratio."""
 
 
 def targets(figures: Figures, count: int) -> list[Target]:
@@ -17,17 +40,15 @@ def targets(figures: Figures, count: int) -> list[Target]:
 
 
 def _throughput(figures: Figures) -> Iterator[Target]:
-    peer = figures.find(serving.FLAT_OUT, DRF, GUNICORN)
-    over_peer = {GRANIAN: 10.0, WAITRESS: 2.2}
     for server in SERVERS:
         ours = figures.find(serving.FLAT_OUT, SERVICE, server)
         if ours is None:
             continue
-        hello = figures.find(serving.FLAT_OUT, HELLO, server)
-        if hello is not None:
-            yield Target.ratio(f"{SERVICE} over {HELLO}, {server}", ours, hello, 1.15)
-        if peer is not None and server in over_peer:
-            yield Target.ratio(f"{SERVICE}, {server}, over {DRF}", ours, peer, over_peer[server])
+        for (where, peer, on), goal in OVER.items():
+            theirs = figures.find(serving.FLAT_OUT, peer, on) if where == server else None
+            if theirs is not None:
+                named = peer if on == server else f"{peer} on {on}"
+                yield Target.ratio(f"{SERVICE} over {named}, {server}", ours, theirs, goal)
         leases = figures.find(serving.LEASES, SERVICE, server)
         if leases is not None:
             yield Target.at_most(f"{serving.LEASES}, {server}", leases, 1.0)
@@ -41,6 +62,12 @@ def _in_process(figures: Figures, count: int) -> Iterator[Target]:
         yield Target.at_most("next(), 1 thread", alone, 400.0)
         name = "next(), 16 threads over 1"
         yield Target.ratio(name, crowd, alone, 2.0, at_least=False)
+    hello = figures.find(inwsgi.REQUEST, HELLO, inprocess.HERE)
+    for traffic, goal in ((inwsgi.MIXED, 0.24), (inwsgi.NEW, 0.55)):
+        ours = figures.find(inwsgi.REQUEST, f"{SERVICE}, {traffic}", inprocess.HERE)
+        if ours is not None and hello is not None:
+            name = f"{SERVICE} over {HELLO}, whole application, {traffic}"
+            yield Target.ratio(name, ours, hello, goal, at_least=False)
     if batch is not None:
         yield Target.at_most(f"{count:,} numbers in process", batch, 10.0 * count / 10_000)
 
@@ -50,13 +77,13 @@ def _batches(figures: Figures, count: int) -> Iterator[Target]:
     for server in SERVERS:
         found = [
             figures.find(quantity, of, server)
-            for quantity in (batches.DURATION, batches.BESIDE, batches.ALONE)
+            for quantity in (batches.DURATION, batches.BESIDE, batches.STRANGERS)
         ]
         match found:
-            case [Figure() as whole, Figure() as beside, Figure() as alone]:
+            case [Figure() as whole, Figure() as beside, Figure() as strangers]:
                 yield Target.at_most(f"{of} over HTTP, {server}", whole, 25.0 * count / 10_000)
-                name = f"p99 of singles beside batches over alone, {server}"
-                yield Target.ratio(name, beside, alone, 3.0, at_least=False)
+                name = f"p99 of singles beside batches over beside strangers, {server}"
+                yield Target.ratio(name, beside, strangers, 1.15, at_least=False)
 
 
 def missed(found: Sequence[Target]) -> list[Target]:

@@ -54,3 +54,18 @@ def paths(count: int = 512, seed: int = 1) -> list[str]:
     """Paths with queries, ready to be sent as they are: those that the client would send."""
     given = shipments(seed)
     return [next_number(Shipment(**next(given))).target for _ in range(count)]
+
+
+def new_customers(count: int, seed: int = 2) -> list[str]:
+    """Such paths, of which each is of another customer."""
+    given = shipments(seed)
+    choices = random.Random(seed)
+    targets = []
+    for number in range(count):
+        customer = {
+            "customer_id": str(uuid.UUID(int=choices.getrandbits(128), version=4)),
+            "customer_name": f"Parcels of {number:,}",
+            "customer_slug": f"parcels-of-{number}",
+        }
+        targets.append(next_number(Shipment(**{**next(given), **customer})).target)
+    return targets

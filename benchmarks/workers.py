@@ -33,6 +33,9 @@ def busy_seconds(pid: int) -> dict[int, float]:
     found = {}
     for worker in psutil.Process(pid).children():
         try:
+            # A server that spawns its workers has this one beside them, which serves nobody.
+            if any("multiprocessing.resource_tracker" in part for part in worker.cmdline()):
+                continue
             times = worker.cpu_times()
         except psutil.NoSuchProcess:  # replaced in this moment
             continue

@@ -17,7 +17,7 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import report, serving, wrk
 from benchmarks.databases import Databases
-from benchmarks.peers import BARE, DRF, GRANIAN, HELLO, SERVICE
+from benchmarks.peers import BARE, DRF, FASTAPI, FASTAPI_HELLO, GRANIAN, HELLO, SERVICE
 from benchmarks.plan import Plan
 from benchmarks.results import Figures
 from tests.support.commands import ROOT
@@ -57,19 +57,24 @@ def test_every_part_of_the_benchmark_runs_and_is_kept(
     page = (tmp_path / "results.md").read_text()
 
     assert set(report.TITLES) == set(figures.parts())
-    assert {BARE, HELLO, SERVICE, DRF} == {
+    assert {BARE, HELLO, SERVICE, FASTAPI_HELLO, FASTAPI, DRF} == {
         figure.of for figure in figures if figure.quantity == serving.FLAT_OUT
     }
     assert len(document["figures"]) == len(list(figures))
     assert {
+        "this service over bare WSGI, granian",
         "this service over Flask hello world, granian",
-        "this service, granian, over Django REST framework",
+        "this service over FastAPI hello world, granian",
+        "this service over FastAPI, granian",
+        "this service over Django REST framework on gunicorn, granian",
+        "this service over Flask hello world, whole application, mixed traffic",
+        "this service over Flask hello world, whole application, new customers",
         "leases per 10,000 numbers, granian",
         "next(), 1 thread",
         "next(), 16 threads over 1",
         "200 numbers in process",
         "200 numbers over HTTP, granian",
-        "p99 of singles beside batches over alone, granian",
+        "p99 of singles beside batches over beside strangers, granian",
     } == {target["name"] for target in document["targets"]}
     assert all(f"## {title}" in page for title in report.TITLES.values())
     assert (tmp_path / "results.png").stat().st_size > 10_000

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -73,3 +75,15 @@ def test_the_workers_of_a_server_are_its_child_processes() -> None:
             )
         finally:
             child.kill()
+
+
+def test_the_tracker_of_spawned_workers_is_none_of_them() -> None:
+    before = workers.busy_seconds(os.getpid())
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=time.sleep, args=(10,))
+    worker.start()
+    try:
+        assert {worker.pid} == workers.busy_seconds(os.getpid()).keys() - before.keys()
+    finally:
+        worker.kill()
+        worker.join()
