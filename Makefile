@@ -45,7 +45,7 @@ check: lint ## Lint, and run unit tests and the SQLite half of integration
 		tests/unit tests/integration tracking_service
 
 # A shim of pyenv runs only a version that is named.
-test-pythons: $(VENV)/.installed-dev ## Run unit and integration tests, but the slow ones, on every other Python of the machine
+test-pythons: $(VENV)/.installed-dev ## Run unit and integration tests, but the slow ones, on the machine's other Pythons (3.12: unit tests)
 	@if command -v pyenv >/dev/null; then \
 		export PYENV_ROOT="$$(pyenv root)" PYENV_VERSION="$$(pyenv versions --bare | paste -s -d : -)"; \
 	fi; \
