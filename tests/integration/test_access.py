@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS, number_path
 from tests.support.ledger import Ledger
+from tests.support.waiting import wait_until
 from tracking_service.api import hooks
 from tracking_service.api.auth import SCOPES
 from tracking_service.app import create_app
@@ -298,7 +299,10 @@ def test_one_callers_idempotency_key_is_no_other_ones(service: Service) -> None:
     keys.revoke("issue")
     service.tokens["issue"] = keys.create("issue", ["issue"])[1]
 
-    assert first.get_json() == batch("issue").get_json()
+    # A new token is looked up, for which a busy machine may need more than the second it has.
+    wait_until(
+        lambda: batch("issue").get_json() == first.get_json(), seconds=20, what="the same numbers"
+    )
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/tracking-numbers/a/b", "/metrics/x"])
