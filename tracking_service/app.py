@@ -20,9 +20,10 @@ from tracking_service.installation import MIGRATIONS, instance_path
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.instance.process import instance_name
+from tracking_service.services.aged_read import AgedRead
+from tracking_service.services.fleet import FRESH_SECONDS, Fleet, FleetWatch
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
-from tracking_service.services.latest_leases import LatestLeases
 from tracking_service.services.series_list import ListedSeries, SeriesList
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
@@ -30,10 +31,16 @@ from tracking_service.store.api_keys import ApiKeyStore
 from tracking_service.store.batches import BatchStore
 from tracking_service.store.blocks import BlockReader, BlockStore
 from tracking_service.store.database import Bulkhead, Database, Use, database_url
+from tracking_service.store.fleet import FleetReader
 from tracking_service.store.series import SeriesStore
+from tracking_service.telemetry.history import History
 from tracking_service.telemetry.logs import configure_logging
 from tracking_service.telemetry.metrics import Metrics
 from tracking_service.wait_limiter import WaitLimiter
+
+LEASES_SHOWN = 12
+LEASES_FRESH_SECONDS = 1.0
+"""An instance asks for the last leases no more often than this."""
 
 BODY_BYTES_MOST = 65_536
 """The largest request body. A request for a batch has some 600 bytes."""
@@ -61,7 +68,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     Migrate(app, database, directory=str(MIGRATIONS))  # type: ignore[arg-type]
 
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
-    metrics = Metrics(state_dir / "metrics")
+    history = History()
+    metrics = Metrics(state_dir / "metrics", history)
     marks = HighWaterMarkFile(state_dir)
     series, request_series = SeriesStore(database), SeriesStore(database, Use.REQUEST)
     blocks = BlockReader(database)
@@ -77,12 +85,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         reserve_seconds=settings.reserve_seconds,
         wait_seconds=settings.wait_seconds,
         observer=metrics,
-        parts=[metrics, *([keyring] if keyring else [])],
+        parts=[metrics, history, *([keyring] if keyring else [])],
         new_name=partial(instance_name, settings.instance_name),
     )
     metrics.watch(instance.state)
     issuer = Issuer(instance)
     batches = Batches(issuer, BatchStore(database), keep_seconds=settings.batch_keep_seconds)
+    fleet = FleetReader(database)
+    watch = FleetWatch(fleet.read, fleet.first_leases)
     services = Services(
         settings=settings,
         database=database,
@@ -96,8 +106,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         issuer=issuer,
         batches=batches,
         verifier=Verifier(instance.number_spaces, blocks.holding, instance.has_spent),
-        latest_leases=LatestLeases(blocks.latest),
         series_list=SeriesList(request_series.all, partial(_open_series, instance)),
+        latest_leases=AgedRead(
+            partial(blocks.latest, limit=LEASES_SHOWN), (), fresh_seconds=LEASES_FRESH_SECONDS
+        ),
+        fleet=AgedRead(watch.read, Fleet(), fresh_seconds=FRESH_SECONDS),
+        history=history,
     )
     services.attach(app)
 

@@ -1,5 +1,6 @@
 """The parts of one app: `create_app` builds them, routes and commands use them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,9 +10,11 @@ from tracking_service.allocation import HighWaterMarkFile
 from tracking_service.auth import Keyring
 from tracking_service.errors import HighWaterMarkError, StoreError, TrackingServiceError
 from tracking_service.instance.instance import Instance
+from tracking_service.records import LeasedBlock
+from tracking_service.services.aged_read import AgedRead
+from tracking_service.services.fleet import Fleet
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
-from tracking_service.services.latest_leases import LatestLeases
 from tracking_service.services.series_list import SeriesList
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
@@ -20,6 +23,7 @@ from tracking_service.store.blocks import BlockReader
 from tracking_service.store.database import Database
 from tracking_service.store.database.errors import with_remedy
 from tracking_service.store.series import SeriesStore
+from tracking_service.telemetry.history import History
 from tracking_service.telemetry.metrics import Metrics
 
 _EXTENSION = "tracking_service"
@@ -42,8 +46,10 @@ class Services:
     issuer: Issuer
     batches: Batches
     verifier: Verifier
-    latest_leases: LatestLeases
     series_list: SeriesList
+    latest_leases: AgedRead[Sequence[LeasedBlock]]
+    fleet: AgedRead[Fleet]
+    history: History
 
     def describe_error(self, error: TrackingServiceError) -> str:
         """Say what is wrong and what to do, for a terminal or a log: it may name addresses."""

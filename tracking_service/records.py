@@ -102,3 +102,30 @@ class RecordedBatch:
     issued_at: datetime
     series: str | None = None
     """The series that the serials are of; None: the one that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCount:
+    """How far a series is spent, over the fleet."""
+
+    name: str
+    block_size: int
+    remaining: int
+    """Serials that no lease has taken yet; tails that were handed back not counted."""
+    returned_blocks: int
+    """Blocks that were handed back and wait to be leased again."""
+    successor: str | None
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRecord:
+    """What the database knows of the fleet at a moment, in a bounded number of rows."""
+
+    now: datetime
+    """By the database's clock, as the moments of the blocks are."""
+    blocks: tuple[LeasedBlock, ...]
+    """The last ones leased, the newest first."""
+    series: tuple[SeriesCount, ...]
+    """Those of the blocks first, the one that leased last before all; then others by name."""
+    has_more_series: bool

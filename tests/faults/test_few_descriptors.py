@@ -150,6 +150,8 @@ PATHS = (
     "/openapi.json",
     "/assets/x/page.js",
     "/api/status",
+    "/api/status/history",
+    "/api/fleet",
     "/healthz",
     "/readyz",
     "/metrics",

@@ -28,6 +28,8 @@ SCOPES: Final[dict[str, Scope | None]] = {
     "api.readyz": None,
     "site.status": Scope.OPERATE,
     "site.series_list": Scope.ISSUE,
+    "site.history": Scope.OPERATE,
+    "site.fleet_status": Scope.OPERATE,
     # It tells what anybody can work out, and nothing of any series.
     "site.series_preview": None,
     "site.home": None,

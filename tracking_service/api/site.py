@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 
 from tracking_service.api import assets
 from tracking_service.api.auth import CALLER
+from tracking_service.api.fleet import fleet_body, history_body
 from tracking_service.api.query import TWICE
 from tracking_service.api.responses import json_response
 from tracking_service.api.routes import get
@@ -87,6 +88,19 @@ def series_list() -> Response:
     only = None if caller is None else caller.series
     listed, complete = services.series_list.read(services.instance.health.database, only)
     return json_response({"series": [_listed(each) for each in listed], "complete": complete})
+
+
+@get(blueprint, "/api/status/history")
+def history() -> Response:
+    """What this instance held in the last hour, and how fast it issued."""
+    return json_response(history_body(current_services().history))
+
+
+@get(blueprint, "/api/fleet")
+def fleet_status() -> Response:
+    """All series and instances, as the database knows them."""
+    services = current_services()
+    return json_response(fleet_body(services.instance, services.fleet))
 
 
 @get(blueprint, "/api/series-preview")

@@ -11,9 +11,11 @@ from tracking_service.api.problems import NOT_READY, Problem, problem_of_kind
 from tracking_service.services.readiness import assess_readiness
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracking_service.instance.instance import Instance
     from tracking_service.records import LeasedBlock
-    from tracking_service.services.latest_leases import LatestLeases
+    from tracking_service.services.aged_read import AgedRead
     from tracking_service.services.readiness import Readiness
     from tracking_service.telemetry.state import SeriesState
 
@@ -35,7 +37,7 @@ def not_ready_problem(readiness: "Readiness") -> Problem:
     return problem_of_kind(NOT_READY, reason, **_members(readiness))
 
 
-def status_body(instance: "Instance", latest: "LatestLeases") -> dict[str, Any]:
+def status_body(instance: "Instance", latest: "AgedRead[Sequence[LeasedBlock]]") -> dict[str, Any]:
     """Return the body of /api/status. Leases nothing, and starts no lease."""
     readiness = assess_readiness(instance)
     leases, leases_at = latest.read(readiness.database)
@@ -47,14 +49,14 @@ def status_body(instance: "Instance", latest: "LatestLeases") -> dict[str, Any]:
         "database": readiness.database,
         "series": [_series(state) for state in instance.state().series],
         "leases": [_leased(block) for block in leases],
-        "leases_at": None if leases_at is None else _written(leases_at),
+        "leases_at": None if leases_at is None else format_moment(leases_at),
     }
 
 
 def _members(readiness: "Readiness") -> dict[str, Any]:
     return {
         "database": readiness.database,
-        "reserve_seconds": _rounded(readiness.reserve_seconds),
+        "reserve_seconds": rounded(readiness.reserve_seconds),
     }
 
 
@@ -63,7 +65,7 @@ def _series(state: "SeriesState") -> dict[str, Any]:
         "name": state.series,
         "rate": round(state.rate, 3),
         "serials": state.held,
-        "reserve_seconds": _rounded(state.reserve_seconds),
+        "reserve_seconds": rounded(state.reserve_seconds),
         "remaining": state.remaining,
         "successor": state.successor,
         "closed": state.is_closed,
@@ -79,13 +81,15 @@ def _leased(block: "LeasedBlock") -> dict[str, Any]:
         "end": block.end,
         "state": block.state,
         "instance": block.instance,
-        "leased_at": _written(block.leased_at),
+        "leased_at": format_moment(block.leased_at),
     }
 
 
-def _written(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _rounded(seconds: float | None) -> float | None:
+def rounded(seconds: float | None) -> float | None:
+    """Return seconds to a tenth."""
     return None if seconds is None else round(seconds, 1)

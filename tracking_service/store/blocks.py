@@ -15,7 +15,7 @@ from tracking_service.store.database import Database, Use
 from tracking_service.store.models import BlockRecord, Series
 from tracking_service.store.skipping import RandBelow
 
-_BLOCK = select(
+BLOCK = select(
     BlockRecord.id,
     Series.name,
     BlockRecord.start,
@@ -26,7 +26,7 @@ _BLOCK = select(
     BlockRecord.released_at,
 ).join(Series, BlockRecord.series_id == Series.id)
 _NEAREST = (
-    _BLOCK.where(
+    BLOCK.where(
         # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
         # blocks to have the last one.
         BlockRecord.series_id
@@ -147,7 +147,7 @@ class BlockReader:
 
     def by_id(self, block_id: int) -> LeasedBlock | None:
         """The block of this id, or None."""
-        blocks = self._read(_BLOCK.where(BlockRecord.id == block_id))
+        blocks = self._read(BLOCK.where(BlockRecord.id == block_id))
         return blocks[0] if blocks else None
 
     def count_returned(self, series: str) -> int:
@@ -159,7 +159,7 @@ class BlockReader:
         self, *, series: str | None = None, instance: str | None = None, limit: int
     ) -> list[LeasedBlock]:
         """The last `limit` blocks leased, the newest first."""
-        query = _BLOCK.order_by(BlockRecord.id.desc()).limit(limit)
+        query = BLOCK.order_by(BlockRecord.id.desc()).limit(limit)
         if series is not None:
             query = query.where(Series.name == series)
         if instance is not None:

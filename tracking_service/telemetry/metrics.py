@@ -18,6 +18,7 @@ from tracking_service.errors import (
 )
 from tracking_service.telemetry import exposition
 from tracking_service.telemetry.counters import Counters
+from tracking_service.telemetry.history import History
 from tracking_service.telemetry.multiprocess import GAUGE
 from tracking_service.telemetry.state import InstanceState
 
@@ -40,8 +41,10 @@ class Metrics(Collector):
     in files in `folder`, so that a scrape of one has the sums of all.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, history: History | None = None) -> None:
+        """`history` is given every state that is looked at, about once a second."""
         self._folder = folder
+        self._history = history or History()
         self._state: Callable[[], InstanceState] | None = None
         self._counters = Counters()
         self.placed = False
@@ -98,6 +101,7 @@ class Metrics(Collector):
         if self._state is None:
             return
         state = self._state()
+        self._history.add(state)
         self._counters.set((GAUGE, exposition.DATABASE), [_UP[state.database]])
         for each in state.series:
             self._counters.set((exposition.ISSUED, each.series), [each.issued])

@@ -1,4 +1,4 @@
-"""The pages' headers, the assets' addresses, and /api/status while the database is away."""
+"""The pages' headers, the assets' addresses, and what is shown while the database is away."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.apps import opened_app
+from tests.support.client import number_path
 from tests.support.commands import environment, migrate
 from tests.support.instance import Instance
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
+from tracking_service import __version__
 from tracking_service.api import assets
 from tracking_service.container import services_of
 from tracking_service.numbering import parse
@@ -125,6 +127,23 @@ def test_the_series_are_listed_and_nothing_is_leased(whole_app: Flask, site: Fla
     assert [] == site.get("/api/status").get_json()["leases"]
 
 
+def test_the_fleet_is_told_without_a_lease(site: FlaskClient) -> None:
+    fleet = site.get("/api/fleet").get_json()
+
+    assert ["default"] == [each["name"] for each in fleet["series"]]
+    assert [] == fleet["instances"]
+    assert [] == site.get("/api/status/history").get_json()["samples"]
+
+
+def test_the_instance_that_answers_knows_what_it_holds(site: FlaskClient) -> None:
+    site.get(number_path())
+    (instance,) = site.get("/api/fleet").get_json()["instances"]
+
+    assert (True, True, __version__) == (instance["this"], instance["exact"], instance["version"])
+    assert {"leased": 1, "spent": 0, "returned": 0, "skipped": 0} == instance["blocks"]
+    assert 9_999 == instance["held_at_most"]
+
+
 def test_the_app_is_made_without_what_only_a_page_needs() -> None:
     code = "import sys, wsgi; print('flask_swagger_ui' in sys.modules)"
     done = subprocess.run(
@@ -147,12 +166,20 @@ def test_the_status_answers_while_the_database_is_away() -> None:
 
             instance.number()
             before = wait_until(lambda: status()["leases"], seconds=10, what="a lease to be told")
+            fleet = instance.get("/api/fleet").json()
             server.stop("immediate")
             wait_until(
                 lambda: status()["database"] == "away", seconds=30, what="the database to be away"
             )
             away = status()
+            fleet_away = instance.get("/api/fleet").json()
+            samples = instance.get("/api/status/history").json()["samples"]
 
+    assert "away" == fleet_away["database"]
+    # What it has in memory is as it is now; what the database knew is as it was.
+    assert fleet | {"database": "away", "read_at": fleet_away["read_at"]} == fleet_away
+    assert 1 == len(fleet["instances"])
+    assert samples
     assert before == away["leases"]
     assert away["ready"]
     assert "the reserve lasts" in str(away["reason"])

@@ -55,6 +55,7 @@ def test_an_instance_tells_no_secret(migrated_sqlite_url: str, tmp_path: Path) -
                 number_path(),
                 "/metrics",
                 "/api/status",
+                "/api/fleet",
                 "/",
                 "/fleet",
                 "/docs",

@@ -1,15 +1,19 @@
-"""The fleet's last leases: read seldom, never twice at once, and old rather than waited for."""
+"""What is read to be watched: seldom, never twice at once, and old rather than waited for."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from tracking_service.errors import StoreUnavailableError
 from tracking_service.records import LeasedBlock
-from tracking_service.services.latest_leases import FRESH_SECONDS, LatestLeases
+from tracking_service.services.aged_read import AgedRead
+
+FRESH_SECONDS = 1.0
+LEASES = 12
 
 
 def lease(number: int) -> LeasedBlock:
@@ -30,13 +34,13 @@ class Source:
         self.held.set()
         self.begun = threading.Event()
 
-    def latest(self, *, limit: int) -> list[LeasedBlock]:
+    def latest(self) -> Sequence[LeasedBlock]:
         self.reads += 1
         self.begun.set()
         assert self.held.wait(10)
         if self.failing:
             raise StoreUnavailableError
-        return [lease(number) for number in range(self.reads)][:limit]
+        return [lease(number) for number in range(self.reads)][:LEASES]
 
 
 @pytest.fixture
@@ -51,11 +55,13 @@ def now() -> list[float]:
 
 
 @pytest.fixture
-def latest(source: Source, now: list[float]) -> LatestLeases:
-    return LatestLeases(source.latest, clock=lambda: now[0])
+def latest(source: Source, now: list[float]) -> AgedRead[Sequence[LeasedBlock]]:
+    return AgedRead(source.latest, (), fresh_seconds=FRESH_SECONDS, clock=lambda: now[0])
 
 
-def test_many_who_ask_cost_one_read(latest: LatestLeases, source: Source, now: list[float]) -> None:
+def test_many_who_ask_cost_one_read(
+    latest: AgedRead[Sequence[LeasedBlock]], source: Source, now: list[float]
+) -> None:
     first = latest.read("up")
     for _ in range(10):
         assert first == latest.read("up")
@@ -66,7 +72,7 @@ def test_many_who_ask_cost_one_read(latest: LatestLeases, source: Source, now: l
 
 
 def test_a_database_that_is_away_is_not_asked(
-    latest: LatestLeases, source: Source, now: list[float]
+    latest: AgedRead[Sequence[LeasedBlock]], source: Source, now: list[float]
 ) -> None:
     before = latest.read("up")
     now[0] += 60
@@ -76,7 +82,7 @@ def test_a_database_that_is_away_is_not_asked(
 
 
 def test_a_failure_leaves_what_was_known(
-    latest: LatestLeases, source: Source, now: list[float]
+    latest: AgedRead[Sequence[LeasedBlock]], source: Source, now: list[float]
 ) -> None:
     before = latest.read("up")
     now[0] += 60
@@ -86,12 +92,12 @@ def test_a_failure_leaves_what_was_known(
     assert 2 == source.reads
 
 
-def test_nothing_is_known_before_the_first_read(latest: LatestLeases) -> None:
+def test_nothing_is_known_before_the_first_read(latest: AgedRead[Sequence[LeasedBlock]]) -> None:
     assert ((), None) == latest.read("away")
 
 
 def test_nobody_waits_for_another_who_reads(
-    latest: LatestLeases, source: Source, now: list[float]
+    latest: AgedRead[Sequence[LeasedBlock]], source: Source, now: list[float]
 ) -> None:
     before = latest.read("up")
     now[0] += 60

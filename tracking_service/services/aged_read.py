@@ -1,0 +1,55 @@
+"""What is read from the database for people to watch: seldom, and old rather than waited for."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from tracking_service.clock import utc_now
+from tracking_service.errors import StoreError
+from tracking_service.instance.database_health import Clock, DatabaseState
+
+READING_SECONDS = 30.0
+"""While one request reads the database, others do not wait for it: longer than it can take."""
+
+Answer = TypeVar("Answer")
+
+
+class AgedRead(Generic[Answer]):
+    """The last answer to one question to the database, asked no more often than is said.
+
+    However many requests come, an instance asks once in `fresh_seconds`. With the database away,
+    the answer stays the last one.
+
+    It has no lock, so that a fork cannot copy one that is held. Two requests may read the database
+    at once, which does no harm.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], Answer],
+        before: Answer,
+        *,
+        fresh_seconds: float,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """`ask` may raise StoreError. `before` stands for the answer until there is one."""
+        self._ask = ask
+        self._fresh_seconds = fresh_seconds
+        self._clock = clock
+        self._ask_again_at = float("-inf")
+        self._last: tuple[Answer, datetime | None] = (before, None)
+
+    def read(self, database: DatabaseState) -> tuple[Answer, datetime | None]:
+        """The answer, and when it was read; None before the first time."""
+        now = self._clock()
+        if database != "away" and now >= self._ask_again_at:
+            self._ask_again_at = now + READING_SECONDS
+            try:
+                self._last = (self._ask(), utc_now())
+            except StoreError:
+                # The leasing thread notices the same, and logs it.
+                pass
+            finally:
+                self._ask_again_at = self._clock() + self._fresh_seconds
+        return self._last

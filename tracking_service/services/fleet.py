@@ -1,0 +1,163 @@
+"""The use case: the fleet at a moment, from what the database knows of blocks.
+
+The database learns of a lease and of a clean shutdown, of nothing between: which serials of a block
+are spent only its instance knows, and an instance that is gone looks like one that idles.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracking_service.records import FleetRecord, LeasedBlock, SeriesCount
+
+FRESH_SECONDS = 3.0
+"""An instance asks the database no more often than this, however many pages are open."""
+
+INSTANCES = 100
+"""Instances that are told of, those that leased last."""
+
+LOOKED_UP = 20
+"""Instances of which the first lease is looked up in one reading; the others' turn comes next."""
+
+REMEMBERED = 1000
+"""Instances of which the first lease is remembered."""
+
+HOUR = timedelta(hours=1)
+"""A rate is that of the last hour, or of all blocks that are read where nothing was leased in it."""
+
+SHORTEST = timedelta(seconds=10)
+"""A rate is that of no shorter time: leases that come together would make it as high as any."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSeries:
+    """A series over the fleet."""
+
+    count: SeriesCount
+    rate: float | None
+    """Serials a second; None if there are too few leases to tell."""
+
+    @property
+    def lasts_seconds(self) -> float | None:
+        """How long what remains lasts at this rate; None if the rate is 0 or not known."""
+        return self.count.remaining / self.rate if self.rate else None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetInstance:
+    """An instance, by the blocks that it leased among those that were read."""
+
+    name: str
+    since: datetime
+    """Its first lease; until that has been looked up, the first of those that were read."""
+    leased_at: datetime
+    """Its last lease."""
+    blocks: Mapping[str, int]
+    """How many blocks, by state."""
+    held_at_most: int
+    """Serials of the blocks that it has not released: it may have spent any of them."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has released all its blocks, as a clean shutdown does."""
+        return not self.blocks.get("leased")
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The fleet at a moment."""
+
+    series: tuple[FleetSeries, ...] = ()
+    has_more_series: bool = False
+    instances: tuple[FleetInstance, ...] = ()
+    has_more_instances: bool = False
+    blocks: Mapping[str, int] | None = None
+    """How many of the blocks that were read are in each state; None before the first reading."""
+    since: datetime | None = None
+    """The oldest lease that was read."""
+
+
+class FleetWatch:
+    """Reads the fleet, and remembers since when instances lease."""
+
+    def __init__(
+        self,
+        read: Callable[[], FleetRecord],
+        first_leases: Callable[[Sequence[str]], Mapping[str, datetime]],
+    ) -> None:
+        """`read` and `first_leases` are those of `FleetReader`."""
+        self._read = read
+        self._first_leases = first_leases
+        self._since: dict[str, datetime] = {}
+
+    def read(self) -> Fleet:
+        """The fleet now. Raises StoreError."""
+        record = self._read()
+        names = list(dict.fromkeys(block.instance for block in record.blocks))
+        shown = names[:INSTANCES]
+        self._look_up([name for name in shown if name not in self._since][:LOOKED_UP])
+        own: dict[str, list[LeasedBlock]] = defaultdict(list)
+        for block in record.blocks:
+            own[block.instance].append(block)
+        rates = measure_rates(record)
+        return Fleet(
+            tuple(FleetSeries(each, rates.get(each.name)) for each in record.series),
+            record.has_more_series,
+            tuple(self._instance(name, own[name]) for name in shown),
+            len(names) > INSTANCES,
+            _states(record.blocks),
+            min((block.leased_at for block in record.blocks), default=None),
+        )
+
+    def _look_up(self, names: Sequence[str]) -> None:
+        if not names:
+            return
+        if len(self._since) + len(names) > REMEMBERED:
+            self._since.clear()
+        self._since.update(self._first_leases(names))
+
+    def _instance(self, name: str, blocks: Sequence[LeasedBlock]) -> FleetInstance:
+        moments = [block.leased_at for block in blocks]
+        return FleetInstance(
+            name,
+            min(self._since.get(name, moments[-1]), *moments),
+            max(moments),
+            _states(blocks),
+            sum(block.end - block.start for block in blocks if block.state == "leased"),
+        )
+
+
+def measure_rates(record: FleetRecord) -> dict[str, float]:
+    """How fast each series goes, in serials a second, from when its blocks were leased.
+
+    An instance leases ahead: its first lease fills its reserve, and those after it replace what it
+    has spent meanwhile. So its first one counts only once it was released as spent. Series of
+    which nothing can be told are left out.
+    """
+    first: dict[str, datetime] = {}
+    spent: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    met: set[tuple[str, str]] = set()
+    for block in sorted(record.blocks, key=lambda block: (block.leased_at, block.id)):
+        first.setdefault(block.series, block.leased_at)
+        is_first = (block.series, block.instance) not in met
+        met.add((block.series, block.instance))
+        if block.state == "spent" or (block.state == "leased" and not is_first):
+            spent[block.series].append((block.leased_at, block.end - block.start))
+    return {
+        name: _rate(leases, record.now - first[name], record.now) for name, leases in spent.items()
+    }
+
+
+def _rate(leases: Sequence[tuple[datetime, int]], span: timedelta, now: datetime) -> float:
+    late = [serials for moment, serials in leases if now - moment <= HOUR]
+    if late:
+        serials, span = sum(late), min(span, HOUR)
+    else:
+        serials = sum(serials for _, serials in leases)
+    return serials / max(SHORTEST, span).total_seconds()
+
+
+def _states(blocks: Iterable[LeasedBlock]) -> dict[str, int]:
+    counted = Counter(block.state for block in blocks)
+    return {state: counted[state] for state in ("leased", "spent", "returned", "skipped")}

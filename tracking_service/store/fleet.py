@@ -1,0 +1,77 @@
+"""The fleet as the database knows it: a bounded number of rows, however many it has."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select
+
+from tracking_service.records import FleetRecord, LeasedBlock, SeriesCount
+from tracking_service.store.blocks import BLOCK
+from tracking_service.store.clock import DatabaseTime
+from tracking_service.store.database import Database, Use
+from tracking_service.store.models import BlockRecord, Series
+
+BLOCKS = 1000
+"""Blocks that are read, the newest ones."""
+
+SERIES = 100
+"""Series that are told of, at the most."""
+
+FIRST_BLOCKS = 1000
+"""Blocks of an instance among which its first one is looked for: an index has them in the order in
+which they lie in the table, which but for rows that were moved is that of their leases."""
+
+_LATEST = BLOCK.order_by(BlockRecord.id.desc()).limit(BLOCKS)
+_COUNTS: Select[*tuple[Any, ...]] = select(
+    Series.name,
+    Series.block_size,
+    Series.end_serial - Series.next_serial,
+    Series.returned_blocks,
+    Series.successor,
+    Series.closed_at.is_not(None),
+)
+_NAMED = _COUNTS.where(Series.name.in_(bindparam("names", expanding=True)))
+_BY_NAME = _COUNTS.order_by(Series.name).limit(SERIES + 1)
+_SOME = (
+    select(BlockRecord.leased_at)
+    .where(BlockRecord.instance == bindparam("instance"))
+    .limit(FIRST_BLOCKS)
+    .subquery()
+)
+_FIRST = select(func.min(_SOME.c.leased_at))
+
+
+class FleetReader:
+    """Reads what instances have leased. Every method may raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> FleetRecord:
+        """The last blocks, and the series: by descents of indexes, of at most some 1,200 rows."""
+        with self._database.transaction(Use.REQUEST) as connection:
+            now = connection.execute(select(DatabaseTime())).scalar_one()
+            blocks = tuple(LeasedBlock(*row) for row in connection.execute(_LATEST))
+            busy = list(dict.fromkeys(block.series for block in blocks))
+            series, has_more = _series(connection, busy)
+        return FleetRecord(now, blocks, series, has_more)
+
+    def first_leases(self, instances: Sequence[str]) -> dict[str, datetime]:
+        """When each of these instances leased its first block; those without one are left out."""
+        with self._database.transaction(Use.REQUEST) as connection:
+            found = {
+                name: connection.execute(_FIRST, {"instance": name}).scalar_one()
+                for name in instances
+            }
+        return {name: moment for name, moment in found.items() if moment is not None}
+
+
+def _series(connection: Connection, busy: Sequence[str]) -> tuple[tuple[SeriesCount, ...], bool]:
+    """`SERIES` of the series, those named in `busy` first, and whether there are more."""
+    first = busy[:SERIES]
+    named = {row[0]: row for row in connection.execute(_NAMED, {"names": first})}
+    others = [row for row in connection.execute(_BY_NAME) if row[0] not in named]
+    rows = [named[name] for name in first] + others
+    has_more = len(busy) > SERIES or len(rows) > SERIES
+    return tuple(SeriesCount(*row) for row in rows[:SERIES]), has_more
