@@ -6,13 +6,14 @@ docs/servers.md gives these commands; the load here is sent while the workers ar
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from tests.support import processes
-from tests.support.client import Client
+from tests.support.client import Client, number_path
 from tests.support.commands import ROOT
 from tests.support.instance import SERVE, Instance
 from tests.support.load import Load
@@ -96,6 +97,30 @@ def test_a_path_with_two_slashes_is_unknown_to_every_server(
         assert 404 == answer.status, path
         assert "application/problem+json" == answer.headers["Content-Type"]
         assert "Not Found" == answer.json()["title"]
+
+
+@pytest.mark.parametrize("server", ["flask serve", *COMMANDS])
+def test_every_answer_gives_the_requests_id_back(server: str, migrated_sqlite_url: str) -> None:
+    """The client takes an answer without its request's id for that of another request."""
+    command = COMMANDS.get(server, SERVE)
+    paths = {
+        number_path(): 200,
+        number_path(weight="0"): 400,
+        number_path(series="none"): 400,
+        "/api/tracking-numbers/MYID": 400,
+        "/api/tracking-numbers/": 405,
+        "/nowhere": 404,
+    }
+    found: dict[str, tuple[int, list[str] | None]] = {}
+    with (
+        Instance({"DATABASE_URL": migrated_sqlite_url}, command=command) as instance,
+        closing(Client(*instance.address)) as client,
+    ):
+        for path in paths:
+            answer = client.get(path, headers={"X-Request-ID": f"a.{len(found)}"})
+            found[path] = (answer.status, answer.headers.get_all("X-Request-ID"))
+
+    assert {path: (paths[path], [f"a.{n}"]) for n, path in enumerate(paths)} == found
 
 
 def test_the_page_on_servers_has_these_commands() -> None:

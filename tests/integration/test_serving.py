@@ -344,6 +344,15 @@ def test_an_error_of_the_server_itself_is_a_problem_too(start: Start, case: str)
     assert b"secret" not in reply.body
 
 
+def test_an_error_of_the_server_itself_gives_the_requests_id_back(start: Start) -> None:
+    with start().connect() as connection:
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n"
+        connection.sock.sendall(head + b"X-Request-ID: order-1.ab\r\n\r\n")
+        reply = connection.reply()
+
+    assert (413, "order-1.ab") == (reply.status, reply.headers["x-request-id"])
+
+
 def test_the_refusal_of_a_body_arrives_while_the_body_is_still_being_sent(start: Start) -> None:
     """A socket closed at once would answer the rest of the body with a reset, and lose it."""
     with start().connect() as connection:

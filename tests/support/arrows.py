@@ -68,7 +68,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "numbering": frozenset({"cryptography", "numpy"}),
     "instance": frozenset(),
     "countries": frozenset({"pycountry"}),
-    "client": frozenset({"httpx2"}),
+    "client": frozenset({"anyio", "httpx2"}),
 }
 
 WEB = frozenset({"flask", "werkzeug", "marshmallow", "waitress", "flask_sqlalchemy"})

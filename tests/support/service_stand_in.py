@@ -77,6 +77,8 @@ class ServiceStandIn:
         self.open = threading.Event()
         """Every request hangs while it is not set."""
         self.open.set()
+        self.echoes = True
+        """Whether answers give the request's id back, as all of the service do."""
         self._serials = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -115,6 +117,12 @@ class ServiceStandIn:
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if not self.open.wait(30):
             raise TimeoutError("nobody opened the stand-in")
+        answered = self._answer_or_fault(request)
+        if self.echoes:
+            answered.headers.setdefault("X-Request-ID", request.headers["X-Request-ID"])
+        return answered
+
+    def _answer_or_fault(self, request: httpx2.Request) -> httpx2.Response:
         with self._lock:
             self.requests.append(request)
             if self.faults:

@@ -26,9 +26,12 @@ from tests.support.ports import HOST, free_port
 from tests.support.postgres import PostgresServer
 from tests.support.upstreams import Manner, Upstream, Vanished
 from tests.support.waiting import wait_until
+from tracking_service.client import Client as NumberClient
+from tracking_service.client import InvalidNumber, Shipment
 
 BATCHES = "/api/tracking-numbers/"
 RATE = 400.0
+SHIPMENT = Shipment(**PARAMETERS)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,18 @@ def fleet(url: str) -> Iterator[Fleet]:
 def nginx(fleet: Fleet) -> Iterator[Nginx]:
     with Nginx(fleet.addresses) as nginx:
         yield nginx
+
+
+def test_the_client_gets_its_answers_through_nginx(nginx: Nginx) -> None:
+    url = "http://{}:{}".format(*nginx.address)
+    with NumberClient(url) as client:
+        number = client.next(SHIPMENT).tracking_number
+        batch = client.batch(SHIPMENT, 10)
+
+        assert number == client.verify(number).tracking_number
+        assert 10 == len(batch.tracking_numbers)
+        with pytest.raises(InvalidNumber):
+            client.verify("MYID")
 
 
 class BatchCaller(Lifetime):

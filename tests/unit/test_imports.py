@@ -81,7 +81,7 @@ def test_the_package_is_looked_at() -> None:
         ("__init__.py", "import flask"),
         ("store/lease.py", "if TYPE_CHECKING:\n    from ..app import create_app"),
         ("client/buffer.py", "from tracking_service.errors import TrackingServiceError"),
-        ("client/buffer.py", "import anyio"),
+        ("client/buffer.py", "import httpcore2"),
         ("api/routes.py", "from tracking_service.client import Client"),
         ("helpers.py", ""),
     ],

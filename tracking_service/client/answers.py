@@ -1,16 +1,18 @@
-"""What the service answers: the records of good answers, and the error that a bad one stands for."""
+"""What the service answers: the records of good answers.
+
+Everything is checked before it is handed out: what looks like an answer may come from elsewhere.
+"""
 
 import json
 import re
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
-from tracking_service.client import errors
-from tracking_service.client.errors import ClientError, Problem, UnexpectedAnswer
+from tracking_service.client.errors import UnexpectedAnswer
+
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading JSON that is not as expected raises; the last of brackets in brackets in brackets."""
 
 _are_numbers = re.compile(r"[A-Z0-9]{1,16}(?: [A-Z0-9]{1,16})*").fullmatch
 
@@ -52,8 +54,8 @@ def read_number(body: bytes) -> IssuedNumber:
     """Read the answer to a request for one number. Raises UnexpectedAnswer, as all of these do."""
     try:
         data = json.loads(body)
-        return IssuedNumber(_number(data["tracking_number"]), _moment(data["created_at"]))
-    except (ValueError, KeyError, TypeError) as error:
+        return IssuedNumber(_numbers([data["tracking_number"]])[0], _moment(data["created_at"]))
+    except UNREADABLE as error:
         raise _unexpected(body) from error
 
 
@@ -63,10 +65,12 @@ def read_batch(body: bytes, count: int, idempotency_key: str | None) -> Batch:
         data = json.loads(body)
         numbers = _numbers(data["tracking_numbers"])
         created_at = _moment(data["created_at"])
-    except (ValueError, KeyError, TypeError) as error:
+        told = data["count"]
+    except UNREADABLE as error:
         raise _unexpected(body) from error
-    if not len(numbers) == len(set(numbers)) == count:
-        raise UnexpectedAnswer(f"the answer has {len(set(numbers))} numbers instead of {count}")
+    found = len(set(numbers))
+    if not (type(told) is int and told == found == len(numbers) == count):
+        raise UnexpectedAnswer(f"the answer has {found} numbers instead of {count}")
     return Batch(numbers, created_at, idempotency_key)
 
 
@@ -75,14 +79,14 @@ def read_verified(body: bytes) -> VerifiedNumber:
     try:
         data = json.loads(body)
         return VerifiedNumber(
-            tracking_number=_number(data["tracking_number"]),
-            series=data["series"],
-            origin_country_id=data.get("origin_country_id"),
-            destination_country_id=data.get("destination_country_id"),
-            status=data["status"],
+            tracking_number=_numbers([data["tracking_number"]])[0],
+            series=_text(data["series"]),
+            origin_country_id=_text_or_none(data.get("origin_country_id")),
+            destination_country_id=_text_or_none(data.get("destination_country_id")),
+            status=_text(data["status"]),
             leased_at=_moment(data["leased_at"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise _unexpected(body) from error
 
 
@@ -97,65 +101,10 @@ def read_barcode(body: bytes) -> str:
     return text
 
 
-def read_error(
-    status: int, headers: Mapping[str, str], body: bytes, request_id: str
-) -> ClientError:
-    """Return the error that an answer without success stands for. `headers` ignore case."""
-    problem = _problem(status, body)
-    kind = _BY_TYPE.get(problem.type) or _BY_STATUS.get(status, UnexpectedAnswer)
-    message = f"{problem} (request {request_id})"
-    if issubclass(kind, errors.Unavailable):
-        retry_after = _seconds(headers.get("Retry-After"))
-        return kind(message, problem=problem, request_id=request_id, retry_after=retry_after)
-    return kind(message, problem=problem, request_id=request_id)
-
-
-_BY_STATUS: Mapping[int, type[ClientError]] = {
-    HTTPStatus.BAD_REQUEST: errors.BadRequest,
-    HTTPStatus.UNAUTHORIZED: errors.Unauthorized,
-    HTTPStatus.FORBIDDEN: errors.Forbidden,
-    HTTPStatus.REQUEST_TIMEOUT: errors.Unavailable,
-    HTTPStatus.CONFLICT: errors.RequestInProgress,
-    HTTPStatus.UNPROCESSABLE_ENTITY: errors.IdempotencyKeyReused,
-    HTTPStatus.TOO_MANY_REQUESTS: errors.Unavailable,
-    # These three may come from a proxy.
-    HTTPStatus.BAD_GATEWAY: errors.Unavailable,
-    HTTPStatus.SERVICE_UNAVAILABLE: errors.Unavailable,
-    HTTPStatus.GATEWAY_TIMEOUT: errors.Unavailable,
-}
-# Where the type tells more than the status. A 404 of another type is no word about a number.
-_BY_TYPE: Mapping[str, type[ClientError]] = {
-    "/problems/malformed-number": errors.InvalidNumber,
-    "/problems/wrong-check-character": errors.InvalidNumber,
-    "/problems/unknown-number": errors.UnknownNumber,
-    "/problems/database-unavailable": errors.DatabaseUnavailable,
-    "/problems/series-exhausted": errors.SeriesExhausted,
-}
-
-
-def _problem(status: int, body: bytes) -> Problem:
-    try:
-        data: Any = json.loads(body)
-        return Problem(
-            status,
-            str(data["type"]),
-            str(data["title"]),
-            str(data["detail"]),
-            tuple((str(e["parameter"]), str(e["message"])) for e in data.get("errors", ())),
-            data.get("likely_typo") is True,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        # A proxy's page. It may be long, and says nothing that the status does not.
-        with suppress(ValueError):
-            return Problem(status, title=HTTPStatus(status).phrase)
-        return Problem(status)
-
-
-def _number(value: str) -> str:
-    return _numbers([value])[0]
-
-
-def _numbers(values: list[str]) -> tuple[str, ...]:
+def _numbers(values: Any) -> tuple[str, ...]:
+    if type(values) is not list:
+        # A text would be taken for its characters, an object for its names.
+        raise TypeError("this is not a list of numbers")
     # All at once: that is several times faster, and a buffer reads a million of them.
     joined = " ".join(values)
     if _are_numbers(joined) is None or joined.count(" ") != len(values) - 1:
@@ -163,16 +112,21 @@ def _numbers(values: list[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("this is not a text")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
 def _moment(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.utcoffset() is None:
         raise ValueError(f"no offset: {value}")
     return moment
-
-
-def _seconds(text: str | None) -> float | None:
-    """Retry-After in seconds. Its other form, a date, depends on two clocks and is not read."""
-    return float(text) if text is not None and re.fullmatch(r"\d{1,9}", text) else None
 
 
 def _unexpected(body: bytes) -> UnexpectedAnswer:

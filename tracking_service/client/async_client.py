@@ -4,26 +4,31 @@ import asyncio
 import random as chance
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from uuid import uuid4
 
 import httpx2
 
 from tracking_service.client import answers, forks, requests, settings
 from tracking_service.client.answers import Batch, IssuedNumber, VerifiedNumber
-from tracking_service.client.errors import Closed
+from tracking_service.client.async_sender import AsyncSender
+from tracking_service.client.errors import UnexpectedAnswer
 from tracking_service.client.exchange import Exchange
 from tracking_service.client.requests import Request
+from tracking_service.client.sender import NO_ANSWER
 from tracking_service.client.shipment import Shipment
+
+T = TypeVar("T")
 
 
 def _open() -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(limits=settings.LIMITS)
+    return httpx2.AsyncClient(limits=settings.LIMITS, cookies=settings.no_cookies())
 
 
 class AsyncClient:
-    """Calls the service over kept connections. Any number of tasks of one event loop may share one.
+    """Calls the service over kept connections. Any number of tasks may share one, of any event loop.
 
     Calls, arguments and errors are those of `Client`. A task that is cancelled while it asks for
     numbers leaves them unused.
@@ -50,10 +55,7 @@ class AsyncClient:
             clock=clock,
             random=random,
         )
-        self._open_http = open_http
-        self._sleep = sleep
-        self._closed = False
-        self._http: httpx2.AsyncClient | None = None
+        self._sender = AsyncSender(open_http, timeout=timeout, sleep=sleep)
         forks.reset_in_children(self)
 
     async def next(
@@ -65,7 +67,7 @@ class AsyncClient:
     ) -> IssuedNumber:
         """See `Client.next`."""
         asked = requests.next_number(shipment, series, idempotency_key=idempotency_key)
-        return answers.read_number(await self._call(asked))
+        return await self._call(asked, answers.read_number)
 
     async def batch(
         self,
@@ -78,58 +80,41 @@ class AsyncClient:
         """See `Client.batch`."""
         key = uuid4().hex if idempotency_key is None else idempotency_key
         asked = requests.batch(shipment, count, series, idempotency_key=key)
-        return answers.read_batch(await self._call(asked), count, key)
+        read = partial(answers.read_batch, count=count, idempotency_key=key)
+        return await self._call(asked, read)
 
     async def verify(self, number: str) -> VerifiedNumber:
         """See `Client.verify`."""
-        return answers.read_verified(await self._call(requests.verify(number)))
+        return await self._call(requests.verify(number), answers.read_verified)
 
     async def barcode(self, number: str) -> str:
         """See `Client.barcode`."""
-        return answers.read_barcode(await self._call(requests.barcode(number)))
+        return await self._call(requests.barcode(number), answers.read_barcode)
 
     async def aclose(self) -> None:
-        """Close the connections; later calls raise Closed."""
-        self._closed = True
-        if self._http is not None:
-            await self._http.aclose()
+        """End the calls that are on their way, and all later ones, with Closed."""
+        await self._sender.aclose()
 
     def reset_after_fork(self) -> None:
         """Leave the connections to the parent. Called in every forked child."""
-        forks.keep(self._http)
-        self._http = None
+        self._sender.reset_after_fork()
 
-    async def _call(self, request: Request) -> bytes:
-        exchange = Exchange(self._terms, request)
+    async def _call(self, request: Request, read: Callable[[bytes], T]) -> T:
+        exchange = Exchange(self._terms, request, read)
         while True:
             attempt = exchange.next_attempt()
-            if attempt.pause > 0:
-                await self._sleep(attempt.pause)
+            await self._sender.pause(attempt.pause)
             try:
-                response = await self._connections().request(
-                    request.method,
-                    attempt.url,
-                    content=request.body,
-                    headers=exchange.headers,
-                    timeout=self._terms.timeout,
-                )
-            except httpx2.RequestError as error:
-                exchange.not_answered(attempt, error)
+                answer = await self._sender.send(attempt, exchange.check_head)
+            except NO_ANSWER as error:
+                crowded = isinstance(error, httpx2.PoolTimeout)
+                exchange.not_answered(attempt, error, crowded=crowded)
                 continue
-            except RuntimeError as error:
-                if self._closed:
-                    raise Closed("the client was closed amid the call") from error
-                raise
-            body = response.content
-            if exchange.answered(attempt, response.status_code, response.headers, body):
-                return body
-
-    def _connections(self) -> httpx2.AsyncClient:
-        if self._closed:
-            raise Closed("the client is closed")
-        if self._http is None:
-            self._http = self._open_http()
-        return self._http
+            except UnexpectedAnswer as error:
+                exchange.not_of_use(attempt, error)
+                continue
+            if (found := exchange.answered(attempt, answer)) is not None:
+                return found[0]
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,14 +1,23 @@
-"""The ids that join a caller's request with the service's logs and traces.
+"""The ids that join a caller's request with the service's logs, and an answer with its request.
 
-A client sends `X-Request-ID` with every request, and `traceparent` if there is one.
+Every attempt sends an `X-Request-ID` that no other attempt has: the id of the call, a dot, and a
+random part. The service gives it back with its answer, so that an answer that belongs to another
+request is recognised. `traceparent` is sent if there is one.
 https://www.w3.org/TR/trace-context/
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from secrets import token_hex
 from uuid import uuid4
+
+REQUEST_ID = "X-Request-ID"
+
+_RANDOM_BYTES = 8
+_LONGEST_CALL_ID = 128 - 1 - 2 * _RANDOM_BYTES
+"""The service takes ids of up to 128 characters over, and replaces longer ones."""
 
 _is_request_id = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
 _is_traceparent = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
@@ -21,11 +30,12 @@ _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 def correlate(*, request_id: str | None = None, traceparent: str | None = None) -> Iterator[None]:
     """Send these ids with every call that this thread, or this task, makes in the block.
 
-    They may come from a stranger's request: one that has not the right form is not sent.
+    One that is not given stays that of the block around this one. They may come from a stranger's
+    request: one that has not the right form is not sent. Of a request id the first 111 characters
+    are sent; each attempt adds a dot and 16 random ones.
     """
-    valid_id = request_id if request_id and _is_request_id(request_id) else None
-    valid_parent = traceparent if traceparent and _is_traceparent(traceparent) else None
-    id_token, parent_token = _request_id.set(valid_id), _traceparent.set(valid_parent)
+    id_token = _request_id.set(_chosen(request_id, _request_id, _is_request_id))
+    parent_token = _traceparent.set(_chosen(traceparent, _traceparent, _is_traceparent))
     try:
         yield
     finally:
@@ -33,9 +43,34 @@ def correlate(*, request_id: str | None = None, traceparent: str | None = None) 
         _request_id.reset(id_token)
 
 
-def correlation_headers() -> dict[str, str]:
-    """Return the headers of one call; each of its attempts sends the same."""
-    headers = {"X-Request-ID": _request_id.get() or uuid4().hex}
-    if (parent := _traceparent.get()) is not None:
-        headers["traceparent"] = parent
-    return headers
+def _chosen(
+    given: str | None, outer: ContextVar[str | None], is_valid: Callable[[str], object]
+) -> str | None:
+    if given is None:
+        return outer.get()
+    return given if is_valid(given) else None
+
+
+def call_id() -> str:
+    """Return the part of the request id that all attempts of one call share."""
+    return (_request_id.get() or uuid4().hex)[:_LONGEST_CALL_ID]
+
+
+def attempt_id(call: str) -> str:
+    """Return a request id that no other attempt has."""
+    return f"{call}.{token_hex(_RANDOM_BYTES)}"
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the headers of a call that belong to its trace."""
+    parent = _traceparent.get()
+    return {} if parent is None else {"traceparent": parent}
+
+
+def echoed(headers: Mapping[str, str], request_id: str) -> bool | None:
+    """Whether an answer gives the request's id back; None where it has no id. `headers` ignore case.
+
+    A proxy may have added an id of its own to the service's.
+    """
+    given = headers.get(REQUEST_ID)
+    return None if given is None else request_id in map(str.strip, given.split(","))

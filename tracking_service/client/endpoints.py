@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx2
+
 from tracking_service.client import forks
+from tracking_service.client.errors import InvalidSetting
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -45,20 +48,20 @@ class Endpoints:
         clock: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        """Raises ValueError for a URL that is not http or https, or that has a query."""
+        """Raises InvalidSetting for a URL that is not http or https, or that has a query."""
         given = [urls] if isinstance(urls, str) else list(urls)
         if not given:
-            raise ValueError("give at least one base URL, such as http://127.0.0.1:8000")
+            raise InvalidSetting("give at least one base URL, such as http://127.0.0.1:8000")
         self._all = [Endpoint(_base(url)) for url in given]
         self._first = int(random() * len(self._all))
         self._clock = clock
         self._random = random
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         forks.reset_in_children(self)
 
     def reset_after_fork(self) -> None:
         """Replace the lock: a thread of the parent may have held it."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def in_order(self) -> list[Endpoint]:
         """Return all of them: the one to ask first, then those to turn to."""
@@ -82,9 +85,21 @@ class Endpoints:
 
 
 def _base(url: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.scheme in {"http", "https"} and parts.hostname
-    if not plain or parts.query or parts.fragment or parts.username is not None:
+    if not _is_plain(url):
         # Not the URL itself: it may have a password in it.
-        raise ValueError("a base URL is written as http://host:port or https://host, nothing else")
+        raise InvalidSetting(
+            "a base URL is written as http://host:port or https://host, nothing else"
+        )
     return url.rstrip("/")
+
+
+def _is_plain(url: str) -> bool:
+    # What urlsplit would drop or read leniently: line ends, `?` and `#` with nothing behind them.
+    if not url.isprintable() or any(each in url for each in " ?#\\@"):
+        return False
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return known and bool(httpx2.URL(url).host)
+    except (ValueError, httpx2.InvalidURL):
+        return False

@@ -7,6 +7,9 @@ has the HTTP library's error as its `__cause__`, a `BufferEmpty` what the last f
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+LONGEST_TEXT = 500
+"""Characters of a problem that an error's message has; `problem` has all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -22,7 +25,13 @@ class Problem:
 
     def __str__(self) -> str:
         faults = "; ".join(f"{parameter} {message}" for parameter, message in self.errors)
-        return f"{self.status} {faults or self.detail or self.title or 'without a reason'}"
+        return f"{self.status} {_line(faults or self.detail or self.title or 'without a reason')}"
+
+
+def _line(text: str) -> str:
+    """Return what fits into a line of a log: a stranger may have written it."""
+    cut = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    return "".join(each if each.isprintable() else " " for each in cut)
 
 
 class ClientError(Exception):
@@ -120,6 +129,10 @@ class UnexpectedAnswer(ClientError):
 
 class Closed(ClientError):
     """The client or the buffer has been closed."""
+
+
+class InvalidSetting(ClientError, ValueError):
+    """A client or a buffer cannot be made with this."""
 
 
 class SpoolError(ClientError):

@@ -11,6 +11,12 @@ from tracking_service.client.shipment import Shipment
 NEXT_NUMBER = "/api/next-tracking-number/"
 NUMBERS = "/api/tracking-numbers/"
 
+MOST_BYTES = 65_536
+"""Of an answer's body: many times what the service sends for one number, or with an error."""
+MOST_BYTES_OF_A_BARCODE = 1 << 20
+MOST_BYTES_A_NUMBER = 64
+"""Of a batch: a number takes 20, quoted."""
+
 _is_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 """The service's rule for a key; the client imports nothing of the service's."""
 
@@ -24,6 +30,8 @@ class Request:
     body: bytes | None = None
     """The JSON of a POST; None makes it a GET."""
     idempotency_key: str | None = None
+    most_bytes: int = MOST_BYTES
+    """More than so much of a good answer's body is not read."""
 
     @property
     def method(self) -> str:
@@ -31,7 +39,8 @@ class Request:
 
     def headers(self) -> dict[str, str]:
         """Return the headers that are the request's own."""
-        headers = {"Accept": self.accept}
+        # Answers are not unpacked: what is small on the way could fill the memory.
+        headers = {"Accept": self.accept, "Accept-Encoding": "identity"}
         if self.body is not None:
             headers["Content-Type"] = "application/json"
         if self.idempotency_key is not None:
@@ -54,7 +63,8 @@ def batch(
     """Build the request for `count` numbers. Raises BadRequest for a key that cannot be sent."""
     _check_key(idempotency_key)
     body = json.dumps({"count": count, **_parameters(shipment, series)}).encode()
-    return Request(NUMBERS, body=body, idempotency_key=idempotency_key)
+    most = MOST_BYTES + max(0, count) * MOST_BYTES_A_NUMBER
+    return Request(NUMBERS, body=body, idempotency_key=idempotency_key, most_bytes=most)
 
 
 def verify(number: str) -> Request:
@@ -64,7 +74,11 @@ def verify(number: str) -> Request:
 
 def barcode(number: str) -> Request:
     """Build the request for a number's barcode. Raises InvalidNumber."""
-    return Request(f"{NUMBERS}{_segment(number)}/barcode.svg", accept="image/svg+xml")
+    return Request(
+        f"{NUMBERS}{_segment(number)}/barcode.svg",
+        accept="image/svg+xml",
+        most_bytes=MOST_BYTES_OF_A_BARCODE,
+    )
 
 
 def _check_key(key: str | None) -> None:

@@ -4,11 +4,13 @@ import encodings.idna  # noqa: F401 - see below
 import os
 import re
 from collections.abc import Callable, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
 from tracking_service.client.endpoints import Endpoints
-from tracking_service.client.exchange import Terms
+from tracking_service.client.errors import InvalidSetting
+from tracking_service.client.exchange import Terms, Token
 
 TOKEN_VARIABLE = "TN_TOKEN"  # noqa: S105 - a name, not a token
 """The environment variable that the token is read from. Not TRACKING_…: the service refuses to
@@ -23,6 +25,9 @@ LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepal
 """Connections of one client. Servers and proxies close those that rest longer than a minute or so,
 and a request that is sent just then has to be repeated."""
 
+LONGEST = 86_400.0
+"""Seconds: the longest `timeout` and `give_up_after`."""
+
 _is_token = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
@@ -35,18 +40,26 @@ def terms(
     clock: Callable[[], float],
     random: Callable[[], float],
 ) -> Terms:
-    """Check what a client is made with. Raises ValueError."""
+    """Check what a client is made with. Raises InvalidSetting."""
     if token is None:
         token = os.environ.get(TOKEN_VARIABLE) or None
     if token is not None and _is_token(token) is None:
-        raise ValueError("the token has white space or other characters that no token has")
-    if timeout <= 0 or give_up_after < 0:
-        raise ValueError("timeout must be above 0, give_up_after 0 or above; both are in seconds")
+        raise InvalidSetting("the token has white space or other characters that no token has")
+    # Written so that "not a number" is refused as well.
+    if not (0 < timeout <= LONGEST and 0 <= give_up_after <= LONGEST):
+        raise InvalidSetting(
+            f"timeout must be above 0, give_up_after 0 or above, both at most {LONGEST:,.0f} seconds"
+        )
     return Terms(
         endpoints=Endpoints(urls, clock=clock, random=random),
-        token=token,
+        token=None if token is None else Token(token),
         timeout=timeout,
         give_up_after=give_up_after,
         clock=clock,
         random=random,
     )
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar that keeps none: a request says nothing of an earlier one's answer."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

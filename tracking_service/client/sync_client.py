@@ -1,7 +1,6 @@
 """The client for threads; `AsyncClient` is the same for tasks."""
 
 import random as chance
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,17 +14,18 @@ import httpx2
 from tracking_service.client import answers, forks, requests, settings
 from tracking_service.client.answers import Batch, IssuedNumber, VerifiedNumber
 from tracking_service.client.buffer import NumberBuffer
-from tracking_service.client.errors import ClientError, Closed
+from tracking_service.client.errors import ClientError, UnexpectedAnswer
 from tracking_service.client.exchange import Exchange
 from tracking_service.client.fetcher import FETCH_FINAL
 from tracking_service.client.requests import Request
+from tracking_service.client.sender import NO_ANSWER, Sender
 from tracking_service.client.shipment import Shipment
 
 T = TypeVar("T")
 
 
 def _open() -> httpx2.Client:
-    return httpx2.Client(limits=settings.LIMITS)
+    return httpx2.Client(limits=settings.LIMITS, cookies=settings.no_cookies())
 
 
 class Client:
@@ -44,16 +44,17 @@ class Client:
         give_up_after: float = 30.0,
         open_http: Callable[[], httpx2.Client] = _open,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         random: Callable[[], float] = chance.random,
     ) -> None:
         """`urls` are base URLs of the service, such as `http://127.0.0.1:8000`; any may be down.
 
         `token` is by default that of the environment variable TN_TOKEN, if there is one.
-        `timeout` bounds each wait for the network in one attempt, and `give_up_after` the time in
-        which attempts are begun, both in seconds. `open_http` makes the HTTP client, for proxies
-        and certificates of your own; it is called again after a fork. `clock`, `sleep` and
-        `random` (evenly from [0, 1)) are there for tests. Raises ValueError.
+        `timeout` bounds each attempt, to the last byte of its answer, and `give_up_after` the time
+        in which attempts are begun, both in seconds. `open_http` makes the HTTP client, for
+        proxies and certificates of your own; it is called again after a fork, and for a call that
+        a signal's handler makes amid another. `clock`, `sleep` and `random` (evenly from [0, 1))
+        are there for tests. Raises InvalidSetting, which is a ValueError.
         """
         self._terms = settings.terms(
             urls,
@@ -63,11 +64,7 @@ class Client:
             clock=clock,
             random=random,
         )
-        self._open_http = open_http
-        self._sleep = sleep
-        self._closed = False
-        self._lock = threading.Lock()
-        self._http: httpx2.Client | None = None
+        self._sender = Sender(open_http, timeout=timeout, clock=clock, sleep=sleep)
         # Replaced in each forked child: tells a call whether its answer is the parent's.
         self._process = object()
         forks.reset_in_children(self)
@@ -87,8 +84,8 @@ class Client:
         """
         asked = requests.next_number(shipment, series, idempotency_key=idempotency_key)
         if idempotency_key is not None:
-            return answers.read_number(self._call(asked))
-        return self._in_one_process(lambda: answers.read_number(self._call(asked)))
+            return self._call(asked, answers.read_number)
+        return self._in_one_process(lambda: self._call(asked, answers.read_number))
 
     def batch(
         self,
@@ -109,11 +106,11 @@ class Client:
 
     def verify(self, number: str) -> VerifiedNumber:
         """Look a number up as people type it. Raises InvalidNumber, UnknownNumber."""
-        return answers.read_verified(self._call(requests.verify(number)))
+        return self._call(requests.verify(number), answers.read_verified)
 
     def barcode(self, number: str) -> str:
         """Get a number's barcode as an SVG document. Raises InvalidNumber."""
-        return answers.read_barcode(self._call(requests.barcode(number)))
+        return self._call(requests.barcode(number), answers.read_barcode)
 
     def buffered(
         self,
@@ -141,18 +138,16 @@ class Client:
         )
 
     def close(self) -> None:
-        """Close the connections; later calls raise Closed."""
-        with self._lock:
-            self._closed = True
-            if self._http is not None:
-                self._http.close()
+        """End the calls that are on their way, and all later ones, with Closed.
+
+        A connection that is being made may take until the time-out to notice.
+        """
+        self._sender.close()
 
     def reset_after_fork(self) -> None:
         """Leave the connections to the parent. Called in every forked child."""
-        self._lock = threading.Lock()
         self._process = object()
-        forks.keep(self._http)
-        self._http = None
+        self._sender.reset_after_fork()
 
     def _in_one_process(self, call: Callable[[], T]) -> T:
         """Call again in a child that a signal's handler forked amid the call.
@@ -161,7 +156,12 @@ class Client:
         """
         while True:
             process = self._process
-            answer = call()
+            try:
+                answer = call()
+            except ClientError:
+                if process is self._process:
+                    raise
+                continue
             # No call stands between this check and the return: a handler runs at calls.
             if process is self._process:
                 return answer
@@ -176,41 +176,31 @@ class Client:
         final: tuple[type[ClientError], ...] = (),
     ) -> Batch:
         asked = requests.batch(shipment, count, series, idempotency_key=idempotency_key)
-        return answers.read_batch(self._call(asked, final=final), count, idempotency_key)
+        read = partial(answers.read_batch, count=count, idempotency_key=idempotency_key)
+        return self._call(asked, read, final=final)
 
-    def _call(self, request: Request, *, final: tuple[type[ClientError], ...] = ()) -> bytes:
-        exchange = Exchange(self._terms, request, final=final)
+    def _call(
+        self,
+        request: Request,
+        read: Callable[[bytes], T],
+        *,
+        final: tuple[type[ClientError], ...] = (),
+    ) -> T:
+        exchange = Exchange(self._terms, request, read, final=final)
         while True:
             attempt = exchange.next_attempt()
-            if attempt.pause > 0:
-                self._sleep(attempt.pause)
+            self._sender.pause(attempt.pause)
             try:
-                response = self._connections().request(
-                    request.method,
-                    attempt.url,
-                    content=request.body,
-                    headers=exchange.headers,
-                    timeout=self._terms.timeout,
-                )
-            except httpx2.RequestError as error:
-                exchange.not_answered(attempt, error)
+                answer = self._sender.send(attempt, exchange.check_head)
+            except NO_ANSWER as error:
+                crowded = isinstance(error, httpx2.PoolTimeout)
+                exchange.not_answered(attempt, error, crowded=crowded)
                 continue
-            except RuntimeError as error:
-                if self._closed:
-                    raise Closed("the client was closed amid the call") from error
-                raise
-            body = response.content
-            if exchange.answered(attempt, response.status_code, response.headers, body):
-                return body
-
-    def _connections(self) -> httpx2.Client:
-        # Made at the first call, not before: an app that forks its workers may never call.
-        with self._lock:
-            if self._closed:
-                raise Closed("the client is closed")
-            if self._http is None:
-                self._http = self._open_http()
-            return self._http
+            except UnexpectedAnswer as error:
+                exchange.not_of_use(attempt, error)
+                continue
+            if (found := exchange.answered(attempt, answer)) is not None:
+                return found[0]
 
     def __enter__(self) -> Self:
         return self

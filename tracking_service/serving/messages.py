@@ -10,14 +10,13 @@ Standard: https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (framing), #section
 
 import json
 import re
-import secrets
 from typing import Any, Final
 
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import BadRequest
 
-from tracking_service.telemetry.logs import REQUEST_ID_HEADER
+from tracking_service.telemetry.logs import REQUEST_ID_HEADER, choose_id
 
 # Waitress's own texts repeat parts of the request.
 DETAILS: Final = {
@@ -170,14 +169,16 @@ class ProblemTask(_Whole, ErrorTask):
 
     def execute(self) -> None:
         """See waitress."""
-        self.request.error = _Problem(self.request.error)
+        given = self.request.headers.get("X_REQUEST_ID")
+        self.request.error = _Problem(self.request.error, choose_id(given))
         super().execute()
 
 
 class _Problem:
     """Replaces a `waitress.utilities.Error`."""
 
-    def __init__(self, error: Any) -> None:
+    def __init__(self, error: Any, request_id: str) -> None:
+        self._request_id = request_id
         self._status: int = error.code
         self._title: str = error.reason
         own = isinstance(error.body, Detail)
@@ -194,6 +195,6 @@ class _Problem:
             ("Content-Type", "application/problem+json"),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
-            (REQUEST_ID_HEADER, secrets.token_hex(8)),
+            (REQUEST_ID_HEADER, self._request_id),
         ]
         return f"{self._status} {self._title}", headers, json.dumps(problem).encode()

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from random import getrandbits
 
 from tracking_service.errors import TrackingServiceError
 from tracking_service.telemetry.background_log import BackgroundHandler
@@ -32,6 +33,18 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 _PLAIN = re.compile(r"[!#-<>-~]+")
 """Stands in text without quotes: printable ASCII without space, `"` and `=`."""
+
+
+# An id goes into a header and into logs: no character may end a line or need quoting.
+_is_sane = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
+
+
+def choose_id(given: str | None) -> str:
+    """Return the caller's id if it is valid, else a new one of 16 hexadecimal digits."""
+    if given is not None and _is_sane(given) is not None:
+        return given
+    # Python seeds its generator again in the child of a fork.
+    return "%016x" % getrandbits(64)  # noqa: UP031 - a third faster, on every request
 
 
 class TextFormatter(logging.Formatter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import re
 from datetime import datetime
 
 import httpx2
@@ -317,9 +318,29 @@ def test_the_callers_ids_are_passed_on_within_the_block(
     client.next(SHIPMENT)
     within, after = (request.headers for request in service.requests)
 
-    assert ("order-4711", PARENT) == (within["X-Request-ID"], within["traceparent"])
+    assert re.fullmatch(r"order-4711\.[0-9a-f]{16}", within["X-Request-ID"])
+    assert PARENT == within["traceparent"]
     assert "order-4711" != after["X-Request-ID"]
     assert "traceparent" not in after
+
+
+def test_a_block_within_another_keeps_what_it_does_not_give(
+    service: ServiceStandIn, client: Client
+) -> None:
+    with correlate(request_id="order-4711"), correlate(traceparent=PARENT):
+        client.next(SHIPMENT)
+
+    assert sent(service).headers["X-Request-ID"].startswith("order-4711.")
+    assert PARENT == sent(service).headers["traceparent"]
+
+
+def test_a_long_id_is_cut_to_what_the_service_takes_over(
+    service: ServiceStandIn, client: Client
+) -> None:
+    with correlate(request_id="x" * 128):
+        client.next(SHIPMENT)
+
+    assert re.fullmatch(r"x{111}\.[0-9a-f]{16}", sent(service).headers["X-Request-ID"])
 
 
 @pytest.mark.parametrize("given", ["", "a\r\nb", "x" * 129, "ü"])

@@ -17,7 +17,13 @@ from tests.support.service_stand_in import (
     no_answer,
     problem,
 )
-from tracking_service.client import RequestInProgress, Unavailable, UnexpectedAnswer, Unreachable
+from tracking_service.client import (
+    Refused,
+    RequestInProgress,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
 
 A, B, C = "http://a", "http://b", "http://c"
 BUSY = problem(503, "no-number-now", retry_after=1)
@@ -70,7 +76,9 @@ def test_a_repeated_batch_gives_the_numbers_of_the_lost_answer(service: ServiceS
     assert service.issued == list(batch.tracking_numbers)
     assert 1 == len({request.headers["Idempotency-Key"] for request in service.requests})
     assert 1 == len({request.content for request in service.requests})
-    assert 1 == len({request.headers["X-Request-ID"] for request in service.requests})
+    ids = [request.headers["X-Request-ID"] for request in service.requests]
+    assert 3 == len(set(ids))
+    assert 1 == len({each.partition(".")[0] for each in ids})
 
 
 def test_a_repeated_next_leaves_the_lost_number_unused(service: ServiceStandIn) -> None:
@@ -167,20 +175,98 @@ def test_what_one_series_lacks_holds_up_no_other(service: ServiceStandIn) -> Non
     assert [] == service.pauses
 
 
-def test_retry_after_that_is_a_date_is_not_read(service: ServiceStandIn) -> None:
-    date = {"Retry-After": "Fri, 27 Nov 2026 07:28:00 GMT"}
-    service.faults.append(lambda request: httpx2.Response(503, headers=date))
+@pytest.mark.parametrize(
+    "until, pauses",
+    [
+        ("Fri, 27 Nov 2026 07:28:07 GMT", [7.0]),
+        ("Fri, 27 Nov 2026 07:27:00 GMT", []),
+        ("Fri, 27 Nov 2026 07:28:07", []),
+        ("soon", []),
+    ],
+)
+def test_retry_after_as_a_date_counts_from_the_answers_own(
+    service: ServiceStandIn, until: str, pauses: list[float]
+) -> None:
+    dates = {"Retry-After": until, "Date": "Fri, 27 Nov 2026 07:28:00 GMT"}
+    service.faults.append(lambda request: httpx2.Response(503, headers=dates))
     service.client(A).next(SHIPMENT)
 
+    assert pauses == service.pauses
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        answer(500, "<h1>It works!</h1>"),
+        answer(404, "<h1>Not Found</h1>"),
+        problem(500, "internal"),
+        problem(404, "not-found"),
+        answer(200, "{}"),
+    ],
+)
+def test_what_a_sound_instance_does_not_say_is_asked_of_another(
+    service: ServiceStandIn, fault: Fault
+) -> None:
+    service.broken["a"] = fault
+    service.client(A, B).next(SHIPMENT)
+
+    assert ["a", "b"] == service.hosts()
     assert [] == service.pauses
 
 
-def test_what_is_no_answer_of_the_service_is_not_repeated(service: ServiceStandIn) -> None:
-    service.broken["a"] = answer(500, "<h1>It works!</h1>")
+def test_what_no_instance_answers_soundly_ends_the_call(service: ServiceStandIn) -> None:
+    service.broken["a"] = service.broken["b"] = answer(500, "<h1>It works!</h1>")
     with pytest.raises(UnexpectedAnswer):
         service.client(A, B).next(SHIPMENT)
 
+    assert ["a", "b"] == service.hosts()
+
+
+def test_an_unsound_instance_does_not_end_the_wait_for_the_others(
+    service: ServiceStandIn,
+) -> None:
+    service.broken["a"] = answer(500, "<h1>It works!</h1>")
+    service.faults.extend([answer(500, ""), BUSY])
+    service.client(A, B).next(SHIPMENT)
+
+    assert ["a", "b", "b"] == service.hosts()
+
+
+def test_later_calls_begin_elsewhere_where_something_else_answers(
+    service: ServiceStandIn,
+) -> None:
+    client = service.client(A, B, give_up_after=0)
+    service.echoes = False
+    with pytest.raises(UnexpectedAnswer):
+        client.next(SHIPMENT)
+    service.echoes = True
+    client.next(SHIPMENT)
+
+    assert ["a", "b"] == service.hosts()
+
+
+@pytest.mark.parametrize("fault", [problem(400, "invalid-request"), problem(422, "reused")])
+def test_a_refusal_is_final(service: ServiceStandIn, fault: Fault) -> None:
+    service.broken["a"] = fault
+    with pytest.raises(Refused):
+        service.client(A, B).next(SHIPMENT)
+
     assert ["a"] == service.hosts()
+
+
+def test_connections_that_are_all_in_use_are_no_fault_of_the_instance(
+    service: ServiceStandIn,
+) -> None:
+    def crowded(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.PoolTimeout("no connection is free", request=request)
+
+    client = service.client(A, B, give_up_after=0)
+    service.faults.append(crowded)
+    with pytest.raises(Unavailable, match="all connections of this client are in use"):
+        client.next(SHIPMENT)
+    client.next(SHIPMENT)
+
+    assert ["a", "a"] == service.hosts()
 
 
 def test_a_key_that_stays_in_use_ends_the_call(service: ServiceStandIn) -> None:

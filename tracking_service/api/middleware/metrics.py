@@ -10,12 +10,11 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from random import getrandbits
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from tracking_service.telemetry.logs import REQUEST_ID_HEADER, request_id, trace_id
+from tracking_service.telemetry.logs import REQUEST_ID_HEADER, choose_id, request_id, trace_id
 
 if TYPE_CHECKING:
     from tracking_service.telemetry.metrics import Metrics
@@ -31,8 +30,6 @@ NO_ROUTE = "other"
 TRACEPARENT = "HTTP_TRACEPARENT"
 """Key of the WSGI environment that holds the header `traceparent`."""
 
-# An id goes into a header and into logs: no character may end a line or need quoting.
-_is_sane = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
 _set_id = request_id.set
 # Version, trace, parent, flags; a later version than 00 may have more behind these.
 _read_traceparent = re.compile(
@@ -128,14 +125,6 @@ class _Body:
         if not self._finished:
             self._finished = True
             self._finish()
-
-
-def choose_id(given: str | None) -> str:
-    """Return the caller's id if it is valid, else a new one of 16 hexadecimal digits."""
-    if given is not None and _is_sane(given) is not None:
-        return given
-    # Python seeds its generator again in the child of a fork.
-    return "%016x" % getrandbits(64)  # noqa: UP031 - a third faster, on every request
 
 
 def read_trace_id(traceparent: str) -> str | None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tracking_service.api.middleware.metrics import choose_id
+from tracking_service.telemetry.logs import choose_id
 
 MADE = re.compile(r"[0-9a-f]{16}")
 

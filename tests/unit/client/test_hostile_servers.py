@@ -1,0 +1,241 @@
+"""Whatever a server sends, a call gives the number of its own request or an error, and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+import threading
+import time
+import warnings
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.hostile_server import Asked, HostileServer, answer
+from tests.support.service_stand_in import SHIPMENT
+from tests.support.waiting import wait_until
+from tracking_service.client import (
+    AsyncClient,
+    Client,
+    ClientError,
+    Closed,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
+
+
+def serve(asked: Asked) -> None:
+    """As the service does."""
+    while (request_id := asked.request()) is not None:
+        asked.send(answer(request_id, asked.number()))
+
+
+def call(url: str, count: int = 1, **options: float) -> list[str]:
+    with Client(url, **options) as client:  # type: ignore[arg-type]  # those that are numbers
+        return [client.next(SHIPMENT).tracking_number for _ in range(count)]
+
+
+def call_async(url: str, count: int = 1, **options: float) -> list[str]:
+    async def call() -> list[str]:
+        async with AsyncClient(url, **options) as client:  # type: ignore[arg-type]
+            return [(await client.next(SHIPMENT)).tracking_number for _ in range(count)]
+
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize("call", [call, call_async])
+def test_an_answer_that_is_sent_twice_is_not_the_next_requests(
+    call: Callable[[str, int], list[str]],
+) -> None:
+    def script(asked: Asked) -> None:
+        first = asked.request()
+        assert first is not None
+        twice = answer(first, asked.number())
+        asked.send(twice)
+        if asked.request() is not None:
+            asked.send(twice)
+        serve(asked)
+
+    with HostileServer(script) as server:
+        found = call(server.url, 3)
+
+    assert 3 == len(set(found))
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"204 No Content", b"404 Not Found"])
+def test_an_answer_without_the_id_is_not_the_services_and_ends_its_connection(
+    status: bytes,
+) -> None:
+    def script(asked: Asked) -> None:
+        while asked.request() is not None:
+            body = b"" if status.startswith(b"204") else None
+            asked.send(answer(None, asked.number(), status=status, body=body))
+
+    with HostileServer(script) as server, Client(server.url) as client:
+        for _ in range(2):
+            with pytest.raises(UnexpectedAnswer, match="not from the service"):
+                client.next(SHIPMENT)
+
+    assert 2 == server.connections
+
+
+@pytest.mark.parametrize(
+    "status, kind", [(b"401 Unauthorized", Unauthorized), (b"502 Bad Gateway", Unavailable)]
+)
+def test_what_a_proxy_says_for_itself_is_told(status: bytes, kind: type[ClientError]) -> None:
+    def script(asked: Asked) -> None:
+        asked.request()
+        asked.send(answer(None, "", status=status, body=b"<h1>"))
+
+    with (
+        HostileServer(script) as server,
+        Client(server.url, give_up_after=0) as client,
+        pytest.raises(kind) as found,
+    ):
+        client.next(SHIPMENT)
+
+    assert kind is type(found.value)
+
+
+def test_a_proxy_may_add_an_id_of_its_own() -> None:
+    def script(asked: Asked) -> None:
+        request_id = asked.request()
+        asked.send(answer(request_id, asked.number(), b"X-Request-ID: the-proxys"))
+
+    with HostileServer(script) as server:
+        assert ["MYID000000000001"] == call(server.url)
+
+
+def head_drips(asked: Asked) -> None:
+    asked.request()
+    asked.drip(b"HTTP/1.1 200 OK\r\nX-Request-ID: " + b"x" * 10_000)
+
+
+def body_drips(asked: Asked) -> None:
+    request_id = asked.request()
+    asked.send(answer(request_id, "", b"Content-Length: 10000", body=b""))
+    asked.drip(b" " * 10_000)
+
+
+@pytest.mark.parametrize("script", [head_drips, body_drips, Asked.hang])
+@pytest.mark.parametrize("call", [call, call_async])
+def test_an_answer_that_drips_ends_with_the_time_out(
+    script: Callable[[Asked], None], call: Callable[..., list[str]]
+) -> None:
+    began = time.monotonic()
+    with HostileServer(script) as server, pytest.raises(Unreachable):
+        call(server.url, timeout=0.3, give_up_after=0)
+
+    assert time.monotonic() - began < 2
+
+
+def endless(asked: Asked) -> None:
+    request_id = asked.request()
+    asked.send(answer(request_id, "", b"Transfer-Encoding: chunked", body=b""))
+    while True:
+        asked.send(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+
+
+def packed(asked: Asked) -> None:
+    request_id = asked.request()
+    body = gzip.compress(b" " * 10_000_000)
+    asked.send(answer(request_id, "", b"Content-Encoding: gzip", body=body))
+
+
+@pytest.mark.parametrize("script", [endless, packed])
+@pytest.mark.parametrize("call", [call, call_async])
+def test_a_body_beyond_what_was_asked_for_is_not_read(
+    script: Callable[[Asked], None], call: Callable[[str], list[str]]
+) -> None:
+    with HostileServer(script) as server, pytest.raises(UnexpectedAnswer, match="body"):
+        call(server.url)
+
+    assert 1 == server.connections
+
+
+def test_a_redirect_is_not_followed_and_a_cookie_not_kept() -> None:
+    def script(asked: Asked) -> None:
+        while (request_id := asked.request()) is not None:
+            to = b"Location: http://127.0.0.1:9/"
+            moved = answer(request_id, "", to, b"Set-Cookie: a=b", status=b"302 Found")
+            asked.send(moved)
+
+    with HostileServer(script) as server, Client(server.url, token="tn_x") as client:
+        for _ in range(2):
+            with pytest.raises(UnexpectedAnswer):
+                client.next(SHIPMENT)
+
+    assert 2 == len(server.heads)
+    assert b"cookie" not in server.heads[1].lower()
+
+
+# A close amid a call.
+
+
+def test_close_ends_the_calls_that_are_on_their_way() -> None:
+    caught: list[BaseException] = []
+    with HostileServer(Asked.hang) as server:
+        client = Client(server.url, timeout=20)
+
+        def call() -> None:
+            with pytest.raises(Closed) as found:
+                client.next(SHIPMENT)
+            caught.append(found.value)
+
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: server.connections == 2, seconds=10, what="both calls")
+        client.close()
+        for thread in threads:
+            thread.join(5)
+
+    assert 2 == len(caught)
+
+
+def test_close_ends_a_pause() -> None:
+    def script(asked: Asked) -> None:
+        request_id = asked.request()
+        asked.send(answer(request_id, "", b"Retry-After: 20", status=b"503 No"))
+
+    with HostileServer(script) as server:
+        client = Client(server.url)
+        timer = threading.Timer(0.3, client.close)
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(Closed):
+            client.next(SHIPMENT)
+        timer.join()
+
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("script", [Asked.hang, head_drips])
+def test_aclose_ends_the_calls_that_are_on_their_way(script: Callable[[Asked], None]) -> None:
+    async def close_amid_a_call(server: HostileServer) -> None:
+        client = AsyncClient(server.url, timeout=20)
+        call = asyncio.create_task(client.next(SHIPMENT))
+        await asyncio.to_thread(
+            wait_until, lambda: server.connections == 1, seconds=10, what="the call"
+        )
+        await client.aclose()
+        with pytest.raises(Closed):
+            await asyncio.wait_for(call, 5)
+
+    with HostileServer(script) as server:
+        asyncio.run(close_amid_a_call(server))
+
+
+def test_an_async_client_serves_one_event_loop_after_the_other() -> None:
+    with HostileServer(serve) as server, warnings.catch_warnings():
+        # A connection whose loop has ended is closed when it is collected, which warns of that.
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = AsyncClient(server.url)
+        numbers = [asyncio.run(client.next(SHIPMENT)).tracking_number for _ in range(3)]
+        del client
+        gc.collect()
+
+    assert ["MYID000000000001", "MYID000000000002", "MYID000000000003"] == numbers
