@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.support.commands import ROOT, migrate
 from tests.support.debian import program
 from tests.support.instance import Instance
+from tests.system import clerk
 from tests.system.conftest import FLAGS
 
 FOLDER = ROOT / "docs" / "img"
@@ -56,7 +57,7 @@ def take(url: str) -> None:
 
 def use_numbers(page: Page) -> None:
     """Ask for a number and check it."""
-    page.get_by_role("button", name="Get a number").click()
+    clerk.ask(page)
     page.get_by_role("button", name="Check it").click()
     expect(page.locator("#checked strong")).to_have_text("Issued")
 

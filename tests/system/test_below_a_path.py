@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.support.commands import ROOT
 from tests.support.instance import Instance
 from tests.support.nginx import Nginx
+from tests.system.clerk import ask
 from tests.system.conftest import OpenPage
 
 REWRITE = "rewrite ^/tracking(/.*)$ $1 last;"
@@ -38,7 +39,7 @@ def test_a_person_asks_for_a_number_checks_it_and_reads_the_docs(
         front: Any = SimpleNamespace(url=f"http://{host}:{port}")
         one.instance = front
         page = one.open("/tracking/")
-        page.get_by_role("button", name="Get a number").click()
+        ask(page)
         shown = page.locator("#asked .number")
         expect(shown).to_have_text(re.compile("^MYID[0-9A-Z]{12}$"))
         number = shown.inner_text()

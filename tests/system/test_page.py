@@ -11,37 +11,25 @@ import re
 import shlex
 import subprocess
 from collections.abc import Mapping
+from uuid import UUID
 
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.support.commands import ROOT, flask
 from tests.support.instance import Instance
 from tests.support.numbers import completed
+from tests.system.clerk import NUMBER, ask, check, fill, send
 from tests.system.conftest import DESK, PHONE, OpenPage, violations
-
-NUMBER = re.compile(r"^MYID[0-9A-Z]{12}$")
+from tracking_service.countries import COUNTRIES
 
 
 def operations() -> int:
     """How many operations the OpenAPI document describes."""
     document = json.loads((ROOT / "tracking_service/api/pages/openapi.json").read_bytes())
     return sum(len(path.keys() & {"get", "head", "post"}) for path in document["paths"].values())
-
-
-def ask(page: Page) -> str:
-    """Ask for a number with the form as it stands, and return what is shown."""
-    page.get_by_role("button", name="Get a number").click()
-    shown = page.locator("#asked .number")
-    expect(shown).to_have_text(NUMBER)
-    return shown.inner_text()
-
-
-def check(page: Page, number: str) -> None:
-    page.get_by_label("Tracking number", exact=True).fill(number)
-    page.get_by_role("button", name="Check", exact=True).click()
 
 
 def mistyped(number: str) -> str:
@@ -55,7 +43,7 @@ def test_a_number_is_asked_for_and_checked(watched: OpenPage) -> None:
     check(page, number)
 
     expect(page.locator("#checked strong")).to_have_text("Issued")
-    expect(page.locator("#checked")).to_contain_text(f"{number}, series default, from MY to ID")
+    expect(page.locator("#checked")).to_contain_text("Series default, from Malaysia to Indonesia")
 
 
 def test_a_new_number_has_its_barcode(watched: OpenPage) -> None:
@@ -71,8 +59,8 @@ def test_a_new_number_has_its_barcode(watched: OpenPage) -> None:
 
 def test_the_curl_line_is_the_request(watched: OpenPage) -> None:
     page = watched().open()
-    page.get_by_label("Customer", exact=True).fill("O'Hara & Söhne $HOME `id`")
-    line = page.locator("#curl").inner_text()
+    fill(page, customer="O'Hara & Söhne $HOME `id`")
+    line = page.locator("#curl").text_content() or ""
     done = subprocess.run(
         [*shlex.split(line), "--silent", "--show-error", "--noproxy", "*"],
         capture_output=True,
@@ -85,6 +73,8 @@ def test_the_curl_line_is_the_request(watched: OpenPage) -> None:
 
 def test_the_curl_line_can_be_copied(watched: OpenPage) -> None:
     page = watched().open()
+    fill(page)
+    page.get_by_text("The same with curl").click()
     page.get_by_role("button", name="Copy the curl line").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
 
@@ -93,9 +83,10 @@ def test_the_curl_line_can_be_copied(watched: OpenPage) -> None:
 
 def test_every_fault_is_told_beside_its_field(watched: OpenPage) -> None:
     page = watched(expected=("/api/next-tracking-number/",)).open()
+    fill(page)
     page.get_by_label("From").fill("XX")
     page.get_by_label("Weight, kg").fill("-1")
-    page.get_by_role("button", name="Get a number").click()
+    send(page)
 
     expect(page.locator("#fault-origin_country_id")).to_contain_text("ISO 3166-1")
     expect(page.locator("#fault-weight")).to_contain_text("kilograms")
@@ -104,31 +95,90 @@ def test_every_fault_is_told_beside_its_field(watched: OpenPage) -> None:
     expect(page.get_by_label("To", exact=True)).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_a_mended_request_has_its_number(watched: OpenPage) -> None:
+def test_a_fault_takes_no_number_away(watched: OpenPage) -> None:
     page = watched(expected=("/api/next-tracking-number/",)).open()
+    number = ask(page)
     page.get_by_label("Weight, kg").fill("0")
-    page.get_by_role("button", name="Get a number").click()
+    send(page)
     expect(page.locator(".fault")).to_have_count(1)
+    expect(page.locator("#asked .number")).to_have_text(number)
     page.get_by_label("Weight, kg").fill("0.5")
-    ask(page)
+    send(page)
 
+    expect(page.locator("#asked .number")).not_to_have_text(number)
     expect(page.locator(".fault")).to_have_count(0)
+    expect(page.locator("#ask-fault")).to_be_hidden()
+
+
+def test_the_form_begins_empty_and_enter_spends_nothing(watched: OpenPage) -> None:
+    page = watched(expected=("/api/next-tracking-number/",)).open()
+    page.get_by_label("From").press("Enter")
+
+    expect(page.locator(".fault")).to_have_count(6)
+    expect(page.locator("#asked")).to_be_hidden()
+    expect(page.get_by_label("Customer id")).to_be_visible()
+
+
+def test_a_country_is_found_by_its_name(watched: OpenPage) -> None:
+    page = watched().open()
+    page.get_by_label("From").press_sequentially("côte d'iv")
+    page.get_by_label("To", exact=True).press_sequentially("guinea")
+    page.get_by_label("Weight, kg").focus()
+
+    expect(page.get_by_label("From")).to_have_value("CI")
+    expect(page.locator("#origin_country_id-hint")).to_contain_text("Ivoire (CI)")
+    expect(page.get_by_label("To", exact=True)).to_have_value("GN")
+    assert len(COUNTRIES) == page.locator("#countries option").count()
+
+
+def test_a_customer_is_remembered_with_what_was_made_for_him(watched: OpenPage) -> None:
+    page = watched().open()
+    fill(page, customer="Søren & Café Zürich, S.A.")
+    expect(page.locator("#customer_slug")).to_have_value("soren-cafe-zurich-s-a")
+    made = page.locator("#customer_id").input_value()
+    send(page)
+    expect(page.locator("#asked .number")).to_have_text(NUMBER)
+    page.get_by_label("Customer", exact=True).fill("Another")
+    other = page.locator("#customer_id").input_value()
+    page.reload()
+    page.get_by_label("Customer", exact=True).fill("Søren & Café Zürich, S.A.")
+
+    expect(page.locator("#customer_id")).to_have_value(made)
+    expect(page.locator("#customer_slug")).to_have_value("soren-cafe-zurich-s-a")
+    assert UUID(made) != UUID(other)
+
+
+def test_a_series_is_chosen_with_its_format_shown(
+    migrated_sqlite_url: str, watched: OpenPage
+) -> None:
+    env = {"DATABASE_URL": migrated_sqlite_url}
+    pattern = ("--pattern", "RB{body:9}{check}", "--alphabet", "digits")
+    assert 0 == flask("series", "create", "redbox", *pattern, env=env).returncode
+    one = watched()
+    with Instance(env) as one.instance:
+        page = one.open()
+        fill(page)
+        page.get_by_label("Series").select_option("redbox")
+        expect(page.locator("#series-hint")).to_contain_text(re.compile(r"RB[0-9]{10}"))
+        send(page)
+
+        expect(page.locator("#asked .number")).to_have_text(re.compile("^RB[0-9]{10}$"))
 
 
 def test_a_likely_typo_is_explained(watched: OpenPage) -> None:
     page = watched(expected=("/api/tracking-numbers/",)).open()
     check(page, mistyped(ask(page)))
 
-    expect(page.locator("#checked strong")).to_have_text("Probably a typo")
+    expect(page.locator("#checked strong")).to_have_text("Likely typo")
     expect(page.locator("#checked")).to_contain_text("swapping two neighbours")
 
 
 @pytest.mark.parametrize(
     "number, title",
     [
-        ("hello", "Not a tracking number"),
-        ("MYID/../../healthz", "Not a tracking number"),
-        ("<img src=x onerror=alert(1)>", "Not a tracking number"),
+        ("hello", "Not a number"),
+        ("MYID/../../healthz", "Not a number"),
+        ("<img src=x onerror=alert(1)>", "Not a number"),
         ("MYIDAAAAAAAAAAA1", "Wrong check character"),
         ("   ", "Nothing to check"),
     ],
@@ -145,7 +195,7 @@ def test_an_invented_number_is_unknown(watched: OpenPage) -> None:
     page = watched(expected=("/api/tracking-numbers/",)).open()
     check(page, completed("MYIDAAAAAAAAAAA"))
 
-    expect(page.locator("#checked strong")).to_have_text("Unknown number")
+    expect(page.locator("#checked strong")).to_have_text("Unknown")
 
 
 def test_a_number_of_another_instance_is_reserved(
@@ -166,8 +216,10 @@ def test_it_can_be_used_by_keyboard_alone(watched: OpenPage) -> None:
     expect(page.get_by_role("link", name="Skip to the form")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#ask")).to_be_focused()
-    page.keyboard.press("Tab")
-    expect(page.get_by_label("From")).to_be_focused()
+    # From, to, weight, how many, series, customer.
+    for text in ("MY", "Indonesia", "0.5", "", "", "Shop"):
+        page.keyboard.press("Tab")
+        page.keyboard.insert_text(text)
     page.keyboard.press("Enter")
     expect(page.locator("#asked .number")).to_have_text(NUMBER)
     reached = []
@@ -181,7 +233,7 @@ def test_it_can_be_used_by_keyboard_alone(watched: OpenPage) -> None:
 
     assert "Get a number" in reached
     expect(page.locator("#checked strong")).to_have_text("Issued")
-    expect(page.get_by_label("Tracking number", exact=True)).to_be_focused()
+    expect(page.get_by_label("Tracking numbers", exact=True)).to_be_focused()
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
@@ -191,7 +243,7 @@ def test_nothing_is_wider_than_the_screen(
 ) -> None:
     page = watched(size=size).open(path)
     if path == "/":
-        ask(page)
+        check(page, ask(page))
     else:
         expect(page.locator(".opblock")).to_have_count(operations())
     width: int = page.evaluate("document.documentElement.scrollWidth")

@@ -15,9 +15,21 @@ from tracking_service.countries import COUNTRIES
 PAGES = Path(__file__).parent / "pages"
 
 OURS = {
-    "page.css": "text/css; charset=utf-8",
+    "access.js": "text/javascript; charset=utf-8",
     "ask.js": "text/javascript; charset=utf-8",
-    "check.js": "text/javascript; charset=utf-8",
+    "batch.js": "text/javascript; charset=utf-8",
+    "checklist.js": "text/javascript; charset=utf-8",
+    "countries.js": "text/javascript; charset=utf-8",
+    "csv.js": "text/javascript; charset=utf-8",
+    "customers.js": "text/javascript; charset=utf-8",
+    "form.js": "text/javascript; charset=utf-8",
+    "history.js": "text/javascript; charset=utf-8",
+    "labels.js": "text/javascript; charset=utf-8",
+    "reading.js": "text/javascript; charset=utf-8",
+    "series.js": "text/javascript; charset=utf-8",
+    "store.js": "text/javascript; charset=utf-8",
+    "print.css": "text/css; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
     "common.js": "text/javascript; charset=utf-8",
     "fleet.js": "text/javascript; charset=utf-8",
     "key.js": "text/javascript; charset=utf-8",

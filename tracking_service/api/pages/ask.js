@@ -1,128 +1,173 @@
-// Asks for a number, and shows the curl line that would.
+// Asks for one number or for many, and shows what came.
 
-import { ROOT, ask, byId, copy, element, keyIsUsed, once, picture, tell } from "./common.js";
-import { checkNumber } from "./check.js";
+import { ask, byId, copy, element, figures, once, picture, tell } from "./common.js";
+import { askMany, makeKey } from "./batch.js";
+import { scan } from "./checklist.js";
+import { nameOf } from "./countries.js";
+import { rememberCustomer } from "./customers.js";
+import { download } from "./csv.js";
+import { askForm, clearFaults, count, query, shipment, showCurl, showFaults } from "./form.js";
+import { addToHistory } from "./history.js";
+import { printLabels, setLabels } from "./labels.js";
 
 // What a barcode's module of 0.33 mm is in CSS pixels.
 const MODULE_DOTS = 0.33 * 96 / 25.4;
-const SERVICE = "/api/next-tracking-number/";
-const askForm = byId("ask-form");
-const createdAt = byId("created_at");
-let createdAtIsNow = true;
+const PENDING = "pending-batch";
+// What is shown: numbers, when they were issued, and for what.
+let shown = { numbers: [], moment: "", fields: {} };
 
-// RFC 3339 in the reader's own offset.
-function now() {
-  const moment = new Date();
-  const minutes = -moment.getTimezoneOffset();
-  const local = new Date(moment.getTime() + minutes * 60000).toISOString().slice(0, 19);
-  const two = (figure) => String(figure).padStart(2, "0");
-  const size = Math.abs(minutes);
-  return `${local}${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+function way({ origin_country_id: origin, destination_country_id: destination }) {
+  return `${nameOf(origin)} to ${nameOf(destination)}`;
 }
 
-function query() {
-  const parts = [];
-  for (const [name, value] of new FormData(askForm)) {
-    // An apostrophe would end the quoted URL in a shell.
-    const written = encodeURIComponent(value).replaceAll("'", "%27").replaceAll("%3A", ":");
-    if (name !== "series" || value !== "default") parts.push(`${name}=${written}`);
+function show(numbers, moment, fields) {
+  shown = { numbers, moment, fields };
+  addToHistory(numbers, moment, fields);
+  const { customer_name: name, customer_slug: slug, customer_id: id } = fields;
+  rememberCustomer({ name: name.trim(), slug, id });
+  setLabels(shown);
+  byId("asked-actions").hidden = false;
+  byId("check-number").hidden = numbers.length > 1;
+  byId("labels-state").textContent = "";
+  const what = `${way(fields)}, ${fields.weight} kg, ${name}. Issued at ${moment}.`;
+  if (numbers.length > 1) {
+    const ends = element("p", undefined, "ends");
+    ends.append(element("code", numbers[0]), " … ", element("code", numbers.at(-1)));
+    tell(byId("asked"), "good", `${figures.format(numbers.length)} numbers`, ends, what);
+    return;
   }
-  return `${SERVICE}?${parts.join("&")}`;
-}
-
-export function showCurl() {
-  const key = keyIsUsed() ? '-H "Authorization: Bearer $TOKEN" ' : "";
-  byId("curl").textContent = `curl ${key}'${location.origin}${ROOT}${query()}'`;
-}
-
-function clearFaults() {
-  for (const fault of askForm.querySelectorAll(".fault")) fault.remove();
-  for (const input of askForm.elements) {
-    input.removeAttribute("aria-invalid");
-    input.removeAttribute("aria-describedby");
-  }
-}
-
-// Puts each fault beside its field; returns those of no field.
-function showFaults(faults) {
-  const others = [];
-  let first = null;
-  for (const { parameter, message } of faults) {
-    const input = parameter && askForm.elements.namedItem(parameter);
-    if (!input) {
-      others.push(`${parameter} ${message}`.trim());
-      continue;
-    }
-    const fault = element("p", message, "fault");
-    fault.id = `fault-${parameter}`;
-    input.after(fault);
-    input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", fault.id);
-    first ??= input;
-  }
-  if (first) first.focus();
-  return others;
-}
-
-function showNumber(number, moment) {
-  const actions = element("div", undefined, "actions");
-  const copyIt = element("button", "Copy", "plain");
-  copyIt.append(element("span", " the number", "unseen"));
-  copyIt.type = "button";
-  copyIt.addEventListener("click", () => copy(number, copyIt));
-  const checkIt = element("button", "Check it", "plain");
-  checkIt.type = "button";
-  checkIt.addEventListener("click", () => {
-    checkNumber(number);
-  });
-  actions.append(copyIt, checkIt);
   const barcode = element("p", undefined, "barcode");
-  tell(
-    byId("asked"), "good", "Your number",
-    element("p", number, "number"), `Issued at ${moment}`, barcode, actions,
-  );
-  showBarcode(number, barcode);
+  tell(byId("asked"), "good", "Your number", element("p", numbers[0], "number"), what, barcode);
+  showBarcode(numbers[0], barcode);
 }
 
 // A number is there without its picture, which a key for issuing alone may not see.
 async function showBarcode(number, where) {
-  const address = await picture(`/api/tracking-numbers/${number}/barcode.svg`);
-  if (address === null) return where.remove();
+  const { address, status } = await picture(`/api/tracking-numbers/${number}/barcode.svg`);
+  if (address === null) {
+    where.className = "quiet";
+    where.textContent = status === 403 ? "A key with the scope verify shows its barcode." : "";
+    return;
+  }
   const image = element("img");
   image.alt = `Barcode of ${number}`;
   image.addEventListener("load", () => {
     // Two whole dots a module, so that it can be scanned off the screen.
     image.width = 2 * Math.round(image.naturalWidth / MODULE_DOTS);
-    URL.revokeObjectURL(address);
+    if (shown.numbers[0] === number) setLabels(shown, [image.cloneNode()]);
   });
   image.src = address;
-  return where.append(image);
+  where.append(image);
 }
 
-async function askForNumber() {
-  clearFaults();
-  if (createdAtIsNow) createdAt.value = now();
-  showCurl();
-  const { status, body } = await ask(query());
-  if (status === 200) return showNumber(body.tracking_number, body.created_at);
-  if (status === 0) return tell(byId("asked"), "bad", "No answer", "The service did not answer.");
+// What is shown of a number that came before stays: a fault takes nothing away.
+function showFault({ status, body }, ...actions) {
+  const fault = byId("ask-fault");
+  if (status === 0) return tell(fault, "bad", "No answer", "The service did not answer.", ...actions);
   const others = showFaults(body.errors ?? []);
   const detail = body.errors ? others.join(" ") : body.detail;
-  return tell(byId("asked"), status === 503 ? "warn" : "bad", body.title, detail);
+  return tell(fault, status === 503 ? "warn" : "bad", body.title ?? `Status ${status}`, detail, ...actions);
 }
 
-askForm.addEventListener("input", (event) => {
-  if (event.target === createdAt) createdAtIsNow = false;
-  if (event.target.maxLength === 2) event.target.value = event.target.value.toUpperCase();
+async function askForOne(fields) {
+  const answer = await ask(query(fields));
+  if (answer.status !== 200) return showFault(answer);
+  return show([answer.body.tracking_number], answer.body.created_at, fields);
+}
+
+function recallPending() {
+  try {
+    return JSON.parse(sessionStorage.getItem(PENDING));
+  } catch {
+    return null;
+  }
+}
+
+// Kept for the tab until its numbers are here: they can be had after the page was closed, too.
+function keepPending(pending) {
+  try {
+    if (pending) sessionStorage.setItem(PENDING, JSON.stringify(pending));
+    else sessionStorage.removeItem(PENDING);
+  } catch {
+    // Storage is off.
+  }
+}
+
+function action(text, work) {
+  const button = element("button", text, "plain");
+  button.type = "button";
+  button.addEventListener("click", () => once(askForm, work));
+  return button;
+}
+
+async function askForMany(pending) {
+  const { key, body } = pending;
+  const progress = byId("arrived");
+  const text = byId("arrived-text");
+  const told = (arrived) => {
+    progress.value = Math.min(arrived / body.count, 1) || 0;
+    text.textContent = `${figures.format(arrived)} of ${figures.format(body.count)}`;
+  };
+  byId("ask-fault").hidden = true;
+  told(0);
+  byId("arriving").hidden = false;
+  if (key) keepPending(pending);
+  const answer = await askMany(body, key, told, () => {
+    text.textContent = "The connection broke. Asking again for the same numbers …";
+  });
+  byId("arriving").hidden = true;
+  if (answer.status === 0 && key) {
+    return showFault(answer, action("Ask again for the same numbers", () => askForMany(pending)));
+  }
+  if (answer.status !== 401) keepPending(null);
+  const { count: _, ...fields } = body;
+  if (answer.status === 201) return show(answer.numbers, answer.moment, fields);
+  if (key && answer.body.type?.includes("/database-")) {
+    const note = "Without the database they can be had from memory; if the connection breaks then, they are lost.";
+    return showFault(answer, note, action("Get them from memory", () => askForMany({ key: null, body })));
+  }
+  return showFault(answer);
+}
+
+function submit() {
+  clearFaults();
+  byId("ask-fault").hidden = true;
+  const fields = shipment();
+  const many = count();
   showCurl();
-});
-askForm.addEventListener("submit", (event) => {
-  event.preventDefault();
-  once(askForm, askForNumber);
-});
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", () => copy(byId(button.dataset.copy).textContent, button));
+  if (many === "1") return askForOne(fields);
+  // What is no number is sent as it is, so that every fault is told at once.
+  const number = /^[0-9]+$/.test(many) ? Number(many) : many;
+  return askForMany({ key: makeKey(), body: { ...fields, count: number } });
 }
 
-createdAt.value = now();
-showCurl();
+export function watchAsking() {
+  askForm.addEventListener("submit", (event) => {
+    event.preventDefault();
+    once(askForm, submit);
+  });
+  const on = (id, work) => byId(id).addEventListener("click", work);
+  on("copy-numbers", () => copy(shown.numbers.join("\n"), byId("copy-numbers")));
+  on("check-number", () => scan(shown.numbers[0]));
+  on("print-numbers", () => printLabels(shown));
+  on("save-numbers", () => {
+    const { origin_country_id: from, destination_country_id: to, customer_name: name, series, weight } = shown.fields;
+    download(
+      `tracking-numbers-${shown.numbers[0]}.csv`,
+      ["tracking_number", "created_at", "series", "origin", "destination", "weight", "customer"],
+      shown.numbers.map((number) => [number, shown.moment, series, from, to, weight, name]),
+    );
+  });
+  const pending = recallPending();
+  if (pending?.key && pending.body) {
+    tell(
+      byId("ask-fault"), "warn", "Numbers that have not arrived",
+      `${figures.format(pending.body.count)} numbers were asked for, and the page was closed before they came.`,
+      action("Ask again for the same numbers", () => askForMany(pending)),
+      action("Leave them", async () => {
+        keepPending(null);
+        byId("ask-fault").hidden = true;
+      }),
+    );
+  }
+}

@@ -61,17 +61,26 @@ export async function ask(path) {
   }
 }
 
-// An address of a picture of the API's for this page alone, or null where there was none.
+// A picture of the API's: its address for this page alone, null where there was none, and the status.
 export async function picture(path) {
   try {
     const answer = await fetch(ROOT + path, {
       headers: keyHeaders(),
       signal: AbortSignal.timeout(REQUEST_MS),
     });
-    return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+    const address = answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+    return { address, status: answer.status };
   } catch {
-    return null;
+    return { address: null, status: 0 };
   }
+}
+
+// A cell of a table, whose label stands beside it on a phone.
+export function cell(label, content, className) {
+  const made = element("td", undefined, className);
+  made.dataset.label = label;
+  made.append(typeof content === "string" ? element("span", content) : content);
+  return made;
 }
 
 export function tell(where, kind, title, ...lines) {

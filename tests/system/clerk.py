@@ -1,0 +1,50 @@
+"""What a clerk does on the page: fills the form, asks, scans and checks."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+NUMBER = re.compile(r"^MYID[0-9A-Z]{12}$")
+
+
+def fill(page: Page, *, customer: str = "RedBox Logistics", count: int = 1) -> None:
+    """Fill the form with a good request."""
+    page.get_by_label("From").fill("MY")
+    page.get_by_label("To", exact=True).fill("ID")
+    page.get_by_label("Weight, kg").fill("1.234")
+    page.get_by_label("How many").fill(str(count))
+    page.get_by_label("Customer", exact=True).fill(customer)
+
+
+def send(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Get ")).click()
+
+
+def ask(page: Page) -> str:
+    """Ask for a number, and return what is shown."""
+    fill(page)
+    send(page)
+    shown = page.locator("#asked .number")
+    expect(shown).to_have_text(NUMBER)
+    return shown.inner_text()
+
+
+def ask_many(page: Page, count: int) -> None:
+    """Ask for some numbers, and wait until they are there."""
+    fill(page, count=count)
+    send(page)
+    expect(page.locator("#asked strong")).to_have_text(f"{count:,} numbers")
+
+
+def scan(page: Page, *numbers: str) -> None:
+    """Type each number and Enter, as a scanner does: faster than the answers come."""
+    for number in numbers:
+        page.keyboard.insert_text(number)
+        page.keyboard.press("Enter")
+
+
+def check(page: Page, number: str) -> None:
+    page.get_by_label("Tracking numbers", exact=True).fill(number)
+    page.get_by_role("button", name="Check", exact=True).click()

@@ -1,0 +1,124 @@
+// Checks numbers, one after the other as they are scanned or pasted, and lists the answers.
+//
+// A scanner types a number and Enter, and may be faster than the answers: what was scanned waits in
+// a queue, and the field is empty at once and stays in focus.
+
+import { ask, byId, cell, element, figures, tell } from "./common.js";
+import { download } from "./csv.js";
+import { explain } from "./reading.js";
+
+const AT_ONCE = 4;
+const SHOWN = 200;
+const field = byId("number");
+let scans = [];
+let queue = [];
+let running = 0;
+
+function showState() {
+  const tally = new Map();
+  for (const { title } of scans) tally.set(title, (tally.get(title) ?? 0) + 1);
+  const waiting = tally.get("") ?? 0;
+  tally.delete("");
+  const parts = [...tally].map(([title, many]) => `${figures.format(many)} ${title.toLowerCase()}`);
+  if (waiting) parts.push(`${figures.format(waiting)} waiting`);
+  const first = scans.length > SHOWN ? `; the last ${SHOWN} are shown` : "";
+  byId("list-state").textContent = `${figures.format(scans.length)} ${scans.length === 1 ? "number" : "numbers"}: ${parts.join(", ")}${first}.`;
+  byId("list").hidden = scans.length === 0;
+  byId("ask-again").hidden = !scans.some(({ kind }) => kind === null);
+}
+
+function fillRow(one) {
+  const answer = element("span", one.title || "…", one.kind ?? "");
+  one.row.replaceChildren(
+    cell("Number", element("code", one.number || one.text), "long"),
+    cell("Answer", answer), cell("What it says", one.detail, "long"),
+  );
+}
+
+async function check(one) {
+  const answer = await ask(`/api/tracking-numbers/${encodeURIComponent(one.text)}`);
+  [one.kind, one.title, one.detail] = explain(one.text, answer);
+  if (answer.status === 200) one.number = answer.body.tracking_number;
+  one.body = answer.body;
+  if (!scans.includes(one)) return;
+  fillRow(one);
+  // The last one that was scanned is what a person looks at.
+  if (one === scans.at(-1)) tell(byId("checked"), one.kind ?? "warn", one.title, element("p", one.number || one.text, "number"), one.detail);
+}
+
+async function work() {
+  if (running >= AT_ONCE) return;
+  running += 1;
+  while (queue.length) {
+    await check(queue.shift());
+    showState();
+  }
+  running -= 1;
+}
+
+function add(texts) {
+  const rows = [];
+  for (const text of texts) {
+    const one = { text, number: "", kind: "", title: "", detail: "", body: {}, row: element("tr") };
+    fillRow(one);
+    scans.push(one);
+    queue.push(one);
+    rows.unshift(one.row);
+  }
+  byId("list-rows").prepend(...rows.slice(0, SHOWN));
+  while (byId("list-rows").childElementCount > SHOWN) byId("list-rows").lastElementChild.remove();
+  showState();
+  for (let started = running; started < AT_ONCE; started += 1) work();
+}
+
+function submit() {
+  // Of a spreadsheet's row each cell is one; spaces and dashes stand within a number.
+  const texts = field.value.split(/[\r\n\t,;]+/).map((text) => text.trim()).filter(Boolean);
+  field.value = "";
+  field.focus();
+  if (texts.length) add(texts);
+  else if (!scans.length) tell(byId("checked"), "bad", "Nothing to check", "Scan or type a tracking number first.");
+}
+
+export function scan(number) {
+  field.value = number;
+  submit();
+}
+
+export function watchChecking() {
+  byId("check-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  field.addEventListener("keydown", (event) => {
+    // Shift and Enter is a new line; what an input method composes is not finished by Enter.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    submit();
+  });
+  byId("clear-list").addEventListener("click", () => {
+    [scans, queue] = [[], []];
+    byId("list-rows").replaceChildren();
+    byId("checked").hidden = true;
+    showState();
+    field.focus();
+  });
+  byId("ask-again").addEventListener("click", () => {
+    for (const one of scans) {
+      if (one.kind !== null) continue;
+      [one.kind, one.title, one.detail] = ["", "", ""];
+      fillRow(one);
+      queue.push(one);
+    }
+    showState();
+    field.focus();
+    for (let started = running; started < AT_ONCE; started += 1) work();
+  });
+  byId("save-list").addEventListener("click", () => download(
+    "checked-numbers.csv",
+    ["scanned", "tracking_number", "answer", "what_it_says", "series", "origin", "destination", "leased_at"],
+    scans.map(({ text, number, title, detail, body }) => [
+      text, number, title || "waiting", detail, body.series, body.origin_country_id, body.destination_country_id, body.leased_at,
+    ]),
+  ));
+}

@@ -1,0 +1,110 @@
+// The form: what is asked for, its curl line, and the faults beside the fields.
+
+import { ROOT, byId, copy, element, keyIsUsed } from "./common.js";
+import { settle, watchCountries } from "./countries.js";
+import { watchCustomers } from "./customers.js";
+
+const SERVICE = "/api/next-tracking-number/";
+export const askForm = byId("ask-form");
+const createdAt = byId("created_at");
+const countries = [byId("origin_country_id"), byId("destination_country_id")];
+let createdAtIsNow = true;
+
+// RFC 3339 in the reader's own offset.
+function now() {
+  const moment = new Date();
+  const minutes = -moment.getTimezoneOffset();
+  const local = new Date(moment.getTime() + minutes * 60000).toISOString().slice(0, 19);
+  const two = (figure) => String(figure).padStart(2, "0");
+  const size = Math.abs(minutes);
+  return `${local}${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
+
+// What is asked for, by parameter; `count` is apart from it.
+export function shipment() {
+  countries.forEach(settle);
+  if (createdAtIsNow) createdAt.value = now();
+  const { count: _, ...fields } = Object.fromEntries(new FormData(askForm));
+  return fields;
+}
+
+export const count = () => byId("count").value.trim() || "1";
+
+export function query(fields) {
+  const parts = [];
+  for (const [name, value] of Object.entries(fields)) {
+    // An apostrophe would end the quoted URL in a shell.
+    const written = encodeURIComponent(value).replaceAll("'", "%27").replaceAll("%3A", ":");
+    if (name !== "series" || value !== "default") parts.push(`${name}=${written}`);
+  }
+  return `${SERVICE}?${parts.join("&")}`;
+}
+
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+export function showCurl() {
+  const { count: asked, ...fields } = Object.fromEntries(new FormData(askForm));
+  const key = keyIsUsed() ? '-H "Authorization: Bearer $TOKEN" ' : "";
+  if (count() === "1") {
+    byId("curl").textContent = `curl ${key}'${location.origin}${ROOT}${query(fields)}'`;
+    return;
+  }
+  const json = JSON.stringify({ ...fields, count: Number(asked) });
+  byId("curl").textContent = `curl ${key}-H 'Content-Type: application/json' -d ${quoted(json)} '${location.origin}${ROOT}/api/tracking-numbers/'`;
+}
+
+function describe(input, id) {
+  const hint = byId(`${input.id}-hint`);
+  const ids = [hint?.id, id].filter(Boolean).join(" ");
+  if (ids) input.setAttribute("aria-describedby", ids);
+  else input.removeAttribute("aria-describedby");
+}
+
+export function clearFaults() {
+  for (const fault of askForm.querySelectorAll(".fault")) fault.remove();
+  for (const input of askForm.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+    describe(input);
+  }
+}
+
+// Puts each fault beside its field; returns those of no field.
+export function showFaults(faults) {
+  const others = [];
+  let first = null;
+  for (const { parameter, message } of faults) {
+    const input = parameter && askForm.elements.namedItem(parameter);
+    if (!input) {
+      others.push(`${parameter} ${message}`.trim());
+      continue;
+    }
+    const fault = element("p", message, "fault");
+    fault.id = `fault-${parameter}`;
+    input.after(fault);
+    input.setAttribute("aria-invalid", "true");
+    describe(input, fault.id);
+    if (byId("more").contains(input)) byId("more").open = true;
+    first ??= input;
+  }
+  if (first) first.focus();
+  return others;
+}
+
+export function watchForm() {
+  watchCountries(countries);
+  watchCustomers(showCurl);
+  for (const kind of ["input", "change"]) {
+    askForm.addEventListener(kind, (event) => {
+      if (event.target === createdAt) createdAtIsNow = createdAt.value === "";
+      askForm.querySelector("[type=submit]").textContent = count() === "1" ? "Get a number" : "Get numbers";
+      showCurl();
+    });
+  }
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.addEventListener("click", () => copy(byId(button.dataset.copy).textContent, button));
+  }
+  createdAt.value = now();
+  showCurl();
+}
