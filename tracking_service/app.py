@@ -139,9 +139,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _open_series(instance: Instance) -> list[ListedSeries]:
     opened = sorted(instance.registry.open.copy().items())
     return [
-        ListedSeries(name, each.format.pattern, each.successor)
+        ListedSeries(name, each.format.pattern, each.supply.successor)
         for name, each in opened
-        if not each.is_closed or each.successor is not None
+        if not each.supply.is_closed or each.supply.successor is not None
     ]
 
 

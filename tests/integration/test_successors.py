@@ -64,7 +64,9 @@ def name_successors(app: Flask, *line: str) -> None:
 def hears(app: Flask, series: str, successor: str) -> None:
     """Wait until an instance knows a successor that was named while it ran."""
     opened = services_of(app).instance.series(series)
-    wait_until(lambda: opened.successor == successor, seconds=20, what=f"{successor} to be known")
+    wait_until(
+        lambda: opened.supply.successor == successor, seconds=20, what=f"{successor} to be known"
+    )
 
 
 def test_two_instances_go_through_a_line_of_series_without_a_failed_request(

@@ -142,7 +142,7 @@ class Instance:
         for _ in range(len(opened)):
             if found.has_serials:
                 return found
-            follower = opened.get(found.successor or "")
+            follower = opened.get(found.supply.successor or "")
             if follower is None:
                 break
             found = follower

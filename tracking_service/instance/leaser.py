@@ -137,7 +137,7 @@ class Leaser:
         """Lease and open what is needed; return whether the database was asked, and answered."""
         # First, because rates are needed most while the database is away.
         for series in tuple(self._registry.open.values()):
-            series.measure()
+            series.supply.measure()
         # Before any is opened: open series come first.
         answered = self._lease_for_all()
         self._health.begin()
@@ -156,14 +156,14 @@ class Leaser:
     def _probe(self) -> None:
         """Ask the database for what it last failed at: a lease, or any answer."""
         # A database whose disk is full answers a ping, and leases nothing.
-        if self._refused is None or not self._refused.lease_if_low(at_least=1):
+        if self._refused is None or not self._refused.supply.lease_if_low(at_least=1):
             self._ping()
 
     def _lease_for_all(self) -> bool:
         """Lease for all series that are low, one lease each in turn; return whether any was low."""
         began = self._clock()
         # A failure may concern the rows of one series: next time the others come first.
-        wanting = sorted(self._registry.open.values(), key=lambda series: series.failed_at)
+        wanting = sorted(self._registry.open.values(), key=lambda series: series.supply.failed_at)
         asked = False
         while wanting:
             wanting = [series for series in wanting if self._lease_for(series)]
@@ -179,7 +179,7 @@ class Leaser:
             return False
         self._health.begin()
         try:
-            return series.lease_if_low()
+            return series.supply.lease_if_low()
         except TrackingServiceError as error:
             self._refused = None if error.transient else series
             raise
@@ -219,7 +219,7 @@ class Leaser:
         serials = 0
         for name, series in self._registry.open.items():
             try:
-                serials += series.hand_back()
+                serials += series.supply.hand_back()
             except StoreError as error:
                 log.warning(
                     "serials could not be handed back", extra={"series": name, "error": str(error)}

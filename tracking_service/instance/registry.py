@@ -81,7 +81,7 @@ class SeriesRegistry:
         # Of one that was opened just now the successor is newer than of others: they may seem to
         # form a circle for a moment.
         seen = {series.name}
-        while (name := series.successor) is not None and name not in seen:
+        while (name := series.supply.successor) is not None and name not in seen:
             seen.add(name)
             follower = self.open.get(name)
             if follower is None:

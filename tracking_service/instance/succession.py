@@ -44,24 +44,24 @@ class Succession:
         self._read_again_at = self._clock() + NOTICE_SECONDS
         for series in self._registry.open.values():
             notice = by_name.get(series.name)
-            series.successor = None if notice is None else notice.successor
-            if notice is not None and not series.is_closed:
-                series.is_to_close = notice.is_closed
+            series.supply.successor = None if notice is None else notice.successor
+            if notice is not None and not series.supply.is_closed:
+                series.supply.is_to_close = notice.is_closed
                 # Others may have leased what was left, and an idle instance has not asked since.
-                series.remaining = notice.remaining
+                series.supply.remaining = notice.remaining
 
     def open_successors(self) -> None:
         """Ask for the successors of series that end to be opened."""
         for series in tuple(self._registry.open.values()):
-            successor = series.successor
+            successor = series.supply.successor
             if successor is None or successor in self._registry.open:
                 continue
-            if series.is_ending or series.is_to_close:
+            if series.supply.is_ending or series.supply.is_to_close:
                 with suppress(ReserveEmptyError):
                     self._registry.request(successor)
 
     def close_series(self) -> None:
         """Close the open series that operators have closed. Raises StoreError."""
         for series in self._registry.open.values():
-            if series.is_to_close:
-                series.retire()
+            if series.supply.is_to_close:
+                series.supply.retire()

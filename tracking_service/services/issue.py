@@ -35,7 +35,7 @@ class Issuer:
         At a series' first use also KeyChangedError and SchemaError.
         """
         opened = self._instance.series(series)
-        if opened.exhausted:
+        if opened.supply.exhausted:
             opened = self._instance.stand_in(opened)
         number = opened.take_written(shipment)
         if number is not None:
@@ -54,7 +54,7 @@ class Issuer:
         Return the series, which may be a successor of the one that is asked for, and its format.
         """
         opened = self._instance.series(series)
-        if opened.exhausted:
+        if opened.supply.exhausted:
             opened = self._instance.stand_in(opened)
         opened.format.check(shipment)
         opened, blocks = self._take(opened, lambda each: each.take(count))
@@ -96,7 +96,7 @@ class Issuer:
                 # A successor is not begun for a lease that is late: only once there is none.
                 late = error.transient and not self._instance.registry.has_relief(opened.name)
                 tried.add(opened.name)
-                successor = opened.successor
+                successor = opened.supply.successor
                 if late or successor is None or successor in tried:
                     raise
             opened = self._instance.series(successor)
@@ -104,5 +104,5 @@ class Issuer:
 
 def _check_open(opened: OpenSeries) -> None:
     """Raise SeriesClosedError for a series that is closed and has no successor."""
-    if opened.is_closed and opened.successor is None:
+    if opened.supply.is_closed and opened.supply.successor is None:
         raise SeriesClosedError.of(opened.name)

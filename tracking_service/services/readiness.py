@@ -29,7 +29,7 @@ def assess_readiness(instance: Instance) -> Readiness:
     series = instance.registry.open.get(DEFAULT_SERIES)
     # What the default series has no serials for, those that follow it give.
     line = () if series is None else (series, *instance.registry.followers(series))
-    error = instance.health.error or (line[-1].error if line else None)
+    error = instance.health.error or (line[-1].supply.error if line else None)
     failure = _failure(database, error)
     states = [each.state() for each in line]
     held = sum(state.held for state in states)

@@ -119,7 +119,7 @@ def test_a_call_during_a_round_is_not_lost(
     with monkeypatch.context() as patched:
         patched.setattr(stepped.store, "lease", spend_and_lease)
         stepped.instance.registry.open_requested()
-        assert stepped.registry.open["gifts"].lease_if_low()
+        assert stepped.registry.open["gifts"].supply.lease_if_low()
 
     assert 0 >= stepped.leaser.seconds_until_due()
     stepped.step()
@@ -303,7 +303,7 @@ def test_one_series_in_trouble_leaves_the_others_stocked(
         stepped.step()
 
     assert 2_000 == second.spent
-    assert error is stepped.registry.open["default"].error
+    assert error is stepped.registry.open["default"].supply.error
     # It is no failure of leasing at large: nobody is backed off for it.
     assert not stepped.health.failing
     assert [] == stepped.jitter.bounds
@@ -365,7 +365,7 @@ def test_rates_are_measured_while_the_database_is_away(stepped: Stepped) -> None
     stepped.clock.now += PING_SECONDS
     stepped.step()
 
-    assert 6.0 == stepped.registry.open["default"].meter.rate
+    assert 6.0 == stepped.registry.open["default"].supply.meter.rate
 
 
 def test_it_leases_no_more_when_it_is_to_end(

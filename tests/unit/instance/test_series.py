@@ -23,12 +23,8 @@ from tracking_service.errors import (
     TrackingServiceError,
     UnknownSeriesError,
 )
-from tracking_service.instance.series import (
-    BURST_SECONDS,
-    EXHAUSTED_SECONDS,
-    TROUBLE_SECONDS,
-    OpenSeries,
-)
+from tracking_service.instance.series import OpenSeries
+from tracking_service.instance.supply import BURST_SECONDS, EXHAUSTED_SECONDS, TROUBLE_SECONDS
 from tracking_service.numbering import Shipment
 from tracking_service.telemetry.state import SeriesState
 
@@ -69,10 +65,10 @@ def test_what_it_holds_is_told(stocked: Issuing, clock: Clock) -> None:
     series = series_of(stocked)
     assert SeriesState("default", 0, 100, 0.0, 10**12 - 100, ((0, 100),)) == series.state()
 
-    series.measure()
+    series.supply.measure()
     series.take(20)
     clock.now += 10.0
-    series.measure()
+    series.supply.measure()
 
     state = series.state()
     assert (20, 80, 2.0, ((20, 100),)) == (state.issued, state.held, state.rate, state.unspent)
@@ -80,25 +76,25 @@ def test_what_it_holds_is_told(stocked: Issuing, clock: Clock) -> None:
 
 
 def test_it_leases_for_the_rate_that_it_measured(stocked: Issuing, clock: Clock) -> None:
-    series_of(stocked).measure()
+    series_of(stocked).supply.measure()
     stocked.allocator().take(50)
     clock.now += 50.0
     stocked.step()
 
     # 1 a second: 900 serials and a quarter more, of which 50 are there.
-    assert 1 == pytest.approx(series_of(stocked).meter.rate)
+    assert 1 == pytest.approx(series_of(stocked).supply.meter.rate)
     assert [1, 11] == stocked.store.asked_blocks
 
 
 def test_a_rate_that_rose_lets_the_allocator_ask_for_more_in_time(
     stocked: Issuing, clock: Clock
 ) -> None:
-    series_of(stocked).measure()
+    series_of(stocked).supply.measure()
     stocked.allocator().take(30)
     assert stocked.instance.leaser.seconds_until_due() > 0
 
     clock.now += 30.0
-    series_of(stocked).measure()
+    series_of(stocked).supply.measure()
     stocked.allocator().next()
 
     assert 0 >= stocked.instance.leaser.seconds_until_due()
@@ -109,7 +105,7 @@ def test_a_burst_makes_the_next_lease_grow(stocked: Issuing, clock: Clock) -> No
         spend_all(stocked.allocator())
         clock.now += 0.1
         # One lease, not one for each series in turn until all have enough.
-        series_of(stocked).lease_if_low()
+        series_of(stocked).supply.lease_if_low()
 
     assert [1, 2, 4, 8, 16] == stocked.store.asked_blocks
 
@@ -118,7 +114,7 @@ def test_what_lasted_longer_than_a_burst_does_not(stocked: Issuing, clock: Clock
     for _ in range(3):
         clock.now += BURST_SECONDS
         spend_all(stocked.allocator())
-        series_of(stocked).lease_if_low()
+        series_of(stocked).supply.lease_if_low()
 
     assert [1, 1, 1, 1] == stocked.store.asked_blocks
 
@@ -128,7 +124,7 @@ def test_small_tails_are_no_burst(stocked: Issuing, clock: Clock) -> None:
     clock.now += BURST_SECONDS
     stocked.store.tails = [Block(start, start + 3) for start in range(0, 60, 6)]
 
-    while series_of(stocked).lease_if_low():
+    while series_of(stocked).supply.lease_if_low():
         pass
 
     assert [1] * 11 == stocked.store.asked_blocks[1:]
@@ -138,9 +134,9 @@ def test_a_scarce_series_stays_at_one_block(stocked: Issuing) -> None:
     stocked.store.end = 100_000
     for _ in range(4):
         spend_all(stocked.allocator())
-        series_of(stocked).lease_if_low()
+        series_of(stocked).supply.lease_if_low()
 
-    assert series_of(stocked).is_scarce
+    assert series_of(stocked).supply.is_scarce
     # The first of these found that out.
     assert [1] * 3 == stocked.store.asked_blocks[-3:]
 
@@ -150,13 +146,13 @@ def test_a_lease_takes_a_small_part_of_what_is_left(stocked: Issuing, clock: Clo
     stocked.store.end = 100 * 1_000_000
     series = series_of(stocked)
     spend_all(stocked.allocator())
-    series.lease_if_low()
+    series.supply.lease_if_low()
     clock.now += 1.0
-    series.meter.sample(0, clock.now)
+    series.supply.meter.sample(0, clock.now)
     clock.now += 10.0
-    series.meter.sample(10_000_000, clock.now)
+    series.supply.meter.sample(10_000_000, clock.now)
     for _ in range(20):
-        series.lease_if_low()
+        series.supply.lease_if_low()
 
     assert 1_000_000 / 1000 >= max(stocked.store.asked_blocks) > 900
 
@@ -215,7 +211,7 @@ def test_what_is_wrong_with_one_series_is_kept_until_it_is_mended(
         asked.append(stocked.store.calls.count("lease"))
 
     assert [2, 2, 3] == asked
-    assert error is series_of(stocked).error
+    assert error is series_of(stocked).supply.error
     assert ["leasing failed for one series; it is tried again until it succeeds"] == caplog.messages
     assert not stocked.instance.health.failing
     with pytest.raises(ReserveEmptyError):
@@ -225,7 +221,7 @@ def test_what_is_wrong_with_one_series_is_kept_until_it_is_mended(
     clock.now += TROUBLE_SECONDS
     stocked.step()
 
-    assert None is series_of(stocked).error
+    assert None is series_of(stocked).supply.error
     assert 100 == series_of(stocked).next()
 
 
@@ -235,7 +231,7 @@ def test_an_exhausted_series_is_asked_again_only_after_a_while(
     stocked.store.end = 100
     spend_all(stocked.allocator())
     stocked.step()
-    assert 0 == series_of(stocked).remaining
+    assert 0 == series_of(stocked).supply.remaining
     assert [SeriesExhaustedError] == [type(each) for each in stocked.observer.failures]
     asked = stocked.store.calls.count("lease")
 
@@ -266,7 +262,7 @@ def test_a_block_whose_commit_is_unknown_is_never_handed_out(stocked: Issuing) -
 def test_a_closed_series_is_not_leased_for(stocked: Issuing) -> None:
     stocked.allocator().close()
 
-    assert not series_of(stocked).lease_if_low()
+    assert not series_of(stocked).supply.lease_if_low()
     assert [1] == stocked.store.asked_blocks
 
 

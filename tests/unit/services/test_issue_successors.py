@@ -21,8 +21,8 @@ from tracking_service.errors import (
     SeriesExhaustedError,
     StoreUnavailableError,
 )
-from tracking_service.instance.series import ENDING_BLOCKS
 from tracking_service.instance.succession import NOTICE_SECONDS
+from tracking_service.instance.supply import ENDING_BLOCKS
 from tracking_service.numbering import Format, Shipment, parse
 from tracking_service.services.readiness import assess_readiness
 
