@@ -39,7 +39,7 @@ def test_a_number_that_is_shown_has_a_right_check_character(page: Path) -> None:
 def test_numbers_are_shown_where_they_are_looked_for() -> None:
     shown = {page.name for page in PAGES if NUMBER.search(page.read_text(encoding="utf-8"))}
 
-    assert {"README.md", "security.md", "operations.md", "openapi.json", "spool.py"} <= shown
+    assert {"README.md", "security.md", "operations.md", "openapi.json", "spool_format.py"} <= shown
 
 
 @pytest.mark.parametrize(

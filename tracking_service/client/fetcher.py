@@ -125,5 +125,8 @@ class Fetcher:
                 # Fetched again when a number is wanted, not before.
                 self._wanted = self.asked = False
             self._changed.notify_all()
-        log.warning("no numbers could be fetched", extra={"reason": str(error), "pause": pause})
+            stopping = self._stopping
+        # A client that is closed after its buffer ends the fetch, whose numbers nobody wants.
+        if not stopping:
+            log.warning("no numbers could be fetched", extra={"reason": str(error), "pause": pause})
         return pause

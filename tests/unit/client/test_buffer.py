@@ -317,6 +317,27 @@ def test_a_client_that_is_closed_amid_a_fetch_ends_the_wait(service: ServiceStan
     assert time.monotonic() - began < 5
 
 
+def test_a_fetch_that_ends_with_the_client_is_told_to_nobody(
+    service: ServiceStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.broken["service"] = problem(503, "no-number-now", retry_after=20)
+    client = Client(
+        "http://service",
+        open_http=lambda: httpx2.Client(transport=httpx2.MockTransport(service.answer)),
+    )
+    buffer = client.buffered(SHIPMENT, 10)
+    with pytest.raises(BufferEmpty):
+        buffer.next(0)
+    idle(service, 1)
+    thread = next(each for each in threading.enumerate() if each.name == "number-buffer")
+    buffer.close()
+    client.close()
+    thread.join(5)
+
+    assert not thread.is_alive()
+    assert "" == caplog.text
+
+
 def test_a_refusal_is_asked_for_once(service: ServiceStandIn) -> None:
     service.broken["service"] = problem(400, "invalid-request")
     with service.client().buffered(SHIPMENT, 10) as buffer:
