@@ -15,7 +15,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
     PACKAGE / "api" / "pages" / "openapi.json",
-    PACKAGE / "client" / "spool.py",
+    PACKAGE / "client" / "spool_format.py",
 ]
 NUMBER = re.compile(r"\bMYID[0-9A-Z]{12}\b")
 SAID_TO_BE_WRONG = re.compile(rf"the check character of ({NUMBER.pattern}) is wrong")
