@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from tests.support.debian import program
 from tests.support.instance import Instance
+from tests.support.stores import Stores
+from tracking_service.store.api_keys import ApiKeyStore
 
 # Chromium as root has no sandbox, and would otherwise ask its maker's hosts for this and that.
 FLAGS = [
@@ -73,6 +75,28 @@ def instance(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         shutil.copy(part, folder / part.name)
     with Instance({"DATABASE_URL": f"sqlite:///{folder / migrated_file.name}"}) as running:
         yield running
+
+
+@dataclass
+class Keyed:
+    """An instance whose callers need a key, and a token for each scope."""
+
+    instance: Instance
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def keyed(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
+    """Shared by tests that make and revoke no keys."""
+    folder = tmp_path_factory.mktemp("keyed")
+    for part in migrated_file.parent.glob(f"{migrated_file.name}*"):
+        shutil.copy(part, folder / part.name)
+    url = f"sqlite:///{folder / migrated_file.name}"
+    with Stores(url) as stores:
+        keys = ApiKeyStore(stores.database)
+        tokens = {scope: keys.create(scope, [scope])[1] for scope in ("issue", "verify", "operate")}
+    with Instance({"DATABASE_URL": url, "TRACKING_AUTH": "required"}) as running:
+        yield Keyed(running, tokens)
 
 
 @pytest.fixture

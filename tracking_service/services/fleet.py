@@ -26,6 +26,9 @@ REMEMBERED = 1000
 HOUR = timedelta(hours=1)
 """A rate is that of the last hour, or of all blocks that are read where nothing was leased in it."""
 
+FILLING = timedelta(minutes=1)
+"""In so much time from its first lease on, an instance fills its reserve."""
+
 SHORTEST = timedelta(seconds=10)
 """A rate is that of no shorter time: leases that come together would make it as high as any."""
 
@@ -131,21 +134,21 @@ class FleetWatch:
 def measure_rates(record: FleetRecord) -> dict[str, float]:
     """How fast each series goes, in serials a second, from when its blocks were leased.
 
-    An instance leases ahead: its first lease fills its reserve, and those after it replace what it
-    has spent meanwhile. So its first one counts only once it was released as spent. Series of
-    which nothing can be told are left out.
+    An instance leases ahead: its first leases fill its reserve, and later ones replace what it has
+    spent meanwhile. So those of its first minute count only once they were released as spent.
+    Series of which nothing can be told are left out.
     """
     first: dict[str, datetime] = {}
     spent: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
-    met: set[tuple[str, str]] = set()
+    filled_at: dict[tuple[str, str], datetime] = {}
     for block in sorted(record.blocks, key=lambda block: (block.leased_at, block.id)):
         first.setdefault(block.series, block.leased_at)
-        is_first = (block.series, block.instance) not in met
-        met.add((block.series, block.instance))
-        if block.state == "spent" or (block.state == "leased" and not is_first):
+        filled = filled_at.setdefault((block.series, block.instance), block.leased_at + FILLING)
+        if block.state == "spent" or (block.state == "leased" and block.leased_at > filled):
             spent[block.series].append((block.leased_at, block.end - block.start))
     return {
-        name: _rate(leases, record.now - first[name], record.now) for name, leases in spent.items()
+        name: _rate(leases, record.now - first[name] - FILLING, record.now)
+        for name, leases in spent.items()
     }
 
 

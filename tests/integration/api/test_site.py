@@ -70,6 +70,20 @@ def test_every_asset_of_a_page_is_there_and_may_be_kept(site: FlaskClient, path:
         assert "public, max-age=31536000, immutable" == response.headers["Cache-Control"]
 
 
+def test_both_pages_together_are_light(site: FlaskClient) -> None:
+    """Without Swagger UI, and what only /docs loads."""
+    found = {
+        address: len(site.get(address).data)
+        for address in (
+            "/",
+            "/fleet",
+            *(f"/assets/x/{name}" for name in assets.OURS if not name.startswith("docs.")),
+        )
+    }
+
+    assert 150_000 > sum(found.values()), found
+
+
 def test_an_asset_of_another_version_is_not_kept(site: FlaskClient) -> None:
     """While a new version rolls out, a page may ask an instance that has the other."""
     response = site.get("/assets/0123456789ab/page.js")

@@ -35,22 +35,23 @@ def record(*blocks: LeasedBlock, series: Sequence[SeriesCount] = (COUNT,)) -> Fl
 @pytest.mark.parametrize(
     "blocks, rate",
     [
-        # What an instance leases first fills its reserve; what it leases then was spent.
-        ([block(10), block(5), block(1)], 2000 / 600),
-        ([block(10, "a"), block(10, "b"), block(5, "a"), block(5, "b")], 2000 / 600),
+        # What an instance leases in its first minute fills its reserve; what it leases then was spent.
+        ([block(10), block(9.5), block(5), block(1)], 2000 / 540),
+        ([block(10, "a"), block(10, "b"), block(5, "a"), block(5, "b")], 2000 / 540),
         # The last hour decides, if there is a lease in it.
         ([block(600), block(400), block(30)], 1000 / 3600),
-        ([block(600), block(400), block(200)], 2000 / 36_000),
+        ([block(600), block(400), block(200)], 2000 / (36_000 - 60)),
         # What was released is known to be spent, or not to be.
-        ([block(10, state="spent")], 1000 / 600),
+        ([block(10, state="spent")], 1000 / 540),
         ([block(10), block(5, state="returned"), block(5, "b", state="skipped")], None),
         ([block(10)], None),
         ([], None),
+        ([block(0.5), block(0)], None),
         # Two leases in a moment are no rate of millions.
-        ([block(0), block(0)], 1000 / 10),
+        ([block(1.01), block(0)], 1000 / 10),
     ],
 )
-def test_a_rate_is_what_was_leased_after_the_first_block(
+def test_a_rate_is_what_was_leased_once_the_reserve_was_full(
     blocks: list[LeasedBlock], rate: float | None
 ) -> None:
     assert ({} if rate is None else {"default": pytest.approx(rate)}) == measure_rates(

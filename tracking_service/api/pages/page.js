@@ -7,6 +7,7 @@ import { showCurl, watchForm } from "./form.js";
 import { watchHistory } from "./history.js";
 import { watchKey } from "./key.js";
 import { watchLabels } from "./labels.js";
+import "./nav.js";
 import { showSeries } from "./series.js";
 
 function look() {

@@ -1,0 +1,72 @@
+"""/docs in a real Chromium: what can be tried there works at the first click, with keys on too."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.system.conftest import Keyed, OpenPage
+
+
+def tried(page: Page, operation: str) -> Locator:
+    """Try an operation as it is filled in, and return its answer."""
+    block = page.locator(f"#operations-{operation}")
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    block.get_by_role("button", name="Execute").click()
+    return block.locator(".live-responses-table")
+
+
+@pytest.mark.parametrize(
+    "operation, answer",
+    [
+        ("numbers-nextTrackingNumber", r'"tracking_number": "MYID'),
+        ("numbers-issueTrackingNumbers", r'"tracking_numbers": \[\s*"MYID'),
+        ("numbers-previewSeries", r'"examples": \['),
+        ("instance-getHealth", r'"status": "ok"'),
+    ],
+)
+def test_the_first_click_has_an_answer(watched: OpenPage, operation: str, answer: str) -> None:
+    page = watched().open("/docs")
+
+    expect(tried(page, operation)).to_contain_text(re.compile(answer))
+
+
+def test_another_request_can_be_tried_after_the_first(watched: OpenPage) -> None:
+    """The same idempotency key with other parameters would be refused, so none is filled in."""
+    page = watched().open("/docs")
+    answer = tried(page, "numbers-nextTrackingNumber")
+    expect(answer).to_contain_text("tracking_number")
+    block = page.locator("#operations-numbers-nextTrackingNumber")
+    block.locator("tr[data-param-name=weight] input").fill("2.5")
+    block.get_by_role("button", name="Execute").click()
+
+    expect(block.locator(".request-url")).to_contain_text("weight=2.5")
+    expect(answer).to_contain_text("tracking_number")
+    expect(block.locator("tr[data-param-name=Idempotency-Key] input")).to_have_value("")
+
+
+def test_with_keys_on_it_loads_and_offers_to_authorize(keyed: Keyed, watched: OpenPage) -> None:
+    one = watched()
+    one.instance = keyed.instance
+    page = one.open("/docs")
+    page.get_by_role("button", name="Authorize").first.click()
+    page.locator(".auth-container input").fill(keyed.tokens["issue"])
+    page.locator(".auth-container").get_by_role("button", name="Apply credentials").click()
+    page.locator(".close-modal").click()
+    answer = tried(page, "numbers-nextTrackingNumber")
+    expect(answer).to_contain_text("tracking_number")
+
+    assert keyed.tokens["issue"] == page.evaluate("sessionStorage.getItem('token')")
+
+
+def test_the_token_of_the_tab_is_used_there_too(keyed: Keyed, watched: OpenPage) -> None:
+    one = watched()
+    one.instance = keyed.instance
+    page = one.open("/fleet")
+    page.evaluate(f"sessionStorage.setItem('token', '{keyed.tokens['operate']}')")
+    page.get_by_role("link", name="API").click()
+
+    expect(tried(page, "instance-getStatus")).to_contain_text('"ready": true')

@@ -1,0 +1,57 @@
+// All series and all instances, as /api/fleet tells of them.
+
+import { ago, figures } from "./common.js";
+import { cell, lasting, lines, moment, nameOf, rates, rowOf, say, showRows, until } from "./tables.js";
+
+// One that has not leased for so long idles, or is gone: the database cannot tell which.
+const SILENT_MS = 3600000;
+
+function seriesRow(series) {
+  const rate = series.rate === null ? "not known" : `${rates.format(series.rate)}/s`;
+  const lasts = series.lasts_seconds === null ? ["not known"] : [lasting(series.lasts_seconds), until(series.lasts_seconds)];
+  return rowOf(
+    cell("Series", nameOf(series)),
+    cell("Remaining", figures.format(series.remaining), "figure"),
+    cell("Rate", rate, "figure"),
+    cell("Lasts", series.remaining ? lines(...lasts) : "none are left", "figure"),
+    cell("Handed back", `${figures.format(series.returned_blocks)} blocks`, "figure"),
+  );
+}
+
+function stateOf(instance) {
+  if (instance.this) return `this one, version ${instance.version}`;
+  if (instance.ended) return "ended, all handed back";
+  if (Date.now() - Date.parse(instance.leased_at) > SILENT_MS) return "silent: it idles, or is gone with its blocks";
+  return "holds blocks";
+}
+
+const WORDS = { leased: "leased", spent: "spent", returned: "handed back", skipped: "left out" };
+
+function blocksText(blocks) {
+  const told = Object.entries(WORDS).filter(([state]) => blocks[state]);
+  return told.map(([state, word]) => `${figures.format(blocks[state])} ${word}`).join(", ") || "none";
+}
+
+function instanceRow(instance) {
+  const held = figures.format(instance.held_at_most);
+  return rowOf(
+    cell("Instance", instance.name, "long"),
+    cell("State", stateOf(instance)),
+    cell("Since", moment(instance.since), "figure"),
+    cell("Last lease", moment(instance.leased_at), "figure"),
+    cell("Blocks", blocksText(instance.blocks)),
+    cell("Reserve", instance.exact || !instance.held_at_most ? held : `at most ${held}`, "figure"),
+  );
+}
+
+export function showFleet({ status, body }) {
+  // What is shown stays, with its age; the state above says what is wrong.
+  if (status !== 200) return;
+  showRows("fleet-series-rows", body.series.map(seriesRow));
+  showRows("instance-rows", body.instances.map(instanceRow));
+  const age = body.read_at === null ? "The database has not been read yet." : `As the database had them ${ago(body.read_at)}.`;
+  const away = body.database === "away" ? " It is away now." : "";
+  say("fleet-at", age + away + (body.more_series ? " There are more: these leased last, then the first by name." : ""));
+  const counted = body.since === null ? "" : ` Their last blocks, since ${ago(body.since)}: ${blocksText(body.blocks)}.`;
+  say("instances-at", age + away + counted + (body.more_instances ? " There are more: these leased last." : ""));
+}
