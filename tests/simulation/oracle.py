@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.simulation.limits import excuse, find_unnoticed
 from tests.simulation.servers import Server
@@ -38,8 +38,16 @@ class Held:
     client: Client
 
 
-Answer = tuple[Server, int, datetime, tuple[Block, ...]]
-"""The serials that a key stands for, since a commit of a server, until a moment of its clock."""
+class Answer(NamedTuple):
+    """The serials that a key stands for, and when: moments are of the server's clock."""
+
+    server: Server
+    commit: int
+    until: datetime
+    """The key is remembered until then, or longer."""
+    heard_at: datetime
+    """The key was recorded by then."""
+    blocks: tuple[Block, ...]
 
 
 class Oracle:

@@ -7,6 +7,7 @@ from functools import partial
 
 from tests.simulation.fibers import current
 from tests.simulation.fleet import serving
+from tests.simulation.oracle import Answer
 from tests.simulation.processes import KEEP_SECONDS, Process
 from tests.simulation.servers import Server
 from tests.simulation.world import World
@@ -172,17 +173,26 @@ def _compare(
     began: datetime,
     blocks: tuple[Block, ...],
 ) -> None:
-    """Hold an answer beside those before, of this history, that are not forgotten by now."""
+    """Hold an answer beside those before, of this history, that were not forgotten by then."""
+    # No later than this, for the clock may have gone on since it was recorded.
+    until = began + timedelta(seconds=KEEP_SECONDS)
+    own = commit[1] if commit is not None and commit[0] is server else None
     heard = world.oracle.keys.setdefault(key, [])
-    for where, at, until, others in heard:
-        if server.knows(where, at) and until > server.furthest_time() and server.alive:
-            world.oracle.require(
-                others == blocks, f"{key} stood for {others}, and now for {blocks}"
-            )
-    if commit is not None and commit[0] is server:
-        # No later than this, for the clock may have gone on since it was recorded.
-        until = began + timedelta(seconds=KEEP_SECONDS)
-        heard.append((server, commit[1], until, blocks))
+    now = server.furthest_time()
+    for other in heard:
+        if not (server.alive and server.knows(other.server, other.commit) and now < other.until):
+            continue
+        if other.server is server and own is not None:
+            # This answer may be late, and its key expired before the other was recorded.
+            is_bound = other.commit < own or other.heard_at < until
+        else:
+            is_bound = other.heard_at <= began
+        world.oracle.require(
+            not is_bound or other.blocks == blocks,
+            f"{key} stood for {other.blocks}, and now for {blocks}",
+        )
+    if own is not None:
+        heard.append(Answer(server, own, until, now, blocks))
 
 
 def verify(world: World) -> None:
