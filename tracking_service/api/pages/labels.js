@@ -41,13 +41,20 @@ function build(images) {
   byId("labels").replaceChildren(...(sheets.length ? sheets : labels));
 }
 
+function loaded(image) {
+  if (image.complete) return null;
+  return new Promise((resolve) => {
+    image.addEventListener("load", resolve, { once: true });
+    image.addEventListener("error", resolve, { once: true });
+  });
+}
+
 async function fetchBarcode(number) {
   for (let tried = 0; tried < TRIES; tried += 1) {
     const { address, status } = await picture(`/api/tracking-numbers/${number}/barcode.svg`);
     if (address !== null) {
       const image = element("img");
       image.src = address;
-      await image.decode();
       return image;
     }
     if (status === 403 || status === 404) return null;
@@ -84,6 +91,7 @@ async function fetchAll(result) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(images.filter(Boolean).map(loaded));
   if (current !== result) return;
   setLabels(result, images);
   const missing = images.filter((image) => !image).length;
