@@ -251,6 +251,35 @@ def test_nothing_is_wider_than_the_screen(
     assert width <= size[0]
 
 
+@pytest.mark.parametrize("path", ["/", "/fleet"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_letters_of_twice_the_size_break_nothing(
+    watched: OpenPage, size: tuple[int, int], path: str
+) -> None:
+    """Success criterion 1.4.4: https://www.w3.org/TR/WCAG22/#resize-text."""
+    page = watched(size=size, expected=("/api/",)).open(path)
+    if path == "/":
+        check(page, f"{ask(page)}\nhello")
+        expect(page.locator("#list-rows tr")).to_have_count(2)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+
+    assert width <= size[0]
+
+
+@pytest.mark.parametrize("path", ["/", "/fleet"])
+def test_a_page_weighs_little(watched: OpenPage, path: str) -> None:
+    page = watched().open(path)
+    page.wait_for_load_state("networkidle")
+    weight: int = page.evaluate(
+        "performance.getEntriesByType('navigation')"
+        ".concat(performance.getEntriesByType('resource'))"
+        ".reduce((sum, entry) => sum + entry.transferSize, 0)"
+    )
+
+    assert 10_000 < weight < 150_000
+
+
 def test_the_colours_follow_the_reader(watched: OpenPage) -> None:
     def ground(dark: bool) -> int:
         page = watched(dark=dark).open()

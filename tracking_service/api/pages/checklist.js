@@ -81,6 +81,8 @@ function submit() {
 }
 
 export function scan(number) {
+  // Left out, where the key may not check or checking is not published.
+  if (!field.checkVisibility()) return;
   field.value = number;
   submit();
 }

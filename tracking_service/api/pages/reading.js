@@ -55,5 +55,5 @@ export function explain(text, { status, body }) {
   }
   if (status === 404 || status === 400) return ["bad", "Not a number", look || "It has characters that no number has."];
   if (status === 403) return ["bad", body.title ?? "Not allowed", body.detail];
-  return [null, "Not answered", body.detail ?? "The service did not answer."];
+  return [null, "Not answered", `${look} ${body.detail ?? "The service did not answer."}`.trim()];
 }
