@@ -143,7 +143,7 @@ def test_the_history_is_searched_copied_and_cleared(watched: OpenPage) -> None:
     send(page)
     expect(page.locator("#asked strong")).to_have_text("60 numbers")
     page.reload()
-    expect(page.locator("#history-state")).to_have_text("61 numbers; the last 50 are shown.")
+    expect(page.locator("#history-state")).to_have_text("61 numbers; the last 20 are shown.")
     page.get_by_label("Search").fill("redbox my")
     expect(page.locator("#history-state")).to_have_text("1 of 61 number.")
     page.get_by_role("button", name="Copy all").click()

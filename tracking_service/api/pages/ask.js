@@ -65,7 +65,7 @@ function showFault({ status, body }, ...actions) {
   const fault = byId("ask-fault");
   if (status === 0) return tell(fault, "bad", "No answer", "The service did not answer.", ...actions);
   const others = showFaults(body.errors ?? []);
-  const detail = body.errors ? others.join(" ") : body.detail;
+  const detail = body.errors ? others.join(" ") || "What is wrong stands beside the fields." : body.detail;
   return tell(fault, status === 503 ? "warn" : "bad", body.title ?? `Status ${status}`, detail, ...actions);
 }
 

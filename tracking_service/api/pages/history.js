@@ -7,7 +7,7 @@ import { keep, recallList } from "./store.js";
 
 const NAME = "history";
 const MOST = 2000;
-const SHOWN = 50;
+const SHOWN = 20;
 const SURE_MS = 4000;
 let entries = [];
 
