@@ -90,7 +90,7 @@ class ServiceStandIn:
 
         return Client(
             urls or ["http://service"],
-            open_http=lambda: httpx2.Client(transport=httpx2.MockTransport(self._answer)),
+            open_http=lambda: httpx2.Client(transport=httpx2.MockTransport(self.answer)),
             **{"clock": lambda: self.now, "sleep": sleep, "random": lambda: 0.0, **options},
         )
 
@@ -102,7 +102,7 @@ class ServiceStandIn:
 
         return AsyncClient(
             urls or ["http://service"],
-            open_http=lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(self._answer)),
+            open_http=lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(self.answer)),
             **{"clock": lambda: self.now, "sleep": sleep, "random": lambda: 0.0, **options},
         )
 
@@ -114,7 +114,8 @@ class ServiceStandIn:
         self.pauses.append(seconds)
         self.now += seconds
 
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """What a request gets."""
         if not self.open.wait(30):
             raise TimeoutError("nobody opened the stand-in")
         answered = self._answer_or_fault(request)

@@ -15,7 +15,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
     PACKAGE / "api" / "pages" / "openapi.json",
-    PACKAGE / "client" / "spool.py",
+    PACKAGE / "client" / "spool_format.py",
 ]
 NUMBER = re.compile(r"\bMYID[0-9A-Z]{12}\b")
 SAID_TO_BE_WRONG = re.compile(rf"the check character of ({NUMBER.pattern}) is wrong")
@@ -39,7 +39,7 @@ def test_a_number_that_is_shown_has_a_right_check_character(page: Path) -> None:
 def test_numbers_are_shown_where_they_are_looked_for() -> None:
     shown = {page.name for page in PAGES if NUMBER.search(page.read_text(encoding="utf-8"))}
 
-    assert {"README.md", "security.md", "operations.md", "openapi.json", "spool.py"} <= shown
+    assert {"README.md", "security.md", "operations.md", "openapi.json", "spool_format.py"} <= shown
 
 
 @pytest.mark.parametrize(

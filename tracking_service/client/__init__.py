@@ -12,7 +12,8 @@ is imported, so that the client can be installed without it.
 
 from tracking_service.client.answers import Batch, IssuedNumber, VerifiedNumber
 from tracking_service.client.async_client import AsyncClient
-from tracking_service.client.buffer import BufferReport, NumberBuffer
+from tracking_service.client.buffer import NumberBuffer
+from tracking_service.client.buffer_report import BufferReport
 from tracking_service.client.correlation import correlate
 from tracking_service.client.errors import (
     BadRequest,

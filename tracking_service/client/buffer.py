@@ -11,14 +11,19 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from os import PathLike
 from types import TracebackType
 from typing import Self
 
 from tracking_service.client import forks
 from tracking_service.client.answers import Batch
-from tracking_service.client.errors import BufferEmpty, ClientError, Closed, Unavailable
+from tracking_service.client.buffer_report import BufferReport, empty_error
+from tracking_service.client.errors import (
+    BufferEmpty,
+    Closed,
+    InvalidSetting,
+    Unavailable,
+)
 from tracking_service.client.fetcher import Fetcher
 from tracking_service.client.spool import Spool
 
@@ -30,23 +35,6 @@ STEP_SECONDS = 1.0
 """The longest that a waiting thread goes without a look at whether this is still its process."""
 SPOOL_PARTS = 10
 """From a spool a tenth of a batch is taken to memory at a time: what a crash loses at the most."""
-
-
-@dataclass(frozen=True, slots=True)
-class BufferReport:
-    """What became of a buffer's numbers in this process."""
-
-    fetched: int
-    """From the service, or found in the spool."""
-    unused: tuple[str, ...]
-    """Those that were not handed out, in order."""
-    kept: bool
-    """Whether the unused ones are in the spool, for the next buffer; else they are never used."""
-
-    @property
-    def used(self) -> int:
-        """How many were handed out."""
-        return self.fetched - len(self.unused)
 
 
 class NumberBuffer:
@@ -64,24 +52,28 @@ class NumberBuffer:
         wait: float,
         spool: str | PathLike[str] | None,
         lane: Sequence[str],
+        services: Sequence[str],
         clock: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
         """`issue` gets `size` numbers under an idempotency key, or without one.
 
-        Raises ValueError for a size that is out of range, and SpoolError.
+        Raises InvalidSetting for a size or a wait that is out of range, and SpoolError.
         """
         if not 1 <= size <= SIZE_MOST:
-            raise ValueError(f"size must be from 1 to {SIZE_MOST:,}")
+            raise InvalidSetting(f"size must be from 1 to {SIZE_MOST:,}")
+        if not wait >= 0:
+            raise InvalidSetting("wait must be 0 or above, in seconds")
         self._issue = issue
         self._half = (size + 1) // 2
         self._part = -(-size // SPOOL_PARTS)
         self._default_wait = wait
         self._clock = clock
         self._random = random
-        self._spool = None if spool is None else Spool.open(spool, lane)
+        self._spool = None if spool is None else Spool.open(spool, lane, services)
         self._fetched = 0 if self._spool is None else len(self._spool)
         self._report: BufferReport | None = None
+        self._amid_spool = False
         self._start_empty()
         forks.reset_in_children(self)
 
@@ -144,9 +136,10 @@ class NumberBuffer:
     def reset_after_fork(self) -> None:
         """Leave the numbers and the spool to the parent. Called in every forked child."""
         if self._spool is not None:
-            self._spool.close()
+            self._spool.leave()
             self._spool = None
         self._fetched = 0
+        self._amid_spool = False
         self._start_empty()
 
     def _refill(self, until: float) -> None:
@@ -159,13 +152,17 @@ class NumberBuffer:
                     raise Closed("the buffer is closed")
                 if self._take_from_spool():
                     return
-                fetcher.ask()
                 now, error = self._clock(), fetcher.error
+                if isinstance(error, Closed):
+                    raise Closed("the client of the buffer is closed") from error
                 # A refusal that came while this thread waited: more waiting would not mend it.
                 refused = fetcher.failures > failures and not isinstance(error, Unavailable)
+                if not refused:
+                    fetcher.ask()
                 resting = error is not None and fetcher.resumes_at >= until
-                if refused or resting or now >= until:
-                    raise _empty(error, fetcher.resumes_at - now) from error
+                # Written so that a wait that is not a number is none.
+                if refused or resting or not now < until:
+                    raise empty_error(error, fetcher.resumes_at - now) from error
                 # In steps: in a child that a signal's handler forked here nobody would wake it.
                 changed.wait(min(until - now, STEP_SECONDS))
 
@@ -174,6 +171,11 @@ class NumberBuffer:
         spool, numbers, fetcher = self._spool, self._numbers, self._fetcher
         if spool is None:
             return False
+        if self._amid_spool:
+            # The same thread: a signal's handler has interrupted it. To take amid `take` would give
+            # the same numbers twice.
+            raise BufferEmpty("no number is in memory, and the spool is being written")
+        self._amid_spool = True
         try:
             taken = spool.take(self._part)
         except (OSError, ValueError) as error:
@@ -181,6 +183,11 @@ class NumberBuffer:
             if spool is self._spool:
                 self._go_on_without_spool(error)
             return False
+        finally:
+            self._amid_spool = False
+            if self._report is not None:
+                # A handler has closed the buffer, and left this to do.
+                spool.close()
         if len(spool) < self._half:
             fetcher.ask()
         # The deque of before `take`. A child that was forked meanwhile has another one, which the
@@ -212,6 +219,10 @@ class NumberBuffer:
 
     def _put_away(self, left: Sequence[str]) -> BufferReport:
         spool = self._spool
+        if spool is not None and self._amid_spool:
+            # A signal's handler closes amid `take`. What is being taken, and was left in memory, is
+            # a gap.
+            return BufferReport(self._fetched, (*left, *spool.remaining()), kept=True)
         if spool is not None:
             try:
                 spool.give_back(left)
@@ -234,13 +245,3 @@ class NumberBuffer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _empty(error: Exception | None, pause: float) -> BufferEmpty:
-    known = error if isinstance(error, ClientError) else None
-    return BufferEmpty(
-        f"no number is left, and none could be fetched: {error or 'no answer has come yet'}",
-        problem=known.problem if known else None,
-        request_id=known.request_id if known else None,
-        retry_after=max(0.0, pause) if error is not None else None,
-    )

@@ -41,7 +41,7 @@ class Fetcher:
         self._clock = clock
         self._random = random
         self._thread: threading.Thread | None = None
-        self._wanted, self._stopping = threading.Event(), threading.Event()
+        self._wanted = self._stopping = False
         self._without_key_until = 0.0
         self.asked = False
         """Whether a batch is wanted or on its way."""
@@ -55,15 +55,18 @@ class Fetcher:
     def ask(self) -> None:
         """Want a batch. Returns at once."""
         self.asked = True
-        self._wanted.set()
-        if self._thread is None:
-            with self._changed:
-                self._start()
+        # A condition's lock, unlike an event's, may be had again by a signal's handler.
+        with self._changed:
+            if not self._wanted:
+                self._wanted = True
+                self._changed.notify_all()
+            self._start()
 
     def stop(self) -> None:
         """Fetch no more. Waits for nobody: what is on its way is not delivered."""
-        self._stopping.set()
-        self._wanted.set()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
 
     def _start(self) -> None:
         if self._thread is None:
@@ -78,19 +81,28 @@ class Fetcher:
             self._thread = thread
 
     def _run(self) -> None:
-        while self._wanted.wait() and not self._stopping.is_set():
+        while self._wait_until_wanted():
             try:
                 numbers = self._fetch()
             except Exception as error:  # noqa: BLE001 - callers are told; the thread has to go on
-                self._stopping.wait(self._note_failure(error))
+                self._rest(self._note_failure(error))
                 continue
             with self._changed:
-                if not self._stopping.is_set():
+                if not self._stopping:
                     self.error, self.failures = None, 0
-                    self._wanted.clear()
-                    self.asked = False
+                    self._wanted = self.asked = False
                     self._deliver(numbers)
                     self._changed.notify_all()
+
+    def _wait_until_wanted(self) -> bool:
+        """False where nothing will be."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted or self._stopping)
+            return not self._stopping
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, seconds)
 
     def _fetch(self) -> Sequence[str]:
         if self._clock() >= self._without_key_until:
@@ -111,8 +123,10 @@ class Fetcher:
             self.error, self.resumes_at = error, self._clock() + pause
             if not transient:
                 # Fetched again when a number is wanted, not before.
-                self._wanted.clear()
-                self.asked = False
+                self._wanted = self.asked = False
             self._changed.notify_all()
-        log.warning("no numbers could be fetched", extra={"reason": str(error), "pause": pause})
+            stopping = self._stopping
+        # A client that is closed after its buffer ends the fetch, whose numbers nobody wants.
+        if not stopping:
+            log.warning("no numbers could be fetched", extra={"reason": str(error), "pause": pause})
         return pause

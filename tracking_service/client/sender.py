@@ -33,14 +33,17 @@ class Sender:
         self._sleep = sleep
         self._deadlines = Deadlines(clock)
         self._closed = False
-        self._closing = threading.Event()
-        self._lock = threading.RLock()
+        # Its lock may be had again by a thread that has it, as a signal's handler wants to.
+        self._changed = threading.Condition()
         self._http: httpx2.Client | None = None
 
     def pause(self, seconds: float) -> None:
         """Wait, or until `close`."""
-        if seconds > 0:
-            (self._sleep or self._closing.wait)(seconds)
+        if self._sleep is not None and seconds > 0:
+            self._sleep(seconds)
+        elif seconds > 0:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, seconds)
 
     def send(self, attempt: Attempt, check_head: CheckHead) -> Answer:
         """Send an attempt and return its answer, which has come to its end within the time-out.
@@ -62,22 +65,23 @@ class Sender:
         finally:
             if aside is not None:
                 aside.close()
+            elif self._closed and self._http is not None:
+                # A handler that closes the client amid this call leaves that to the call.
+                self._http.close()
 
     def close(self) -> None:
         """End what is on its way, and close the connections; later calls raise Closed."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-            self._closing.set()
             self._deadlines.end_all()
-            if self._http is not None:
-                self._http.close()
+            self._changed.notify_all()
+            http = self._http
+        if http is not None and not self._deadlines.nested:
+            http.close()
 
     def reset_after_fork(self) -> None:
         """Leave the connections to the parent. A closed client stays closed."""
-        self._lock = threading.RLock()
-        self._closing = threading.Event()
-        if self._closed:
-            self._closing.set()
+        self._changed = threading.Condition()
         self._deadlines.reset_after_fork()
         forks.keep(self._http)
         self._http = None
@@ -105,7 +109,7 @@ class Sender:
 
     def _connections(self) -> httpx2.Client:
         # Made at the first call, not before: an app that forks its workers may never call.
-        with self._lock:
+        with self._changed:
             if self._closed:
                 raise Closed("the client is closed")
             if self._http is None:

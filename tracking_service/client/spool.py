@@ -1,65 +1,70 @@
 """A file in which the unused numbers of a buffer outlive its process.
 
-A log in one file, locked by whoever has it open:
-
-    tracking-service-spool 1 ["MY", "ID", ""]
-    +MYID0KW11FZRMRTT MYIDBPHDRDZXN5XD MYIDM9VJ8HF7KACE
-    =2
-
-A `+` line holds numbers as they were fetched. An `=` line says how many of them, from the first,
-have been taken out to be used: it is on disk before the first of these is used, so that a crash
-loses some numbers and repeats none. What cannot be read for certain is thrown away whole.
+A log in one file, locked by whoever has it open; `spool_format.py` says how it is written. A number
+is on disk before it is used, and so is that it was taken out, so that a crash loses some numbers and
+repeats none. What cannot be read for certain is thrown away whole, and so is a copy: its numbers may
+have been used elsewhere. A file that is no spool, or has numbers for something else, is left alone.
 
 The file is never replaced by another, for a lock belongs to the file and not to its name: two names
-of one file would give its numbers twice. A copy that is put back does that all the same.
+of one file would give its numbers twice. A copy of the whole disk that is put back does that.
 """
 
 import fcntl
-import json
 import logging
 import os
-import re
 import stat
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from tracking_service.client.errors import SpoolError, SpoolInUse
+from tracking_service.client.spool_format import (
+    Header,
+    batch_line,
+    check_of,
+    count_line,
+    parse,
+    refuse_another_file,
+)
 
 log = logging.getLogger(__name__)
 
-MAGIC = "tracking-service-spool 1"
 REWRITTEN_AFTER = 10
 """The file is written anew, without what was taken out, after so many times a batch were."""
 
-_is_batch = re.compile(r"\+[A-Z0-9]{1,16}(?: [A-Z0-9]{1,16})*").fullmatch
-_is_count = re.compile(r"=\d{1,12}").fullmatch
+_PART = 1 << 20
 
 
 class Spool:
     """One open spool file; for one thread at a time. After an OSError it may only be closed."""
 
-    def __init__(self, descriptor: int, lane: Sequence[str]) -> None:
+    def __init__(self, descriptor: int, header: Header) -> None:
         """Use `open`."""
         self._descriptor = descriptor
-        self._header = f"{MAGIC} {json.dumps(list(lane))}"
+        self._header = header
+        self._check = b""
         self._unused: deque[str] = deque()
         self._taken = 0
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], lane: Sequence[str]) -> Self:
+    def open(
+        cls, path: str | os.PathLike[str], lane: Sequence[str], services: Sequence[str]
+    ) -> Self:
         """Open the file, or make it, and read the numbers that are left in it.
 
-        `lane` says what the numbers are for. Raises SpoolInUse where another buffer has the file
-        open, and SpoolError where it has numbers for another lane or cannot be read and written.
+        `lane` says what the numbers are for, `services` are base URLs of the service that issues
+        them. Raises SpoolInUse where another buffer has the file open, and SpoolError where it has
+        numbers for another lane or of another service, is no spool, or cannot be read and written.
         """
         name = os.fspath(path)
         try:
             descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise SpoolError(f"the spool {name} cannot be opened: {error.strerror}") from error
-        spool = cls(descriptor, lane)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise SpoolError(f"the spool {name} cannot be opened: {reason}") from error
+        inode = os.fstat(descriptor).st_ino
+        spool = cls(descriptor, Header(tuple(lane), tuple(services), inode))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             spool._read(name)
@@ -70,9 +75,9 @@ class Spool:
         except OSError as error:
             spool.close()
             raise SpoolError(f"the spool {name} cannot be used: {error.strerror}") from error
-        except SpoolError:
+        except SpoolError as error:
             spool.close()
-            raise
+            raise SpoolError(f"the spool {name} {error}") from None
         return spool
 
     def __len__(self) -> int:
@@ -83,21 +88,21 @@ class Spool:
         """Write numbers to disk. Raises OSError; then none of them may be used."""
         if self._taken >= REWRITTEN_AFTER * len(numbers) or not self._unused:
             self._start_anew()
-        self._append(_batch_line(numbers))
+        self._append(batch_line(numbers))
         self._unused.extend(numbers)
 
     def take(self, count: int) -> list[str]:
         """Take up to `count` numbers out, to be used. Raises OSError; then none of them may be."""
         count = min(count, len(self._unused))
         if count:
-            self._append(f"={self._taken + count}\n")
+            self._append(count_line(self._taken + count))
             self._taken += count
         return [self._unused.popleft() for _ in range(count)]
 
     def give_back(self, numbers: Sequence[str]) -> None:
         """Put back the last of the numbers that were taken, in order. Raises OSError."""
         if numbers:
-            self._append(f"={self._taken - len(numbers)}\n")
+            self._append(count_line(self._taken - len(numbers)))
             self._taken -= len(numbers)
             self._unused.extendleft(reversed(numbers))
 
@@ -106,10 +111,16 @@ class Spool:
         return tuple(self._unused)
 
     def close(self) -> None:
-        """Close the file, and with it the lock; may be called twice.
+        """Unlock and close the file; may be called twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            # Closing is not enough: a program that another thread is just starting has a copy of
+            # the descriptor, and with it the lock, until it runs.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
 
-        In a forked child it closes the child's descriptor alone: the lock is the parent's.
-        """
+    def leave(self) -> None:
+        """Close a forked child's copy of the descriptor. The lock is the parent's, and stays."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -119,24 +130,32 @@ class Spool:
         # On disk before the next line, so that no line of before can follow the new ones.
         os.ftruncate(self._descriptor, 0)
         os.fsync(self._descriptor)
-        self._taken = 0
-        left = _batch_line(self._unused) if self._unused else ""
-        self._append(f"{self._header}\n{left}")
+        self._taken, self._check = 0, b""
+        self._append(self._header.line(), *([batch_line(self._unused)] if self._unused else []))
 
-    def _append(self, line: str) -> None:
-        data = memoryview(line.encode("ascii"))
+    def _append(self, *lines: str) -> None:
+        check, written = self._check, []
+        for line in lines:
+            check = check_of(line, check)
+            written.append(f"{line} {check.hex()}\n")
+        data = memoryview("".join(written).encode("ascii"))
         while data:
             data = data[os.write(self._descriptor, data) :]
         os.fsync(self._descriptor)
+        self._check = check
 
     def _read(self, name: str) -> None:
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-            raise SpoolError(f"the spool {name} is not a regular file")
-        content = b"".join(iter(lambda: os.read(self._descriptor, 1 << 20), b""))
+            raise SpoolError("is not a regular file")
+        start = os.read(self._descriptor, 64)
+        refuse_another_file(start)
+        content = start + b"".join(iter(lambda: os.read(self._descriptor, _PART), b""))
         if not content:
             return
         try:
-            header, numbers, taken = _parse(content)
+            found = parse(content)
+            if found.header.inode != self._header.inode:
+                raise ValueError("it is a copy of a spool")
         except ValueError as error:
             log.warning(
                 "the spool cannot be read for certain: its numbers are thrown away",
@@ -144,39 +163,24 @@ class Spool:
             )
             self._start_anew()
             return
-        if len(numbers) > taken and header != self._header:
+        left = found.numbers[found.taken :]
+        if left:
+            self._refuse_numbers_of(found.header, len(left))
+        self._unused.extend(left)
+        self._taken, self._check = found.taken, found.check
+
+    def _refuse_numbers_of(self, other: Header, count: int) -> None:
+        """Raise SpoolError where the numbers in the file are not what would be fetched now."""
+        if other.lane != self._header.lane:
             raise SpoolError(
-                f"the spool {name} has {len(numbers) - taken} numbers for another lane or series:"
-                " give each its own file"
+                f"has {count} numbers for another lane or series: give each its own file"
             )
-        self._unused.extend(numbers[taken:])
-        self._taken = taken
-
-
-def _parse(content: bytes) -> tuple[str, list[str], int]:
-    """Return the header, all numbers, and how many of them were taken. Raises ValueError."""
-    lines = content.decode("ascii").split("\n")
-    if lines.pop():
-        raise ValueError("the last line is not finished")
-    header = lines[0] if lines else ""
-    if not header.startswith(f"{MAGIC} "):
-        raise ValueError("the first line is not that of a spool")
-    numbers: list[str] = []
-    taken = 0
-    for line in lines[1:]:
-        if _is_batch(line):
-            numbers += line[1:].split(" ")
-        elif _is_count(line) and int(line[1:]) <= len(numbers):
-            taken = int(line[1:])
-        else:
-            raise ValueError("there is a line that was not written so")
-    if len(set(numbers)) != len(numbers):
-        raise ValueError("a number is in it twice")
-    return header, numbers, taken
-
-
-def _batch_line(numbers: Iterable[str]) -> str:
-    return f"+{' '.join(numbers)}\n"
+        if not set(other.services) & set(self._header.services):
+            raise SpoolError(
+                f"has {count} numbers from {', '.join(other.services)}. Where that is another"
+                " service, give each its own file; where it is this one at a new address, name both"
+                " addresses once, or delete the file, which leaves its numbers unused"
+            )
 
 
 def _sync_folder(name: str) -> None:

@@ -133,6 +133,7 @@ class Client:
             wait=wait,
             spool=spool,
             lane=(shipment.origin_country_id, shipment.destination_country_id, series or "default"),
+            services=sorted(endpoint.url for endpoint in self._terms.endpoints.in_order()),
             clock=self._terms.clock,
             random=self._terms.random,
         )

@@ -17,7 +17,9 @@ from tests.support.waiting import wait_until
 from tracking_service.client import (
     BadRequest,
     BufferEmpty,
+    Client,
     Closed,
+    InvalidSetting,
     NumberBuffer,
     UnexpectedAnswer,
     Unreachable,
@@ -291,12 +293,71 @@ def test_a_client_that_is_closed_first_ends_the_buffer(service: ServiceStandIn) 
     take(buffer, 3)
     client.close()
     rest = take(buffer, 7)
-    with pytest.raises(BufferEmpty) as found:
+    with pytest.raises(Closed, match="the client of the buffer is closed"):
         buffer.next()
     buffer.close()
 
     assert service.issued[3:10] == rest
-    assert isinstance(found.value.__cause__, Closed)
+
+
+def test_a_client_that_is_closed_amid_a_fetch_ends_the_wait(service: ServiceStandIn) -> None:
+    service.broken["service"] = problem(503, "no-number-now", retry_after=20)
+    client = Client(
+        "http://service",
+        open_http=lambda: httpx2.Client(transport=httpx2.MockTransport(service.answer)),
+    )
+    with client.buffered(SHIPMENT, 10) as buffer:
+        timer = threading.Timer(0.2, client.close)
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(Closed):
+            buffer.next()
+        timer.join()
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_fetch_that_ends_with_the_client_is_told_to_nobody(
+    service: ServiceStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.broken["service"] = problem(503, "no-number-now", retry_after=20)
+    client = Client(
+        "http://service",
+        open_http=lambda: httpx2.Client(transport=httpx2.MockTransport(service.answer)),
+    )
+    buffer = client.buffered(SHIPMENT, 10)
+    with pytest.raises(BufferEmpty):
+        buffer.next(0)
+    idle(service, 1)
+    thread = next(each for each in threading.enumerate() if each.name == "number-buffer")
+    buffer.close()
+    client.close()
+    thread.join(5)
+
+    assert not thread.is_alive()
+    assert "" == caplog.text
+
+
+def test_a_refusal_is_asked_for_once(service: ServiceStandIn) -> None:
+    service.broken["service"] = problem(400, "invalid-request")
+    with service.client().buffered(SHIPMENT, 10) as buffer:
+        for _ in range(5):
+            with pytest.raises(BufferEmpty):
+                buffer.next()
+
+    assert 5 == len(service.requests)
+
+
+@pytest.mark.parametrize("wait", [-1.0, float("nan")])
+def test_a_wait_that_is_none_is_refused(service: ServiceStandIn, wait: float) -> None:
+    with pytest.raises(InvalidSetting, match="wait must be 0 or above"):
+        service.client().buffered(SHIPMENT, 10, wait=wait)
+
+
+def test_a_wait_that_is_not_a_number_is_none(service: ServiceStandIn) -> None:
+    service.open.clear()
+    with service.client().buffered(SHIPMENT, 10) as buffer, pytest.raises(BufferEmpty):
+        buffer.next(float("nan"))
 
 
 def test_an_answer_with_a_number_twice_is_not_used(service: ServiceStandIn) -> None:
