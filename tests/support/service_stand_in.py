@@ -143,7 +143,7 @@ class ServiceStandIn:
         if request.url.path.endswith("/barcode.svg"):
             return httpx2.Response(200, headers={"Content-Type": "image/svg+xml"}, text=BARCODE)
         if request.url.path.startswith("/api/tracking-numbers/"):
-            return httpx2.Response(200, json=_known(request.url.path.rpartition("/")[2]))
+            return httpx2.Response(200, json=known(request.url.path.rpartition("/")[2]))
         number = self._issue_for_key(request, 1)[0]
         return httpx2.Response(200, json={"tracking_number": number, "created_at": MOMENT})
 
@@ -167,7 +167,7 @@ class ServiceStandIn:
         return numbers
 
 
-def _known(number: str) -> dict[str, str]:
+def known(number: str) -> dict[str, str]:
     return {
         "tracking_number": "".join(filter(str.isalnum, number.upper())),
         "series": "default",

@@ -25,12 +25,11 @@ from tracking_service.client.errors import (
     Unavailable,
 )
 from tracking_service.client.fetcher import Fetcher
+from tracking_service.client.requests import COUNT_MOST
 from tracking_service.client.spool import Spool
 
 log = logging.getLogger(__name__)
 
-SIZE_MOST = 100_000
-"""The most numbers that the service issues in one batch."""
 STEP_SECONDS = 1.0
 """The longest that a waiting thread goes without a look at whether this is still its process."""
 SPOOL_PARTS = 10
@@ -60,8 +59,8 @@ class NumberBuffer:
 
         Raises InvalidSetting for a size or a wait that is out of range, and SpoolError.
         """
-        if not 1 <= size <= SIZE_MOST:
-            raise InvalidSetting(f"size must be from 1 to {SIZE_MOST:,}")
+        if not 1 <= size <= COUNT_MOST:
+            raise InvalidSetting(f"size must be from 1 to {COUNT_MOST:,}")
         if not wait >= 0:
             raise InvalidSetting("wait must be 0 or above, in seconds")
         self._issue = issue

@@ -99,7 +99,10 @@ def _is_plain(url: str) -> bool:
         return False
     try:
         parts = urlsplit(url)
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        return known and bool(httpx2.URL(url).host)
+        host = parts.hostname or ""
+        # Where a name is looked up, it is turned into this form, which not every name has.
+        host.encode("idna")
+        known = parts.scheme in {"http", "https"} and host != "" and parts.port != 0
+        return known and httpx2.URL(url).host != ""
     except (ValueError, httpx2.InvalidURL):
         return False

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -11,6 +12,10 @@ from tracking_service.client.shipment import Shipment
 NEXT_NUMBER = "/api/next-tracking-number/"
 NUMBERS = "/api/tracking-numbers/"
 
+COUNT_MOST = 100_000
+"""The most numbers that the service issues in one batch."""
+LONGEST_VALUE = 1000
+"""Characters of a parameter. The service takes 255; longer ones might not get to it."""
 MOST_BYTES = 65_536
 """Of an answer's body: many times what the service sends for one number, or with an error."""
 MOST_BYTES_OF_A_BARCODE = 1 << 20
@@ -63,7 +68,7 @@ def batch(
     """Build the request for `count` numbers. Raises BadRequest for a key that cannot be sent."""
     _check_key(idempotency_key)
     body = json.dumps({"count": count, **_parameters(shipment, series)}).encode()
-    most = MOST_BYTES + max(0, count) * MOST_BYTES_A_NUMBER
+    most = MOST_BYTES + min(max(0, count), COUNT_MOST) * MOST_BYTES_A_NUMBER
     return Request(NUMBERS, body=body, idempotency_key=idempotency_key, most_bytes=most)
 
 
@@ -84,19 +89,43 @@ def barcode(number: str) -> Request:
 def _check_key(key: str | None) -> None:
     # No header carries such a key: the call would fail as if no instance had answered.
     if key is not None and _is_key(key) is None:
-        fault = "must be 1 to 255 printable ASCII characters without spaces"
-        problem = Problem(400, "/problems/invalid-request", errors=(("Idempotency-Key", fault),))
-        raise BadRequest(f"Idempotency-Key {fault}", problem=problem)
+        _refuse({"Idempotency-Key": "must be 1 to 255 printable ASCII characters without spaces"})
 
 
 def _parameters(shipment: Shipment, series: str | None) -> dict[str, str]:
-    return shipment.parameters() | ({} if series is None else {"series": series})
+    written = shipment.parameters() | ({} if series is None else {"series": series})
+    faults = {name: fault for name, value in written.items() if (fault := _fault(value))}
+    if faults:
+        _refuse(faults)
+    return written
+
+
+def _fault(value: str) -> str | None:
+    """Say why a value cannot be sent. What can be is for the service to judge."""
+    if len(value) > LONGEST_VALUE:
+        return f"must be at most {LONGEST_VALUE:,} characters"
+    return None if _is_text(value) else "has half of a surrogate pair, which is no character"
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(faults: Mapping[str, str]) -> None:
+    problem = Problem(400, "/problems/invalid-request", errors=tuple(faults.items()))
+    told = "; ".join(f"{name} {fault}" for name, fault in faults.items())
+    raise BadRequest(told, problem=problem)
 
 
 def _segment(number: str) -> str:
     # Without a letter or digit, or with a slash, the path would lead to another route.
-    if "/" in number or not any(map(str.isalnum, number)):
+    sound = len(number) <= LONGEST_VALUE and "/" not in number and _is_text(number)
+    if not sound or not any(map(str.isalnum, number)):
         fault = "is not a tracking number"
         problem = Problem(400, "/problems/malformed-number", errors=(("number", fault),))
-        raise InvalidNumber(f"{number!r} {fault}", problem=problem)
+        raise InvalidNumber(f"{number[:80]!r} {fault}", problem=problem)
     return quote(number, safe="")

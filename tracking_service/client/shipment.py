@@ -5,12 +5,16 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+LONGEST_EXPONENT = 64
+"""A number beyond so many digits is no weight, and written out it could fill the memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
     """The seven parameters of a request. The service checks them; the client only writes them.
 
-    Raises TypeError for a weight that is a float, and ValueError for a datetime without an offset.
+    Raises TypeError for a weight that is a float, and ValueError for a datetime without an offset
+    or an int that is no weight.
     """
 
     origin_country_id: str
@@ -31,6 +35,8 @@ class Shipment:
             raise TypeError(
                 f"weight must be a str, a Decimal or an int, which are exact: not {kind}"
             )
+        if isinstance(self.weight, int) and self.weight.bit_length() > LONGEST_EXPONENT:
+            raise ValueError("weight is too large, or too small")
         if isinstance(self.created_at, datetime) and self.created_at.utcoffset() is None:
             raise ValueError("created_at needs an offset from UTC: give the datetime a tzinfo")
 
@@ -40,9 +46,15 @@ class Shipment:
         return {
             "origin_country_id": self.origin_country_id,
             "destination_country_id": self.destination_country_id,
-            "weight": f"{weight:f}" if isinstance(weight, Decimal) else str(weight),
+            "weight": _plain(weight) if isinstance(weight, Decimal) else str(weight),
             "created_at": created_at if isinstance(created_at, str) else created_at.isoformat(),
             "customer_id": str(self.customer_id),
             "customer_name": self.customer_name,
             "customer_slug": self.customer_slug,
         }
+
+
+def _plain(weight: Decimal) -> str:
+    """Write a weight without an exponent. The service refuses one that has one."""
+    beyond = weight.is_finite() and abs(weight.adjusted()) > LONGEST_EXPONENT
+    return str(weight) if beyond else f"{weight:f}"
