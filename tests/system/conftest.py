@@ -33,12 +33,12 @@ PHONE = (360, 740)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
-def violations(page: Page) -> str:
-    """What axe finds wrong with a page as it stands, "" for nothing.
+def violations(page: Page, within: str | None = None) -> str:
+    """What axe finds wrong with a page as it stands, or with a part of it; "" for nothing.
 
     Contrast, labels, landmarks, roles: https://github.com/dequelabs/axe-core
     """
-    results = Axe().run(page, options=RULES)
+    results = Axe().run(page, context=within, options=RULES)
     return str(results.generate_report()) if results.violations_count else ""
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.system.conftest import Keyed, OpenPage
+from tests.system.conftest import Keyed, OpenPage, violations
 
 
 def tried(page: Page, operation: str) -> Locator:
@@ -46,6 +46,15 @@ def test_another_request_can_be_tried_after_the_first(watched: OpenPage) -> None
     expect(block.locator(".request-url")).to_contain_text("weight=2.5")
     expect(answer).to_contain_text("tracking_number")
     expect(block.locator("tr[data-param-name=Idempotency-Key] input")).to_have_value("")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_about_the_links(watched: OpenPage, dark: bool) -> None:
+    page = watched(dark=dark).open("/docs")
+    expect(page.get_by_role("link", name="Fleet", exact=True)).to_be_visible()
+    expect(page.locator(".opblock").first).to_be_visible()
+
+    assert "" == violations(page, "nav")
 
 
 def test_with_keys_on_it_loads_and_offers_to_authorize(keyed: Keyed, watched: OpenPage) -> None:

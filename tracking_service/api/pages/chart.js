@@ -3,6 +3,8 @@
 import { byId, figures } from "./common.js";
 
 const HOUR_MS = 3600000;
+// The line of an instance that has just begun is drawn over this time, until it has a longer one.
+const SHORTEST_MS = 300000;
 const SLOT_MS = 10000;
 // Where no sample came for so long, the line is broken.
 const GAP_MS = 4.5 * SLOT_MS;
@@ -40,11 +42,10 @@ function line(points, most) {
   return path;
 }
 
-function drawOne(name, told, what, unit, form) {
-  const now = Date.now();
+function drawOne(name, told, now, span, what, unit, form) {
   const points = told.map((sample) => ({
     moment: sample.moment,
-    x: WIDTH * (1 - (now - sample.moment) / HOUR_MS),
+    x: WIDTH * (1 - (now - sample.moment) / span),
     value: sample[what],
   }));
   const values = points.map(({ value }) => value);
@@ -53,14 +54,22 @@ function drawOne(name, told, what, unit, form) {
   byId(`${name}-most`).textContent = values.length ? form.format(most) : "";
   byId(`${name}-now`).textContent = values.length ? `${form.format(values.at(-1))}${unit}` : "not known yet";
   byId(`${name}-chart`).setAttribute("aria-label", values.length
-    ? `In the last hour at least ${form.format(Math.min(...values))} and at most ${form.format(most)}${unit}`
+    ? `Over ${spanText(span)}: at least ${form.format(Math.min(...values))} and at most ${form.format(most)}${unit}`
     : "Nothing is known yet");
 }
 
+function spanText(span) {
+  return span === HOUR_MS ? "1 h" : `${Math.round(span / 60000)} min`;
+}
+
 export function draw() {
-  const begin = Date.now() - HOUR_MS;
-  for (const [slot, { moment }] of samples) if (moment < begin) samples.delete(slot);
+  const now = Date.now();
+  for (const [slot, { moment }] of samples) if (moment < now - HOUR_MS) samples.delete(slot);
   const told = [...samples.values()].sort((one, other) => one.moment - other.moment);
-  drawOne("rate", told, "rate", "/s", rates);
-  drawOne("reserve", told, "serials", " serials", figures);
+  const oldest = told.length ? now - told[0].moment : 0;
+  // By whole minutes, so that the scale stands still between them.
+  const span = Math.min(HOUR_MS, Math.max(SHORTEST_MS, Math.ceil(oldest / 60000) * 60000));
+  drawOne("rate", told, now, span, "rate", "/s", rates);
+  drawOne("reserve", told, now, span, "serials", " serials", figures);
+  byId("hour-begin").textContent = `${spanText(span)} ago`;
 }

@@ -14,7 +14,7 @@ function seriesRow(series) {
     cell("Remaining", figures.format(series.remaining), "figure"),
     cell("Rate", rate, "figure"),
     cell("Lasts", series.remaining ? lines(...lasts) : "none are left", "figure"),
-    cell("Handed back", `${figures.format(series.returned_blocks)} blocks`, "figure"),
+    cell("Blocks handed back", figures.format(series.returned_blocks), "figure"),
   );
 }
 
@@ -44,9 +44,15 @@ function instanceRow(instance) {
   );
 }
 
-export function showFleet({ status, body }) {
-  // What is shown stays, with its age; the state above says what is wrong.
-  if (status !== 200) return;
+let last = null;
+
+// Without an answer what is shown stays, with its age; the state above says what is wrong.
+export function showFleet(answer) {
+  if (answer.status === 200) last = answer.body;
+  if (last !== null) show(last);
+}
+
+function show(body) {
   showRows("fleet-series-rows", body.series.map(seriesRow));
   showRows("instance-rows", body.instances.map(instanceRow));
   const age = body.read_at === null ? "The database has not been read yet." : `As the database had them ${ago(body.read_at)}.`;

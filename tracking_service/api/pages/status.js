@@ -36,12 +36,19 @@ function leaseRow(lease) {
 
 const DATABASE = { up: "the database answers", away: "the database is away", unknown: "the database has not been asked yet" };
 
+let leasesAt = null;
+
+function sayLeasesAt() {
+  say("leases-at", leasesAt === null ? "The database has not been read yet." : `As the database had them ${ago(leasesAt)}.`);
+}
+
 export function showStatus({ status, body }) {
   const light = byId("light");
   if (status !== 200) {
     light.className = "light bad";
     say("ready", body.title ?? "No answer");
     say("reason", body.detail ? `· ${body.detail}` : "· what is shown below is old");
+    sayLeasesAt();
     return;
   }
   const calm = body.ready && body.database !== "away";
@@ -52,7 +59,8 @@ export function showStatus({ status, body }) {
   say("version", `Version ${body.version}.`);
   showRows("series-rows", body.series.map(seriesRow));
   showRows("lease-rows", body.leases.map(leaseRow));
-  say("leases-at", body.leases_at === null ? "The database has not been read yet." : `As the database had them ${ago(body.leases_at)}.`);
+  leasesAt = body.leases_at;
+  sayLeasesAt();
   const sum = (what) => body.series.reduce((total, series) => total + series[what], 0);
   see(body.instance, Date.now(), sum("rate"), sum("serials"));
 }
