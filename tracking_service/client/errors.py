@@ -11,6 +11,12 @@ LONGEST_TEXT = 500
 """Characters of a problem that an error's message has; `problem` has all."""
 
 
+def one_line(text: str) -> str:
+    """Return what fits into a line of a log: a stranger may have written it."""
+    cut = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    return "".join(each if each.isprintable() else " " for each in cut)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """The body of an error, as RFC 9457 has it. An error without one has the type `about:blank`."""
@@ -25,13 +31,9 @@ class Problem:
 
     def __str__(self) -> str:
         faults = "; ".join(f"{parameter} {message}" for parameter, message in self.errors)
-        return f"{self.status} {_line(faults or self.detail or self.title or 'without a reason')}"
-
-
-def _line(text: str) -> str:
-    """Return what fits into a line of a log: a stranger may have written it."""
-    cut = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
-    return "".join(each if each.isprintable() else " " for each in cut)
+        return (
+            f"{self.status} {one_line(faults or self.detail or self.title or 'without a reason')}"
+        )
 
 
 class ClientError(Exception):

@@ -25,7 +25,13 @@ from tracking_service.client.correlation import (
 )
 from tracking_service.client.endpoints import Endpoint, Endpoints, full_jitter
 from tracking_service.client.error_answers import read_error, read_foreign
-from tracking_service.client.errors import ClientError, Unavailable, UnexpectedAnswer, Unreachable
+from tracking_service.client.errors import (
+    ClientError,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+    one_line,
+)
 from tracking_service.client.requests import MOST_BYTES, Request
 
 T = TypeVar("T")
@@ -189,7 +195,7 @@ class Exchange(Generic[T]):
 
         `crowded`: it was not sent, since all connections of the client were in use.
         """
-        reason = str(error) or type(error).__name__
+        reason = one_line(str(error)) or type(error).__name__
         if crowded:
             told = "all connections of this client are in use"
         else:

@@ -15,6 +15,9 @@ FETCH_FINAL = (DatabaseUnavailable, RequestInProgress)
 """With these a fetch goes on without an idempotency key. All that the key spares is a gap, and
 without it the service needs no database."""
 
+LONGEST_REST = 3600.0
+"""Seconds: what a `Retry-After` is cut to here. Nobody looks after a buffer that rests for a year."""
+
 WITHOUT_KEY_SECONDS = 30.0
 """How long fetches carry no key after that: beside a database that hangs, each key would wait."""
 
@@ -119,7 +122,7 @@ class Fetcher:
         with self._changed:
             self.failures += 1
             asked = (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0
-            pause = asked + full_jitter(self.failures, self._random)
+            pause = min(asked, LONGEST_REST) + full_jitter(self.failures, self._random)
             self.error, self.resumes_at = error, self._clock() + pause
             if not transient:
                 # Fetched again when a number is wanted, not before.

@@ -184,6 +184,17 @@ def test_retry_after_is_honoured_in_the_background(service: ServiceStandIn) -> N
     assert 3600 == found.value.retry_after
 
 
+def test_a_buffer_does_not_rest_for_longer_than_an_hour(service: ServiceStandIn) -> None:
+    service.faults.append(problem(503, "series-exhausted", retry_after=999_999_999))
+    with (
+        service.client().buffered(SHIPMENT, 10, wait=60) as buffer,
+        pytest.raises(BufferEmpty) as found,
+    ):
+        buffer.next()
+
+    assert 3600 == found.value.retry_after
+
+
 @pytest.mark.parametrize("size", [0, -1, 100_001])
 def test_a_size_that_the_service_does_not_issue_is_refused(
     service: ServiceStandIn, size: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import gzip
-import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -14,12 +13,10 @@ import pytest
 
 from tests.support.hostile_server import Asked, HostileServer, answer
 from tests.support.service_stand_in import SHIPMENT
-from tests.support.waiting import wait_until
 from tracking_service.client import (
     AsyncClient,
     Client,
     ClientError,
-    Closed,
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
@@ -172,61 +169,93 @@ def test_a_redirect_is_not_followed_and_a_cookie_not_kept() -> None:
     assert b"cookie" not in server.heads[1].lower()
 
 
-# A close amid a call.
+def swallowed(asked: Asked) -> None:
+    """The server closes without a word."""
+    asked.request()
 
 
-def test_close_ends_the_calls_that_are_on_their_way() -> None:
-    caught: list[BaseException] = []
-    with HostileServer(Asked.hang) as server:
-        client = Client(server.url, timeout=20)
-
-        def call() -> None:
-            with pytest.raises(Closed) as found:
-                client.next(SHIPMENT)
-            caught.append(found.value)
-
-        threads = [threading.Thread(target=call) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        wait_until(lambda: server.connections == 2, seconds=10, what="both calls")
-        client.close()
-        for thread in threads:
-            thread.join(5)
-
-    assert 2 == len(caught)
+def half_a_head(asked: Asked) -> None:
+    asked.request()
+    asked.send(b"HTTP/1.1 200 OK\r\nX-Req")
 
 
-def test_close_ends_a_pause() -> None:
-    def script(asked: Asked) -> None:
-        request_id = asked.request()
-        asked.send(answer(request_id, "", b"Retry-After: 20", status=b"503 No"))
+def half_a_body(asked: Asked) -> None:
+    asked.send(answer(asked.request(), asked.number())[:-20])
 
+
+def two_lengths(asked: Asked) -> None:
+    asked.send(answer(asked.request(), "", b"Content-Length: 10", b"Content-Length: 70"))
+
+
+def no_length(asked: Asked) -> None:
+    asked.send(answer(asked.request(), "", b"Content-Length: -5"))
+
+
+def a_bad_chunk(asked: Asked) -> None:
+    asked.send(answer(asked.request(), "", b"Transfer-Encoding: chunked", body=b"zz\r\nabc\r\n"))
+
+
+def a_long_bad_line(asked: Asked) -> None:
+    asked.request()
+    asked.send(b"\x1b[31m" + b"x" * 90_000 + b"\r\n\r\n")
+
+
+def hints_without_end(asked: Asked) -> None:
+    asked.request()
+    while True:
+        asked.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 10)
+
+
+def another_protocol(asked: Asked) -> None:
+    asked.request()
+    asked.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        swallowed,
+        half_a_head,
+        half_a_body,
+        two_lengths,
+        no_length,
+        a_bad_chunk,
+        a_long_bad_line,
+        hints_without_end,
+        another_protocol,
+    ],
+)
+def test_what_is_no_answer_is_unreachable_and_told_in_a_line(
+    script: Callable[[Asked], None],
+) -> None:
+    with HostileServer(script) as server, pytest.raises(Unreachable) as found:
+        call(server.url, timeout=0.5, give_up_after=0)
+
+    assert len(str(found.value)) < 700
+    assert str(found.value).isprintable()
+
+
+def to_the_end(asked: Asked) -> None:
+    whole = answer(asked.request(), asked.number())
+    asked.send(whole.replace(b"HTTP/1.1", b"HTTP/1.0"))
+
+
+def in_chunks_with_trailers(asked: Asked) -> None:
+    request_id = asked.request()
+    body = answer(None, asked.number()).partition(b"\r\n\r\n")[2]
+    chunks = b"%x\r\n%s\r\n0\r\nX-Request-ID: another\r\n\r\n" % (len(body), body)
+    asked.send(answer(request_id, "", b"Transfer-Encoding: chunked", body=chunks))
+
+
+def after_a_continue(asked: Asked) -> None:
+    request_id = asked.request()
+    asked.send(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(request_id, asked.number()))
+
+
+@pytest.mark.parametrize("script", [to_the_end, in_chunks_with_trailers, after_a_continue])
+def test_what_http_allows_is_read(script: Callable[[Asked], None]) -> None:
     with HostileServer(script) as server:
-        client = Client(server.url)
-        timer = threading.Timer(0.3, client.close)
-        timer.start()
-        began = time.monotonic()
-        with pytest.raises(Closed):
-            client.next(SHIPMENT)
-        timer.join()
-
-    assert time.monotonic() - began < 5
-
-
-@pytest.mark.parametrize("script", [Asked.hang, head_drips])
-def test_aclose_ends_the_calls_that_are_on_their_way(script: Callable[[Asked], None]) -> None:
-    async def close_amid_a_call(server: HostileServer) -> None:
-        client = AsyncClient(server.url, timeout=20)
-        call = asyncio.create_task(client.next(SHIPMENT))
-        await asyncio.to_thread(
-            wait_until, lambda: server.connections == 1, seconds=10, what="the call"
-        )
-        await client.aclose()
-        with pytest.raises(Closed):
-            await asyncio.wait_for(call, 5)
-
-    with HostileServer(script) as server:
-        asyncio.run(close_amid_a_call(server))
+        assert ["MYID000000000001", "MYID000000000002"] == call(server.url, 2)
 
 
 def test_an_async_client_serves_one_event_loop_after_the_other() -> None:

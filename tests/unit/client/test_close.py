@@ -1,0 +1,74 @@
+"""A client that is closed ends the calls that are on their way, whatever they wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.hostile_server import Asked, HostileServer, answer
+from tests.support.service_stand_in import SHIPMENT
+from tests.support.waiting import wait_until
+from tracking_service.client import AsyncClient, Client, Closed
+
+
+def head_drips(asked: Asked) -> None:
+    asked.request()
+    asked.drip(b"HTTP/1.1 200 OK\r\nX-Request-ID: " + b"x" * 10_000)
+
+
+def test_close_ends_the_calls_that_are_on_their_way() -> None:
+    caught: list[BaseException] = []
+    with HostileServer(Asked.hang) as server:
+        client = Client(server.url, timeout=20)
+
+        def call() -> None:
+            with pytest.raises(Closed) as found:
+                client.next(SHIPMENT)
+            caught.append(found.value)
+
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: server.connections == 2, seconds=10, what="both calls")
+        client.close()
+        for thread in threads:
+            thread.join(5)
+
+    assert 2 == len(caught)
+
+
+def test_close_ends_a_pause() -> None:
+    def script(asked: Asked) -> None:
+        request_id = asked.request()
+        asked.send(answer(request_id, "", b"Retry-After: 20", status=b"503 No"))
+
+    with HostileServer(script) as server:
+        client = Client(server.url)
+        timer = threading.Timer(0.3, client.close)
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(Closed):
+            client.next(SHIPMENT)
+        timer.join()
+
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("script", [Asked.hang, head_drips])
+def test_aclose_ends_the_calls_that_are_on_their_way(script: Callable[[Asked], None]) -> None:
+    async def close_amid_a_call(server: HostileServer) -> None:
+        client = AsyncClient(server.url, timeout=20)
+        call = asyncio.create_task(client.next(SHIPMENT))
+        await asyncio.to_thread(
+            wait_until, lambda: server.connections == 1, seconds=10, what="the call"
+        )
+        await client.aclose()
+        with pytest.raises(Closed):
+            await asyncio.wait_for(call, 5)
+
+    with HostileServer(script) as server:
+        asyncio.run(close_amid_a_call(server))
