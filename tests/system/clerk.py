@@ -14,7 +14,9 @@ def fill(page: Page, *, customer: str = "RedBox Logistics", count: int = 1) -> N
     page.get_by_label("From").fill("MY")
     page.get_by_label("To", exact=True).fill("ID")
     page.get_by_label("Weight, kg").fill("1.234")
-    page.get_by_label("How many").fill(str(count))
+    # Where no batch can be had, one number is all that there is.
+    if page.get_by_label("How many").is_visible():
+        page.get_by_label("How many").fill(str(count))
     page.get_by_label("Customer", exact=True).fill(customer)
 
 

@@ -56,10 +56,15 @@ def take(url: str) -> None:
 
 
 def use_numbers(page: Page) -> None:
-    """Ask for a number and check it."""
-    clerk.ask(page)
-    page.get_by_role("button", name="Check it").click()
-    expect(page.locator("#checked strong")).to_have_text("Issued")
+    """Ask for some numbers, and check a list with a number that is too short."""
+    for customer in ("Harbour Books", "RedBox Logistics"):
+        clerk.fill(page, customer=customer)
+        clerk.send(page)
+        expect(page.locator("#asked")).to_contain_text(customer)
+    expect(page.locator("#asked img")).to_be_visible()
+    numbers = page.locator("#history-rows button").all_inner_texts()
+    clerk.check(page, "\n".join(["MYIDAAAAAAAAAAA1", numbers[0][:-1], *numbers]))
+    expect(page.locator("#list-state")).to_contain_text("2 issued")
 
 
 def use_fleet(page: Page) -> None:

@@ -96,21 +96,16 @@ def test_what_was_not_answered_can_be_asked_again(
         expect(page.get_by_role("button", name="Ask again")).to_be_hidden()
 
 
-def test_with_a_key_for_issuing_alone_nothing_is_offered_that_it_may_not_do(
-    watched: OpenPage,
-) -> None:
-    """As the service answers an OPTIONS, which is let in as a request would be."""
-    page = watched(expected=("/api/",)).page
-    page.route(f"**{READ}0", lambda route: route.fulfill(status=403))
-    page.route("**/api/series", lambda route: route.fulfill(status=404))
-    page.route(f"**{READ}", lambda route: route.fulfill(status=404))
-    one = watched()
-    page.goto(one.instance.url)
+def test_what_a_proxy_does_not_publish_is_not_offered(watched: OpenPage) -> None:
+    one = watched(expected=("/api/",))
+    for path in ("/api/series", READ):
+        one.page.route(f"**{path}", lambda route: route.fulfill(status=404))
+    page = one.open()
 
-    expect(page.locator("#check")).to_contain_text("A key with the scope verify shows this.")
-    expect(page.get_by_label("Tracking numbers", exact=True)).to_be_hidden()
     expect(page.get_by_label("How many")).to_be_hidden()
     expect(page.get_by_label("Series")).to_have_value("default")
+    check(page, ask(page))
+    expect(page.locator("#checked strong")).to_have_text("Issued")
 
 
 def test_where_numbers_are_not_published_they_are_not_offered(watched: OpenPage) -> None:

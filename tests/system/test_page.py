@@ -10,19 +10,19 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
 from uuid import UUID
 
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from tests.support.client import number_path
 from tests.support.commands import ROOT, flask
 from tests.support.instance import Instance
 from tests.support.numbers import completed
 from tests.system.clerk import NUMBER, ask, check, fill, send
-from tests.system.conftest import DESK, PHONE, OpenPage, violations
+from tests.system.conftest import DESK, PHONE, Keyed, OpenPage, violations
 from tracking_service.countries import COUNTRIES
 
 
@@ -304,34 +304,47 @@ def test_axe_finds_nothing(watched: OpenPage, size: tuple[int, int], dark: bool)
     assert "" == violations(page)
 
 
-def new_token(env: Mapping[str, str], *scopes: str) -> str:
-    made = flask("keys", "create", "page", *(f"--scope={scope}" for scope in scopes), env=env)
-    token = re.search(r"tn_[A-Za-z0-9_-]{43}", made.stdout)
-    assert token, made.stderr
-    return token[0]
+def use_token(page: Page, token: str) -> None:
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Use it").click()
 
 
-def test_with_a_key_the_page_does_the_same(migrated_sqlite_url: str, watched: OpenPage) -> None:
-    env = {"DATABASE_URL": migrated_sqlite_url, "TRACKING_AUTH": "required"}
-    token = new_token(env, "issue", "verify", "operate")
+def test_a_key_for_issuing_gets_numbers_and_is_told_what_shows_the_rest(
+    keyed: Keyed, watched: OpenPage
+) -> None:
     one = watched(expected=("/api/",))
-    with Instance(env) as one.instance:
-        page = one.open()
-        page.get_by_label("Token").fill("tn_wrong")
-        page.get_by_role("button", name="Use it").click()
-        expect(page.locator("#key .fault")).to_contain_text("invalid")
-        expect(page.get_by_label("Token")).to_be_focused()
-        page.get_by_label("Token").fill(token)
-        page.get_by_role("button", name="Use it").click()
-        expect(page.get_by_label("Token")).to_be_hidden()
-        page.reload()
-        check(page, ask(page))
-        expect(page.locator("#checked strong")).to_have_text("Issued")
-        expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $TOKEN"')
-        page.get_by_role("button", name="Forget it").click()
+    one.instance = keyed.instance
+    page = one.open()
+    use_token(page, "tn_wrong")
+    expect(page.locator("#key .fault")).to_contain_text("invalid")
+    expect(page.get_by_label("Token")).to_be_focused()
+    use_token(page, keyed.tokens["issue"])
+    expect(page.get_by_label("Token")).to_be_hidden()
+    page.reload()
+    ask(page)
 
-        expect(page.get_by_label("Token")).to_be_visible()
-        assert 0 == page.evaluate("sessionStorage.length")
+    expect(page.locator("#asked")).to_contain_text("A key with the scope verify shows its barcode.")
+    expect(page.locator("#check")).to_contain_text("A key with the scope verify shows this.")
+    expect(page.get_by_label("Tracking numbers", exact=True)).to_be_hidden()
+    expect(page.get_by_role("button", name="Check it")).to_be_hidden()
+    expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $TOKEN"')
+    page.get_by_role("button", name="Forget it").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert 0 == page.evaluate("sessionStorage.length")
+
+
+def test_a_key_for_checking_checks_alone(keyed: Keyed, watched: OpenPage) -> None:
+    one = watched(expected=("/api/",))
+    one.instance = keyed.instance
+    page = one.open()
+    use_token(page, keyed.tokens["verify"])
+    expect(page.locator("#ask")).to_contain_text("A key with the scope issue shows this.")
+    expect(page.get_by_label("From")).to_be_hidden()
+    headers = {"Authorization": f"Bearer {keyed.tokens['issue']}"}
+    number = keyed.instance.get(number_path(), headers=headers).json()["tracking_number"]
+    check(page, number)
+
+    expect(page.locator("#checked strong")).to_have_text("Issued")
 
 
 def test_what_breaks_the_policy_would_be_found(watched: OpenPage) -> None:

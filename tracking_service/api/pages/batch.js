@@ -3,8 +3,8 @@
 import { ROOT, keyHeaders, refuseKey } from "./common.js";
 
 const PATH = "/api/tracking-numbers/";
-// How long an answer may say nothing, in milliseconds.
-const SILENCE_MS = 30000;
+// How long an answer may say nothing, in milliseconds: longer than the service waits for a lease.
+const SILENCE_MS = 75000;
 const PAUSES_MS = [500, 1500, 4000];
 
 export function makeKey() {

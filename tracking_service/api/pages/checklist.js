@@ -8,6 +8,7 @@ import { download } from "./csv.js";
 import { explain } from "./reading.js";
 
 const AT_ONCE = 4;
+// Rows in the table; the file has all.
 const SHOWN = 200;
 const field = byId("number");
 let scans = [];
@@ -51,9 +52,11 @@ async function work() {
   running += 1;
   while (queue.length) {
     await check(queue.shift());
-    showState();
+    // It counts all of them: of a long list not each time.
+    if (queue.length % Math.ceil(scans.length / 500) === 0) showState();
   }
   running -= 1;
+  showState();
 }
 
 function add(texts) {
