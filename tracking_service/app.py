@@ -5,7 +5,6 @@ from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracking_service.allocation import HighWaterMarkFile
@@ -16,7 +15,7 @@ from tracking_service.auth import Keyring
 from tracking_service.cli import register_commands
 from tracking_service.container import Services
 from tracking_service.errors import SettingsError
-from tracking_service.installation import MIGRATIONS, instance_path
+from tracking_service.installation import instance_path
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.instance.process import instance_name
@@ -64,8 +63,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         timeout_seconds=settings.database_timeout_seconds,
         bulkhead=Bulkhead(settings.threads),
     )
-    # It passes the database to migrations/env.py, and does nothing else with it.
-    Migrate(app, database, directory=str(MIGRATIONS))  # type: ignore[arg-type]
 
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
     history = History()

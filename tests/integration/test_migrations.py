@@ -20,6 +20,7 @@ from tests.support.apps import opened_app
 from tests.support.commands import ROOT, environment, flask
 from tests.support.databases import DatabaseServer
 from tests.support.stores import Stores
+from tracking_service.cli.schema import prepare_migrations
 from tracking_service.container import services_of
 from tracking_service.errors import ConflictError, SchemaError
 from tracking_service.numbering.builtin import ROUTED
@@ -36,6 +37,7 @@ HOSTS = 10
 def app(empty_database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The app over a database without a schema."""
     with opened_app(empty_database_url, tmp_path) as opened, opened.app_context():
+        prepare_migrations(opened)
         yield opened
 
 

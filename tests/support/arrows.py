@@ -46,7 +46,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "serving": frozenset({"errors", "telemetry"}),
     "container": CORE | USE_CASES,
     "api": CORE | USE_CASES | {"container"},
-    "cli": CORE | USE_CASES | {"container", "serving"},
+    "cli": CORE | USE_CASES | {"container", "installation", "serving"},
     "app": CORE | USE_CASES | {"installation", "container", "api", "cli", "wait_limiter"},
     "wsgi": frozenset({"errors", "app"}),
     "__main__": frozenset({"app", "cli"}),
