@@ -328,6 +328,7 @@ def test_a_key_for_issuing_gets_numbers_and_is_told_what_shows_the_rest(
     expect(page.get_by_label("Tracking numbers", exact=True)).to_be_hidden()
     expect(page.get_by_role("button", name="Check it")).to_be_hidden()
     expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $TOKEN"')
+    assert "" == violations(page)
     page.get_by_role("button", name="Forget it").click()
     expect(page.get_by_label("Token")).to_be_visible()
     assert 0 == page.evaluate("sessionStorage.length")

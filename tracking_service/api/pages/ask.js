@@ -1,7 +1,7 @@
 // Asks for one number or for many, and shows what came.
 
 import { ask, byId, copy, element, figures, once, picture, tell } from "./common.js";
-import { askMany, makeKey } from "./batch.js";
+import { askMany, isLost, makeKey } from "./batch.js";
 import { scan } from "./checklist.js";
 import { nameOf } from "./countries.js";
 import { rememberCustomer } from "./customers.js";
@@ -20,16 +20,19 @@ function way({ origin_country_id: origin, destination_country_id: destination })
   return `${nameOf(origin)} to ${nameOf(destination)}`;
 }
 
+function remember({ customer_name: name, customer_slug: slug, customer_id: id }) {
+  rememberCustomer({ name: name.trim(), slug, id });
+}
+
 function show(numbers, moment, fields) {
   shown = { numbers, moment, fields };
   addToHistory(numbers, moment, fields);
-  const { customer_name: name, customer_slug: slug, customer_id: id } = fields;
-  rememberCustomer({ name: name.trim(), slug, id });
+  remember(fields);
   setLabels(shown);
   byId("asked-actions").hidden = false;
   byId("check-number").hidden = numbers.length > 1;
   byId("labels-state").textContent = "";
-  const what = `${way(fields)}, ${fields.weight} kg, ${name}. Issued at ${moment}.`;
+  const what = `${way(fields)}, ${fields.weight} kg, ${fields.customer_name}. Issued at ${moment}.`;
   if (numbers.length > 1) {
     const ends = element("p", undefined, "ends");
     ends.append(element("code", numbers[0]), " … ", element("code", numbers.at(-1)));
@@ -63,7 +66,7 @@ async function showBarcode(number, where) {
 // What is shown of a number that came before stays: a fault takes nothing away.
 function showFault({ status, body }, ...actions) {
   const fault = byId("ask-fault");
-  if (status === 0) return tell(fault, "bad", "No answer", "The service did not answer.", ...actions);
+  if (isLost(status)) return tell(fault, "bad", "No answer", "The service did not answer.", ...actions);
   const others = showFaults(body.errors ?? []);
   const detail = body.errors ? others.join(" ") || "What is wrong stands beside the fields." : body.detail;
   return tell(fault, status === 503 ? "warn" : "bad", body.title ?? `Status ${status}`, detail, ...actions);
@@ -116,7 +119,7 @@ async function askForMany(pending) {
     text.textContent = "The connection broke. Asking again for the same numbers …";
   });
   byId("arriving").hidden = true;
-  if (answer.status === 0 && key) {
+  if (isLost(answer.status) && key) {
     return showFault(answer, action("Ask again for the same numbers", () => askForMany(pending)));
   }
   if (answer.status !== 401) keepPending(null);
@@ -129,6 +132,10 @@ async function askForMany(pending) {
   return showFault(answer);
 }
 
+function isSame(one, other) {
+  return Object.keys(other).every((name) => name === "created_at" || one[name] === other[name]);
+}
+
 function submit() {
   clearFaults();
   byId("ask-fault").hidden = true;
@@ -138,7 +145,11 @@ function submit() {
   if (many === "1") return askForOne(fields);
   // What is no number is sent as it is, so that every fault is told at once.
   const number = /^[0-9]+$/.test(many) ? Number(many) : many;
-  return askForMany({ key: makeKey(), body: { ...fields, count: number } });
+  const body = { ...fields, count: number };
+  // Asked for again, after its answer was lost: the same numbers, and so at the same moment.
+  const lost = recallPending();
+  if (lost?.key && isSame(lost.body, body)) return askForMany(lost);
+  return askForMany({ key: makeKey(), body });
 }
 
 export function watchAsking() {
@@ -160,6 +171,7 @@ export function watchAsking() {
   });
   const pending = recallPending();
   if (pending?.key && pending.body) {
+    remember(pending.body);
     tell(
       byId("ask-fault"), "warn", "Numbers that have not arrived",
       `${figures.format(pending.body.count)} numbers were asked for, and the page was closed before they came.`,

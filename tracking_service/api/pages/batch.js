@@ -7,6 +7,9 @@ const PATH = "/api/tracking-numbers/";
 const SILENCE_MS = 75000;
 const PAUSES_MS = [500, 1500, 4000];
 
+// No answer of the service's: of what became of the request nothing is known.
+export const isLost = (status) => status === 0 || status === 502 || status === 504;
+
 export function makeKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `page-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
@@ -80,7 +83,7 @@ async function once(body, key, told) {
 export async function askMany(body, key, told, broken) {
   let answer = await once(body, key, told);
   for (const pause of key ? PAUSES_MS : []) {
-    if (answer.status !== 0) break;
+    if (!isLost(answer.status)) break;
     broken();
     await new Promise((resolve) => {
       setTimeout(resolve, pause);
