@@ -10,7 +10,7 @@ import httpx2
 from tracking_service.client import forks
 from tracking_service.client.errors import Closed, UnexpectedAnswer
 from tracking_service.client.exchange import Answer, Attempt
-from tracking_service.client.sender import NO_ANSWER, CheckHead
+from tracking_service.client.sender import NO_ANSWER, CheckHead, times
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class AsyncSender:
             attempt.url,
             content=attempt.body,
             headers=attempt.headers,
-            timeout=self._timeout,
+            timeout=times(self._timeout),
             follow_redirects=False,
         ) as response:
             most = check_head(attempt, response.status_code, response.headers)

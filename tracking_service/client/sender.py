@@ -16,6 +16,14 @@ NO_ANSWER = (httpx2.RequestError, NotTheAnswer, TimeoutError, ConnectionAbortedE
 """What an attempt to which no answer came raises."""
 
 
+def times(timeout: float) -> httpx2.Timeout:
+    """Return the time-outs of one attempt. Half of it may go by until a connection is free.
+
+    So an attempt that had none is told from one that an instance did not answer.
+    """
+    return httpx2.Timeout(timeout, pool=timeout / 2)
+
+
 class Sender:
     """The connections of one client. Any number of threads may send, and signals' handlers too."""
 
@@ -92,7 +100,7 @@ class Sender:
             attempt.url,
             content=attempt.body,
             headers=attempt.headers,
-            timeout=self._timeout,
+            timeout=times(self._timeout),
             # Where it would lead is not for a server to say; the token would go with it.
             follow_redirects=False,
             extensions={"trace": self._deadlines.trace},

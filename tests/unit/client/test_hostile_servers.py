@@ -8,7 +8,9 @@ import gzip
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import pytest
 
 from tests.support.hostile_server import Asked, HostileServer, answer
@@ -256,6 +258,52 @@ def after_a_continue(asked: Asked) -> None:
 def test_what_http_allows_is_read(script: Callable[[Asked], None]) -> None:
     with HostileServer(script) as server:
         assert ["MYID000000000001", "MYID000000000002"] == call(server.url, 2)
+
+
+ONE_CONNECTION = httpx2.Limits(max_connections=1)
+
+
+def crowd(url: str) -> list[object]:
+    """What two calls that have one connection raise."""
+
+    def call(client: Client) -> object:
+        with pytest.raises(Unavailable) as found:
+            client.next(SHIPMENT)
+        return found.value
+
+    with (
+        Client(
+            url,
+            timeout=0.6,
+            give_up_after=0,
+            open_http=lambda: httpx2.Client(limits=ONE_CONNECTION),
+        ) as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        return list(pool.map(call, [client, client]))
+
+
+def crowd_async(url: str) -> list[object]:
+    async def call() -> list[object]:
+        async with AsyncClient(
+            url,
+            timeout=0.6,
+            give_up_after=0,
+            open_http=lambda: httpx2.AsyncClient(limits=ONE_CONNECTION),
+        ) as client:
+            calls = [client.next(SHIPMENT), client.next(SHIPMENT)]
+            return list(await asyncio.gather(*calls, return_exceptions=True))
+
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize("crowd", [crowd, crowd_async])
+def test_a_call_that_finds_no_free_connection_says_so(crowd: Callable[[str], list[object]]) -> None:
+    with HostileServer(Asked.hang) as server:
+        errors = crowd(server.url)
+
+    assert {Unreachable, Unavailable} == {type(error) for error in errors}
+    assert 1 == sum("all connections of this client are in use" in str(error) for error in errors)
 
 
 def test_an_async_client_serves_one_event_loop_after_the_other() -> None:
