@@ -24,6 +24,9 @@ class Stream(Protocol):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send data."""
 
+    def close(self) -> None:
+        """Close it."""
+
     def get_extra_info(self, info: str) -> Any:
         """Return the `socket`."""
 
@@ -112,7 +115,12 @@ class Deadlines:
             if isinstance(connected, socket.socket):
                 open_ones = [each for each in self._sockets if each.fileno() >= 0]
                 self._sockets = [*open_ones, connected]
-        self.left()
+        try:
+            self.left()
+        except BaseException:
+            # The library has no hold of it yet.
+            stream.close()
+            raise
 
 
 _CONNECTED = {"connect_tcp", "connect_unix_socket", "start_tls"}

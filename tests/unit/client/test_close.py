@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from tests.support.hostile_server import Asked, HostileServer, answer
 from tests.support.service_stand_in import SHIPMENT
 from tests.support.waiting import wait_until
 from tracking_service.client import AsyncClient, Client, Closed
+from tracking_service.client.deadlines import Deadlines
 
 
 def head_drips(asked: Asked) -> None:
@@ -39,6 +41,33 @@ def test_close_ends_the_calls_that_are_on_their_way() -> None:
             thread.join(5)
 
     assert 2 == len(caught)
+
+
+class Connected:
+    """A connection that the HTTP library has just made."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.close = connection.close
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._connection.recv(max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._connection.sendall(buffer)
+
+    def get_extra_info(self, info: str) -> object:
+        return self._connection
+
+
+def test_a_connection_that_comes_about_after_the_close_is_closed() -> None:
+    deadlines = Deadlines(time.monotonic)
+    ours, theirs = socket.socketpair()
+    deadlines.end_all()
+    with theirs, deadlines.within(10), pytest.raises(Closed):
+        deadlines.trace("connection.connect_tcp.complete", {"return_value": Connected(ours)})
+
+    assert -1 == ours.fileno()
 
 
 def test_close_ends_a_pause() -> None:
