@@ -111,9 +111,10 @@ def test_the_old_database_leases_nothing_new_and_says_why(
     assert not (tmp_path / "again").exists()
 
 
-def test_what_is_handed_back_before_is_the_new_ones_and_after_it_the_old_ones(
+def test_what_is_handed_back_before_is_left_out_and_after_it_the_old_ones(
     old: Stores, new: Stores
 ) -> None:
+    """The old database may be a backup without the lease of a tail, and the new one cannot tell."""
     first, second = old.store("a:1:a"), old.store("b:1:b")
     first.lease("default", 1)
     held = second.lease("default", 1).block
@@ -121,7 +122,6 @@ def test_what_is_handed_back_before_is_the_new_ones_and_after_it_the_old_ones(
     transfer.import_(new.database, exported(old))
     second.hand_back("default", [Block(held.end - 10, held.end)])
 
-    assert Block(4000, 10_000) == new.store().lease("default", 1).block
     assert Block(20_000, 30_000) == new.store().lease("default", 1).block
     assert Block(19_990, 20_000) == old.store().lease("default", 1).block
     with pytest.raises(SeriesExhaustedError):
@@ -184,13 +184,12 @@ def test_a_series_that_ran_out_is_moved_like_any_other(old: Stores, new: Stores)
     store = old.store()
     for _ in range(3):
         store.lease("few", 1)
-    # Its tail is the importing database's, though nothing else of it is left.
+    # Its tail is left out, though nothing else of it is left.
     store.hand_back("few", [Block(end - 3, end)])
     transfer.import_(new.database, exported(old))
 
     with pytest.raises(SeriesExhaustedError, match="was moved to another database"):
         store.lease("few", 1)
-    assert Block(end - 3, end) == new.store().lease("few", 1).block
     with pytest.raises(SeriesExhaustedError):
         new.store().lease("few", 1)
 

@@ -95,11 +95,18 @@ def _in_parts(rows: Iterator[tuple[Table, Row]]) -> Iterator[tuple[Table, list[R
 def _adopt(connection: Connection) -> None:
     """Make the imported rows this database's own."""
     connection.execute(update(NumberSpace).values(moved_at=None))
+    # The exporting database may have been restored without the lease of a tail. By the counts below
+    # no high-water mark would show that here.
+    connection.execute(
+        update(BlockRecord).where(BlockRecord.state == "returned").values(state="skipped")
+    )
     connection.execute(
         # This server has another history, and has forgotten no lease. The old one may still lease
         # tails that its instances hand back, which this database has not counted.
         update(Series).values(
-            timeline=server_timeline(connection), lease_count=Series.lease_count + LEASES_AHEAD
+            timeline=server_timeline(connection),
+            lease_count=Series.lease_count + LEASES_AHEAD,
+            returned_blocks=0,
         )
     )
     if connection.dialect.name == "postgresql":
