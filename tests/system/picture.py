@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.support.client import PARAMETERS
 from tests.support.commands import ROOT, migrate
 from tests.support.debian import program
 from tests.support.instance import Instance
@@ -18,19 +22,28 @@ FOLDER = ROOT / "docs" / "img"
 
 
 def main() -> None:
-    """Three instances under some load; one of them shows its pages."""
+    """Three instances under some load, and one that has ended; one of them shows its pages."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'tracking.sqlite3'}"
         migrate(url)
-        env = {"DATABASE_URL": url}
-        with Instance(env) as shown, Instance(env) as second, Instance(env) as third:
+        # A small reserve, so that they lease often enough for a rate.
+        env = {"DATABASE_URL": url, "TRACKING_RESERVE_SECONDS": "10"}
+        names = ("depot", "harbour", "kiosk", "office")
+        *running, office = [Instance({**env, "TRACKING_INSTANCE_NAME": name}) for name in names]
+        with office:
+            office.number()
+            office.terminate()
+        with running[0] as shown, running[1], running[2]:
             ended = threading.Event()
 
             def load(instance: Instance) -> None:
-                while not ended.wait(0.02):
-                    instance.number()
+                while not ended.wait(0.2):
+                    count = 150 + 100 * math.sin(time.monotonic() / 15)
+                    body = json.dumps({**PARAMETERS, "count": round(count)}).encode()
+                    headers = {"Content-Type": "application/json"}
+                    instance.request("POST", "/api/tracking-numbers/", headers=headers, body=body)
 
-            threads = [threading.Thread(target=load, args=(one,)) for one in (shown, second, third)]
+            threads = [threading.Thread(target=load, args=(one,)) for one in running]
             for thread in threads:
                 thread.start()
             try:
@@ -68,9 +81,9 @@ def use_numbers(page: Page) -> None:
 
 
 def use_fleet(page: Page) -> None:
-    """Wait until an instance has measured a rate and the others have leased."""
-    expect(page.locator("#series-rows")).not_to_contain_text("idle", timeout=20_000)
-    expect(page.locator("#lease-rows time").nth(2)).to_be_visible()
+    """Wait until the fleet's rate is known and the line of the last hour has some length."""
+    expect(page.locator("#fleet-series-rows")).not_to_contain_text("not known", timeout=150_000)
+    page.wait_for_timeout(120_000)
 
 
 if __name__ == "__main__":

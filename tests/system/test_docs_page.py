@@ -48,6 +48,13 @@ def test_another_request_can_be_tried_after_the_first(watched: OpenPage) -> None
     expect(block.locator("tr[data-param-name=Idempotency-Key] input")).to_have_value("")
 
 
+def test_a_number_that_was_tried_is_looked_up_at_the_first_click(watched: OpenPage) -> None:
+    page = watched().open("/docs")
+    expect(tried(page, "numbers-nextTrackingNumber")).to_contain_text("tracking_number")
+
+    expect(tried(page, "numbers-verifyTrackingNumber")).to_contain_text('"status": "issued"')
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_about_the_links(watched: OpenPage, dark: bool) -> None:
     page = watched(dark=dark).open("/docs")

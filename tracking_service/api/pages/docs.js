@@ -54,21 +54,32 @@ function withoutKeys(described) {
   return described;
 }
 
+// A number that was issued here is the one to be looked up next: no other one need exist.
+function fillIn(ui, described, number) {
+  if (typeof number !== "string") return;
+  for (const path of Object.keys(described?.paths ?? {})) {
+    if (path.includes("{number}")) ui.specActions.changeParam([path, "get"], "number", "path", number);
+  }
+}
+
 async function show() {
   const url = `${root}/openapi.json`;
-  let source;
+  let described = null;
   try {
-    source = { spec: withoutKeys(await (await fetch(url)).json()) };
+    described = withoutKeys(await (await fetch(url)).json());
   } catch {
-    // Swagger UI says what is wrong with it.
-    source = { url };
+    // Swagger UI asks for it again, and says what is wrong with it.
   }
   const ui = window.SwaggerUIBundle({
-    ...source,
+    ...(described ? { spec: described } : { url }),
     dom_id: "#docs",
     deepLinking: true,
     defaultModelsExpandDepth: 0,
     plugins: [sharesToken],
+    responseInterceptor: (response) => {
+      fillIn(ui, described, response.obj?.tracking_number);
+      return response;
+    },
     // The validator's badge would ask another host.
     validatorUrl: null,
     onComplete: () => {
