@@ -44,6 +44,7 @@ class Sender:
         # Its lock may be had again by a thread that has it, as a signal's handler wants to.
         self._changed = threading.Condition()
         self._http: httpx2.Client | None = None
+        self._left_to_close: httpx2.Client | None = None
 
     def pause(self, seconds: float) -> None:
         """Wait, or until `close`."""
@@ -73,9 +74,8 @@ class Sender:
         finally:
             if aside is not None:
                 aside.close()
-            elif self._closed and self._http is not None:
-                # A handler that closes the client amid this call leaves that to the call.
-                self._http.close()
+            elif self._left_to_close is not None:
+                self._left_to_close.close()
 
     def close(self) -> None:
         """End what is on its way, and close the connections; later calls raise Closed."""
@@ -84,7 +84,12 @@ class Sender:
             self._deadlines.end_all()
             self._changed.notify_all()
             http = self._http
-        if http is not None and not self._deadlines.nested:
+        # Only now: a thread does not notice that the connection it waits for is closed, unless it was
+        # woken before. A handler that closes amid a call of its thread leaves it to that call, which
+        # may have the library's locks.
+        if self._deadlines.nested:
+            self._left_to_close = http
+        elif http is not None:
             http.close()
 
     def reset_after_fork(self) -> None:
@@ -92,7 +97,7 @@ class Sender:
         self._changed = threading.Condition()
         self._deadlines.reset_after_fork()
         forks.keep(self._http)
-        self._http = None
+        self._http = self._left_to_close = None
 
     def _send(self, http: httpx2.Client, attempt: Attempt, check_head: CheckHead) -> Answer:
         with http.stream(
