@@ -14,7 +14,7 @@ from tracking_service.numbering import KEY_BYTES, Pattern, parse
 from tracking_service.numbering.builtin import ROUTED
 from tracking_service.store.database import Database
 from tracking_service.store.models import NumberSpace, Series
-from tracking_service.store.series import PATTERN_FORMAT
+from tracking_service.store.series_creation import PATTERN_FORMAT
 
 BEGIN = 10**13
 """The first serial after those of the default series."""

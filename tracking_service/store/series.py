@@ -1,10 +1,4 @@
-"""Series and their number spaces: made, found and listed.
-
-A number space is one pattern under a key of its own. All series of one pattern share its space,
-each with its own range of the serials, so that no two of them can write the same number and a
-number's series can be told from its serial. No two spaces can write the same number either, for
-none is made whose shape meets that of another.
-"""
+"""Series and their number spaces: found, listed, made and changed."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -13,42 +7,26 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Connection,
     ScalarSelect,
     Select,
     bindparam,
-    func,
-    insert,
     select,
 )
 
 from tracking_service.errors import (
     ConflictError,
-    MovedError,
-    NumberSpaceTakenError,
-    PatternTakenError,
     SeriesExistsError,
     StoreError,
     UnknownSeriesError,
 )
-from tracking_service.numbering import KEY_BYTES, Pattern, from_options
+from tracking_service.numbering import Pattern, from_options
 from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord
-from tracking_service.store import succession
-from tracking_service.store.clock import DatabaseTime
+from tracking_service.store import series_creation, succession
 from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpace, Series
-from tracking_service.store.timeline import server_timeline
-
-FAILOVER_SKIP_MOST = 1_000_000_000
-"""Serials left out after a failover at the least (see `skipping.margin`), or a thousandth of the
-series if that is less."""
 
 TRIES = 10
 """Attempts to make a series while others make the same, or its number space, in that moment."""
-
-
-PATTERN_FORMAT = "pattern"
-"""What `number_space.format` says where earlier versions cannot read the numbers."""
 
 
 def _space_id(parameter: str) -> ScalarSelect[int]:
@@ -174,26 +152,8 @@ class SeriesStore:
         for _ in range(TRIES):
             try:
                 with self._database.transaction(write=True) as connection:
-                    space_id = _lock_space(connection, pattern, self._token_bytes)
-                    first = _first_free(connection, space_id)
-                    if first + serials > pattern.capacity:
-                        raise NumberSpaceTakenError(
-                            f"the pattern {pattern.text} has {pattern.capacity - first}"
-                            f" serials left, and {name} needs {serials}"
-                        )
-                    connection.execute(
-                        insert(Series).values(
-                            name=name,
-                            number_space_id=space_id,
-                            block_size=block_size,
-                            first_serial=first,
-                            next_serial=first,
-                            end_serial=first + serials,
-                            failover_skip=min(FAILOVER_SKIP_MOST, max(1, serials // 1000)),
-                            # From here on a failover that forgets leases shows.
-                            timeline=server_timeline(connection),
-                            created_at=DatabaseTime(),
-                        )
+                    series_creation.create(
+                        connection, name, pattern, serials, block_size, self._token_bytes
                     )
                 return self.find(name)
             except ConflictError as error:
@@ -231,66 +191,3 @@ class SeriesStore:
                 SeriesRecord(name, number_space, from_options(options), *rest)
                 for name, number_space, options, *rest in connection.execute(query, parameters)
             ]
-
-
-def _lock_space(
-    connection: Connection, pattern: Pattern, token_bytes: Callable[[int], bytes]
-) -> int:
-    """The id of the pattern's number space, which is made if there is none.
-
-    One at a time makes spaces and takes serials out of them: else two hosts could make two spaces
-    at once whose shapes meet, and neither would see the other's.
-    """
-    succession.lock_series(connection)
-    spaces = connection.execute(
-        select(
-            NumberSpace.id, NumberSpace.name, NumberSpace.options, NumberSpace.moved_at
-        ).order_by(NumberSpace.id)
-    ).all()
-    if any(space.moved_at is not None for space in spaces):
-        # The other database may give the same serials to a series of its own.
-        raise MovedError("the series of this database were moved to another one by an export")
-    for space in spaces:
-        other = from_options(space.options)
-        if other == pattern:
-            return int(space.id)
-        if other.shape.meets(pattern.shape):
-            raise _taken(connection, pattern, space.id, other)
-    made: int = connection.execute(
-        insert(NumberSpace)
-        .values(
-            # Two patterns of one text meet, whatever their alphabets.
-            name=pattern.text,
-            format=PATTERN_FORMAT,
-            options=pattern.options,
-            key=token_bytes(KEY_BYTES),
-        )
-        .returning(NumberSpace.id)
-    ).scalar_one()
-    return made
-
-
-def _taken(
-    connection: Connection, pattern: Pattern, space_id: int, other: Pattern
-) -> PatternTakenError:
-    names = connection.execute(
-        select(Series.name)
-        .where(Series.number_space_id == space_id)
-        .order_by(Series.first_serial)
-        .limit(1)
-    ).scalars()
-    series = next(iter(names), None)
-    whose = f"the series {series}" if series else "another series"
-    return PatternTakenError(
-        f"a number of the pattern {pattern.text} over {pattern.alphabet.name} could be read as one"
-        f" of {whose}, whose pattern is {other.text} over {other.alphabet.name}"
-    )
-
-
-def _first_free(connection: Connection, space_id: int) -> int:
-    first: int = connection.execute(
-        select(func.coalesce(func.max(Series.end_serial), 0)).where(
-            Series.number_space_id == space_id
-        )
-    ).scalar_one()
-    return first
