@@ -103,7 +103,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         issuer=issuer,
         batches=batches,
         verifier=Verifier(instance.number_spaces, blocks.holding, instance.has_spent),
-        series_list=SeriesList(request_series.all, partial(_open_series, instance)),
+        series_list=SeriesList(request_series.offered, partial(_open_series, instance)),
         latest_leases=AgedRead(
             partial(blocks.latest, limit=LEASES_SHOWN), (), fresh_seconds=LEASES_FRESH_SECONDS
         ),

@@ -3,20 +3,21 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from tracking_service.clock import wall_time
-from tracking_service.errors import StoreError
 from tracking_service.instance.database_health import Clock, DatabaseState
 from tracking_service.numbering import Pattern
 from tracking_service.numbering.preview import preview
 from tracking_service.records import SeriesRecord
+from tracking_service.services.aged_read import AgedRead
 
 FRESH_SECONDS = 5.0
-"""An instance asks the database no more often than this, however many requests come."""
+"""An instance asks the database no more often than this for one set of series, however many
+requests come."""
 
-READING_SECONDS = 30.0
-"""While one request reads the database, others do not wait for it: longer than it can take."""
+CALLERS = 64
+"""For so many sets of series, those of keys that are for some alone, a list is remembered."""
 
 LISTED = 1000
 """How many series are listed, the first by name. A caller who needs another one knows its name."""
@@ -43,23 +44,21 @@ def _example(pattern: Pattern) -> str:
 class SeriesList:
     """The series that numbers can be had of. While the database is away it is as it was last read.
 
-    It has no lock, so that a fork cannot copy one that is held. Two requests may read the database
-    at once, which does no harm.
+    The cost of a reading has a bound, however many series there are.
     """
 
     def __init__(
         self,
-        all_series: Callable[[], Sequence[SeriesRecord]],
+        offered: Callable[[frozenset[str] | None, int], Sequence[SeriesRecord]],
         open_series: Callable[[], Sequence[ListedSeries]],
         *,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`all_series` is `SeriesStore.all`; `open_series` gives those that the instance has open."""
-        self._all_series = all_series
+        """`offered` is `SeriesStore.offered`; `open_series` gives those that the instance has open."""
+        self._offered = offered
         self._open_series = open_series
         self._clock = clock
-        self._read_again_at = float("-inf")
-        self._last: tuple[ListedSeries, ...] | None = None
+        self._reads: dict[frozenset[str] | None, AgedRead[tuple[ListedSeries, ...] | None]] = {}
 
     def read(
         self, database: DatabaseState, only: frozenset[str] | None = None
@@ -69,21 +68,21 @@ class SeriesList:
         `only` are the names of those that the caller may use; None: all. Before the database was
         read for the first time they are those that the instance has open. Leases nothing.
         """
-        now = self._clock()
-        if database != "away" and now >= self._read_again_at:
-            self._read_again_at = now + READING_SECONDS
-            try:
-                # Not the records themselves, which hold the keys of all numbers.
-                self._last = tuple(
-                    ListedSeries(each.name, each.pattern, each.successor)
-                    for each in self._all_series()
-                    if each.closed_at is None or each.successor is not None
-                )
-            except StoreError:
-                # The leasing thread notices the same, and logs it.
-                pass
-            finally:
-                self._read_again_at = self._clock() + FRESH_SECONDS
-        known = self._open_series() if self._last is None else self._last
-        allowed = [each for each in known if only is None or each.name in only]
-        return allowed[:LISTED], len(allowed) <= LISTED
+        read = self._reads.get(only)
+        if read is None:
+            if len(self._reads) >= CALLERS:
+                self._reads.clear()
+            ask = partial(self._ask, only)
+            read = AgedRead(ask, None, fresh_seconds=FRESH_SECONDS, clock=self._clock)
+            self._reads[only] = read
+        known, _ = read.read(database)
+        if known is None:
+            known = tuple(each for each in self._open_series() if only is None or each.name in only)
+        return list(known[:LISTED]), len(known) <= LISTED
+
+    def _ask(self, only: frozenset[str] | None) -> tuple[ListedSeries, ...]:
+        # Not the records themselves, which hold the keys of all numbers.
+        return tuple(
+            ListedSeries(each.name, each.pattern, each.successor)
+            for each in self._offered(only, LISTED + 1)
+        )

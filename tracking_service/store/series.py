@@ -1,7 +1,7 @@
 """Series and their number spaces: found, listed, made and changed."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     bindparam,
+    or_,
     select,
 )
 
@@ -104,6 +105,16 @@ class SeriesStore:
     def all(self) -> list[SeriesRecord]:
         """Every series, by name."""
         return self._read(_ALL, {})
+
+    def offered(self, only: Collection[str] | None, limit: int) -> list[SeriesRecord]:
+        """The first `limit` series by name that numbers can be had of, or of those named in `only`.
+
+        A closed one is among them if it has a successor. Reads no more rows than it must.
+        """
+        query = _ALL.where(or_(Series.closed_at.is_(None), Series.successor.is_not(None)))
+        if only is not None:
+            query = query.where(Series.name.in_(only))
+        return self._read(query.limit(limit), {})
 
     def nearest(self, number_space: str, serial: int) -> SeriesRecord | None:
         """The series of a number space that begins at or next before `serial`; None where none.

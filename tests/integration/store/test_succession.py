@@ -49,6 +49,20 @@ def test_a_successor_is_named_changed_and_taken_back(three: Stores) -> None:
     assert [] == catalogue.notices()
 
 
+def test_a_closed_series_is_offered_only_with_a_successor(three: Stores) -> None:
+    catalogue = three.catalogue
+    catalogue.set_successor("air", "air-2")
+    catalogue.close("air")
+    catalogue.close("air-3")
+
+    def offered(only: set[str] | None, limit: int = 10) -> list[str]:
+        return [each.name for each in catalogue.offered(only, limit)]
+
+    assert ["air", "air-2", "default", "small"] == offered(None)
+    assert ["air", "air-2"] == offered(None, 2)
+    assert ["air-2"] == offered({"air-2", "air-3", "gone"})
+
+
 @pytest.mark.parametrize("names", [("air", "nil"), ("nil", "air")])
 def test_both_series_must_be_there(three: Stores, names: tuple[str, str]) -> None:
     with pytest.raises(UnknownSeriesError, match="'nil'"):

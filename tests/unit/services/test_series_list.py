@@ -10,6 +10,7 @@ from tracking_service.errors import StoreUnavailableError
 from tracking_service.numbering.builtin import ROUTED
 from tracking_service.records import SeriesRecord
 from tracking_service.services.series_list import (
+    CALLERS,
     FRESH_SECONDS,
     LISTED,
     ListedSeries,
@@ -19,10 +20,8 @@ from tracking_service.services.series_list import (
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def record(
-    name: str, successor: str | None = None, closed_at: datetime | None = None
-) -> SeriesRecord:
-    return SeriesRecord(name, "space", ROUTED, b"key", 10, 0, 0, 100, MOMENT, successor, closed_at)
+def record(name: str) -> SeriesRecord:
+    return SeriesRecord(name, "space", ROUTED, b"key", 10, 0, 0, 100, MOMENT)
 
 
 class Source:
@@ -33,11 +32,11 @@ class Source:
         self.failing = False
         self.records = [record("air"), record("default"), record("sea")]
 
-    def all(self) -> list[SeriesRecord]:
+    def offered(self, only: frozenset[str] | None, limit: int) -> list[SeriesRecord]:
         self.reads += 1
         if self.failing:
             raise StoreUnavailableError
-        return self.records
+        return [each for each in self.records if only is None or each.name in only][:limit]
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def now() -> list[float]:
 @pytest.fixture
 def listing(source: Source, now: list[float]) -> SeriesList:
     return SeriesList(
-        source.all, lambda: [ListedSeries("default", ROUTED, None)], clock=lambda: now[0]
+        source.offered, lambda: [ListedSeries("default", ROUTED, None)], clock=lambda: now[0]
     )
 
 
@@ -76,12 +75,15 @@ def test_a_key_sees_its_own_series_alone(listing: SeriesList) -> None:
     assert ["sea"] == names(listing.read("up", frozenset({"sea", "gone"})))
 
 
-def test_a_closed_series_is_listed_only_with_a_successor(
-    listing: SeriesList, source: Source
-) -> None:
-    source.records = [record("a", None, MOMENT), record("b", "c", MOMENT), record("c")]
+def test_no_more_callers_are_remembered_than_a_few(listing: SeriesList, source: Source) -> None:
+    for at in range(2 * CALLERS):
+        listing.read("up", frozenset({f"s{at}"}))
+    reads = source.reads
+    listing.read("up", frozenset({f"s{2 * CALLERS - 1}"}))
 
-    assert ["b", "c"] == names(listing.read("up"))
+    assert reads == source.reads
+    listing.read("up", frozenset({"s0"}))
+    assert reads + 1 == source.reads
 
 
 def test_while_the_database_is_away_the_list_is_old_and_not_asked_for(
