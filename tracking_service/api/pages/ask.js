@@ -57,7 +57,7 @@ async function showBarcode(number, where) {
   image.addEventListener("load", () => {
     // Two whole dots a module, so that it can be scanned off the screen.
     image.width = 2 * Math.round(image.naturalWidth / MODULE_DOTS);
-    if (shown.numbers[0] === number) setLabels(shown, [image.cloneNode()]);
+    URL.revokeObjectURL(address);
   });
   image.src = address;
   where.append(image);
