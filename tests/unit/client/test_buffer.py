@@ -325,7 +325,7 @@ def test_a_client_that_is_closed_amid_a_fetch_ends_the_wait(service: ServiceStan
             buffer.next()
         timer.join()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_a_fetch_that_ends_with_the_client_is_told_to_nobody(

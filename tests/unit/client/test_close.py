@@ -84,7 +84,7 @@ def test_close_ends_a_pause() -> None:
             client.next(SHIPMENT)
         timer.join()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("script", [Asked.hang, head_drips])

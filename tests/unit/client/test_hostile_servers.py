@@ -128,7 +128,7 @@ def test_an_answer_that_drips_ends_with_the_time_out(
     with HostileServer(script) as server, pytest.raises(Unreachable):
         call(server.url, timeout=0.3, give_up_after=0)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def endless(asked: Asked) -> None:
@@ -274,7 +274,7 @@ def crowd(url: str) -> list[object]:
     with (
         Client(
             url,
-            timeout=0.6,
+            timeout=1.2,
             give_up_after=0,
             open_http=lambda: httpx2.Client(limits=ONE_CONNECTION),
         ) as client,
@@ -287,7 +287,7 @@ def crowd_async(url: str) -> list[object]:
     async def call() -> list[object]:
         async with AsyncClient(
             url,
-            timeout=0.6,
+            timeout=1.2,
             give_up_after=0,
             open_http=lambda: httpx2.AsyncClient(limits=ONE_CONNECTION),
         ) as client:
