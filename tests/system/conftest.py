@@ -58,6 +58,11 @@ class Watched:
 OpenPage = Callable[..., Watched]
 
 
+def is_end(message: str, instance: Instance) -> bool:
+    """Whether a message tells only that a test has ended its instance, and a page still asked it."""
+    return "net::ERR_CONNECTION_" in message and not getattr(instance, "running", True)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     chromium = program("chromium", package="chromium")
@@ -126,7 +131,9 @@ def watched(browser: Browser, instance: Instance) -> Iterator[OpenPage]:
 
         def console(message: ConsoleMessage) -> None:
             url = str(message.location.get("url", ""))
-            if message.type in {"error", "warning"} and not any(part in url for part in expected):
+            if is_end(message.text, one.instance) or any(part in url for part in expected):
+                return
+            if message.type in {"error", "warning"}:
                 one.faults.append(f"console: {message.text} ({url})")
 
         def told(fault: str) -> None:
