@@ -29,5 +29,8 @@ def _under(typed: str, command: click.Command) -> Iterator[tuple[str, click.Comm
         return
     yield typed, command
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            yield from _under(f"{typed} {name}", each)
+        # Not `commands`: a group may find its commands only when it is asked for them.
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if (each := command.get_command(context, name)) is not None:
+                yield from _under(f"{typed} {name}", each)

@@ -56,7 +56,7 @@ def test_an_instance_that_is_gone_is_told(migrated_sqlite_url: str, watched: Ope
 
         expect(page.locator("#ready")).to_have_text("No answer")
         # How old the rest is goes on being told.
-        expect(page.locator("#fleet-at")).to_contain_text(re.compile(r"\d+ s ago"))
+        expect(page.locator("#fleet-at")).to_contain_text(re.compile(r"\d+ s ago"), timeout=15_000)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
