@@ -40,8 +40,8 @@ test: $(VENV)/.installed-dev ## Run all tests but those that need Debian package
 	@$(BIN)/python -m pytest --numprocesses=2 -m 'not slow and not alone'
 	@exec $(BIN)/python -m pytest -m 'slow or alone'
 
-check: lint ## Lint, and run unit tests and the SQLite half of integration
-	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 -m 'not postgresql and not slow' \
+check: lint ## Lint, and run unit tests and the SQLite half of integration but its longest files
+	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 -m 'not postgresql and not slow and not long' \
 		tests/unit tests/integration tracking_service
 
 # A shim of pyenv runs only a version that is named.

@@ -27,6 +27,33 @@ DATABASES = ["sqlite", "postgresql"]
 ALONE = ("tests/faults/", "tests/simulation/")
 """Tests that load the machine with processes, or measure how fast they go on."""
 
+LONG = tuple(
+    f"tests/integration/{file}"
+    for file in (
+        "cli/test_minting.py",
+        "cli/test_output.py",
+        "cli/test_program.py",
+        "cli/test_questions.py",
+        "client/test_processes.py",
+        "openapi/test_schemathesis.py",
+        "security/test_fuzzed_requests.py",
+        "security/test_secrets.py",
+        "store/test_sqlite_files.py",
+        "test_backups.py",
+        "test_first_version.py",
+        "test_instance_harness.py",
+        "test_logs.py",
+        "test_migrations.py",
+        "test_refused_settings.py",
+        "test_start.py",
+        "test_successor_switch.py",
+        "test_upgrade.py",
+        "test_upgrade_failures.py",
+    )
+)
+"""Files that take seven seconds of a processor or more, most of them for processes that they start.
+`make check` leaves them out: the rest of integration takes as long as these do."""
+
 SERVERS = frozenset({"postgres_server", "own_server", "guarded", "server"})
 """The fixtures that start a PostgreSQL server, or point to one."""
 
@@ -58,6 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(ALONE):
             item.add_marker("alone")
+        if item.nodeid.startswith(LONG):
+            item.add_marker("long")
         if isinstance(item, pytest.Function) and _needs_postgresql(item):
             item.add_marker("postgresql")
 

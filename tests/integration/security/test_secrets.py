@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from click import Group
+from click import Context, Group
 
 from tests.support.apps import opened_app
 from tests.support.client import number_path
@@ -114,8 +114,9 @@ def test_no_help_shows_what_is_set(
         runner = app.test_cli_runner()
 
         def every(group: Group, *path: str) -> list[str]:
-            texts = []
-            for name, command in group.commands.items():
+            texts, context = [], Context(group)
+            for name in group.list_commands(context):
+                command = group.get_command(context, name)
                 texts.append(runner.invoke(args=[*path, name, "--help"]).output)
                 if isinstance(command, Group):
                     texts += every(command, *path, name)
