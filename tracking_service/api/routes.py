@@ -108,7 +108,7 @@ for _rule in ("/api/tracking-numbers", "/api/tracking-numbers/"):
 
 @get(blueprint, "/api/tracking-numbers/<number>")
 def verify_tracking_number(number: str) -> Response:
-    """Say what is known of a tracking number, read kindly as people type it."""
+    """Say what is known of a tracking number, in any of the ways that people type it."""
     services = current_services()
     verified = services.verifier.verify(number)
     if (caller := request.environ.get(CALLER)) is not None and caller.series is not None:

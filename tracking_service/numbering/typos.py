@@ -42,7 +42,7 @@ def is_likely_typo(
 ) -> bool:
     """Whether exactly one slip explains how a number of one of the patterns became `text`.
 
-    `text` is what was typed and has been refused; what `compact` reads kindly is no slip.
+    `text` is what was typed and has been refused; what `compact` accepts is no slip.
     `count_leased(numbers)` says how many of these numbers have been leased. Their check characters
     are right, and it is called once at the most, with LOOKED_UP_MOST numbers at the most.
     """

@@ -174,7 +174,7 @@ def test_a_character_that_no_number_has_looks_like_it(foreign: str, at: int) -> 
     assert looks_like_typo(number[:at] + foreign + number[at + 1 :], *SPACES)
 
 
-def test_it_reads_as_kindly_as_the_number_is_read() -> None:
+def test_it_accepts_what_the_number_accepts() -> None:
     number = NEW.encode(7, SHIPMENT).lower()
 
     assert looks_like_typo(f"\t{number[:4]}-{number[4:6]}$\u00a0{number[7:]}\r\n", *SPACES)

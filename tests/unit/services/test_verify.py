@@ -124,7 +124,7 @@ def test_the_serial_tells_the_series(serial: int, series: str) -> None:
     assert series == verified.verifier.verify(verified.number(serial)).series
 
 
-def test_a_number_is_read_kindly_and_told_plainly() -> None:
+def test_a_number_is_read_as_people_type_it_and_told_plainly() -> None:
     verified = Verified("spent")
     number = verified.number(150)
     typed = f" {number[:4].lower()}-{number[4:10]} {number[10:].lower()} "
