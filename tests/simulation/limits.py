@@ -47,16 +47,16 @@ def find_unnoticed(held: Held, accepted: Iterable[Held], known: AbstractSet[int]
     `known` are the leases that its folder or its instance was told of.
     """
     rivals = [
-        each
-        for each in accepted
-        if each.block.end > held.block.start and not held.server.knows(each.server, each.commit)
+        (rival, path[0])
+        for rival in accepted
+        if rival.block.end > held.block.start and not held.server.knows(rival.server, rival.commit)
+        for path in partings(rival, held)
+        # What a timeline protects from, no mark need tell.
+        if path and not _is_protected(path, held.series)
     ]
-    if not rivals or any(each.id in known for each in rivals):
-        return
-    for rival in rivals:
-        for path in partings(rival, held):
-            if path and not _is_protected(path, held.series):
-                path[0].tainted.add(held.series)
+    if not any(rival.id in known for rival, _ in rivals):
+        for _, server in rivals:
+            server.tainted.add(held.series)
 
 
 def _is_protected(path: Sequence[Server], series: str) -> bool:
