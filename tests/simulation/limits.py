@@ -46,16 +46,15 @@ def find_unnoticed(held: Held, accepted: Iterable[Held], known: AbstractSet[int]
 
     `known` are the leases that its folder or its instance was told of.
     """
-    rivals = [
-        (rival, path[0])
-        for rival in accepted
-        if rival.block.end > held.block.start and not held.server.knows(rival.server, rival.commit)
-        for path in partings(rival, held)
-        # What a timeline protects from, no mark need tell.
-        if path and not _is_protected(path, held.series)
-    ]
-    if not any(rival.id in known for rival, _ in rivals):
-        for _, server in rivals:
+    # By the server at which the histories part: what shows one of them shows nothing of another.
+    rivals: dict[Server, set[int]] = {}
+    for rival in accepted:
+        if rival.block.end > held.block.start and not held.server.knows(rival.server, rival.commit):
+            for path in partings(rival, held):
+                if path and not _is_protected(path, held.series):
+                    rivals.setdefault(path[0], set()).add(rival.id)
+    for server, leases in rivals.items():
+        if leases.isdisjoint(known):
             server.tainted.add(held.series)
 
 

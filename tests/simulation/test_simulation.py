@@ -15,7 +15,7 @@ from tests.simulation.shrinking import describe, shrink
 FIXED = range(100)
 """Seeds of the histories that are always gone through: some 30 seconds of one core."""
 
-FAILED_ONCE = [35, 20000154, 20000277, 20002196, 20002333]
+FAILED_ONCE = [35, 20000154, 20000277, 20002196, 20002333, 20002426]
 """Seeds of histories that failed when they were first gone through.
 
 35: a lease that was thrown away, for its commit was in doubt, was handed back as spent, by its id,
@@ -30,8 +30,8 @@ instance leased a tail there that it had leased before the restore.
 20002196: the oracle was wrong. One block was leased to one instance by two histories, and refused the
 second time, so that it was not handed back to the first.
 
-20002333: the oracle was wrong. Two copies were served to hosts without a folder in common, one of
-which had marks of leases before a promotion; these tell nothing of the other copy.
+20002333, 20002426: the oracle was wrong. Two copies were served to hosts without a folder in common.
+One had marks of leases before a promotion, or before a restore; these tell nothing of the other copy.
 """
 
 
