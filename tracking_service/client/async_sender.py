@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -30,7 +31,8 @@ class AsyncSender:
         self._timeout = timeout
         self._sleep = sleep
         self._closed = False
-        self._waits: set[anyio.CancelScope] = set()
+        self._waits: dict[anyio.CancelScope, object] = {}
+        """What is waited in, with its event loop."""
         self._by_loop: dict[object, httpx2.AsyncClient] = {}
 
     async def pause(self, seconds: float) -> None:
@@ -53,14 +55,20 @@ class AsyncSender:
         return answer
 
     async def aclose(self) -> None:
-        """End what is on its way, and close the connections of this event loop.
+        """End what is on its way on any event loop, and close the connections of this one.
 
-        Those of other loops went with them. Later calls raise Closed.
+        Those of another loop go with it. Later calls raise Closed.
         """
         self._closed = True
-        for scope in list(self._waits):
-            scope.cancel()
-        http = self._by_loop.pop(_loop(), None)
+        here = _loop()
+        for scope, loop in list(self._waits.items()):
+            if loop is not here and isinstance(loop, asyncio.AbstractEventLoop):
+                # From another thread nothing but this wakes a loop. One that has ended waits no more.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(scope.cancel)
+            else:
+                scope.cancel()
+        http = self._by_loop.pop(here, None)
         if http is not None:
             await http.aclose()
 
@@ -68,17 +76,20 @@ class AsyncSender:
         """Leave the connections to the parent."""
         forks.keep(list(self._by_loop.values()))
         self._by_loop = {}
-        self._waits = set()
+        self._waits = {}
 
     async def _until_closed(self, work: Awaitable[T], scope: anyio.CancelScope) -> T | None:
         """Return what comes of `work`; None where its time was up. Raises Closed."""
-        self._waits.add(scope)
+        self._waits[scope] = _loop()
+        if self._closed:
+            # By another thread, which may not have seen this scope.
+            scope.cancel()
         result: T | None = None
         try:
             with scope:
                 result = await work
         finally:
-            self._waits.discard(scope)
+            self._waits.pop(scope, None)
         if self._closed and scope.cancelled_caught:
             raise Closed("the client was closed amid the call")
         return result

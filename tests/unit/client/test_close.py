@@ -101,3 +101,22 @@ def test_aclose_ends_the_calls_that_are_on_their_way(script: Callable[[Asked], N
 
     with HostileServer(script) as server:
         asyncio.run(close_amid_a_call(server))
+
+
+def test_aclose_ends_the_calls_of_another_event_loop() -> None:
+    caught: list[BaseException] = []
+    with HostileServer(Asked.hang) as server:
+        client = AsyncClient(server.url, timeout=20)
+
+        async def call() -> None:
+            with pytest.raises(Closed) as found:
+                await client.next(SHIPMENT)
+            caught.append(found.value)
+
+        thread = threading.Thread(target=lambda: asyncio.run(call()))
+        thread.start()
+        wait_until(lambda: server.connections == 1, seconds=10, what="the call")
+        asyncio.run(client.aclose())
+        thread.join(5)
+        # While the server still hangs.
+        assert 1 == len(caught)
