@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx2
 
-from tracking_service.client import answers, forks, requests, settings
+from tracking_service.client import answers, environment, forks, requests, settings
 from tracking_service.client.answers import Batch, IssuedNumber, VerifiedNumber
 from tracking_service.client.async_sender import AsyncSender
 from tracking_service.client.errors import UnexpectedAnswer
@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 
 def _open() -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(limits=settings.LIMITS, cookies=settings.no_cookies())
+    with environment.faults():
+        return httpx2.AsyncClient(limits=settings.LIMITS, cookies=settings.no_cookies())
 
 
 class AsyncClient:
@@ -55,6 +56,8 @@ class AsyncClient:
             clock=clock,
             random=random,
         )
+        if open_http is _open:
+            environment.check()
         self._sender = AsyncSender(open_http, timeout=timeout, sleep=sleep)
         forks.reset_in_children(self)
 

@@ -16,6 +16,11 @@ COUNT_MOST = 100_000
 """The most numbers that the service issues in one batch."""
 LONGEST_VALUE = 1000
 """Characters of a parameter. The service takes 255; longer ones might not get to it."""
+LONGEST_SEGMENT = 7_000
+"""Bytes of a number in a path."""
+LONGEST_TARGET = 8_000
+"""Bytes of path and query. With method, version and a base URL's path they fit into the request line
+of 8 KiB that nginx takes. What refuses a longer one has not read its id, and cannot give it back."""
 MOST_BYTES = 65_536
 """Of an answer's body: many times what the service sends for one number, or with an error."""
 MOST_BYTES_OF_A_BARCODE = 1 << 20
@@ -56,18 +61,24 @@ class Request:
 def next_number(
     shipment: Shipment, series: str | None = None, *, idempotency_key: str | None = None
 ) -> Request:
-    """Build the request for one number. Raises BadRequest for a key that cannot be sent."""
+    """Build the request for one number. Raises BadRequest for what cannot be sent."""
     _check_key(idempotency_key)
-    query = urlencode(_parameters(shipment, series))
-    return Request(f"{NEXT_NUMBER}?{query}", idempotency_key=idempotency_key)
+    parameters = _parameters(shipment, series)
+    target = f"{NEXT_NUMBER}?{urlencode(parameters)}"
+    if len(target) > LONGEST_TARGET:
+        longest = max(parameters, key=lambda name: len(quote(parameters[name])))
+        _refuse({longest: f"makes the address longer than {LONGEST_TARGET:,} bytes"})
+    return Request(target, idempotency_key=idempotency_key)
 
 
 def batch(
     shipment: Shipment, count: int, series: str | None = None, *, idempotency_key: str | None
 ) -> Request:
-    """Build the request for `count` numbers. Raises BadRequest for a key that cannot be sent."""
+    """Build the request for `count` numbers. Raises BadRequest for what cannot be sent."""
     _check_key(idempotency_key)
-    body = json.dumps({"count": count, **_parameters(shipment, series)}).encode()
+    asked = {"count": count, **_parameters(shipment, series)}
+    # Unescaped, the longest values fit into the 64 KiB that the service reads.
+    body = json.dumps(asked, ensure_ascii=False).encode()
     most = MOST_BYTES + min(max(0, count), COUNT_MOST) * MOST_BYTES_A_NUMBER
     return Request(NUMBERS, body=body, idempotency_key=idempotency_key, most_bytes=most)
 
@@ -124,8 +135,9 @@ def _refuse(faults: Mapping[str, str]) -> None:
 def _segment(number: str) -> str:
     # Without a letter or digit, or with a slash, the path would lead to another route.
     sound = len(number) <= LONGEST_VALUE and "/" not in number and _is_text(number)
-    if not sound or not any(map(str.isalnum, number)):
+    segment = quote(number, safe="") if sound else ""
+    if not (0 < len(segment) <= LONGEST_SEGMENT and any(map(str.isalnum, number))):
         fault = "is not a tracking number"
         problem = Problem(400, "/problems/malformed-number", errors=(("number", fault),))
         raise InvalidNumber(f"{number[:80]!r} {fault}", problem=problem)
-    return quote(number, safe="")
+    return segment

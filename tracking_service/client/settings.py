@@ -28,6 +28,9 @@ and a request that is sent just then has to be repeated."""
 LONGEST = 86_400.0
 """Seconds: the longest `timeout` and `give_up_after`."""
 
+LONGEST_TOKEN = 4_000
+"""Characters: its header has to fit into the 8 KiB that servers and proxies take."""
+
 _is_token = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
@@ -45,6 +48,8 @@ def terms(
         token = os.environ.get(TOKEN_VARIABLE) or None
     if token is not None and _is_token(token) is None:
         raise InvalidSetting("the token has white space or other characters that no token has")
+    if token is not None and len(token) > LONGEST_TOKEN:
+        raise InvalidSetting(f"the token is longer than {LONGEST_TOKEN:,} characters")
     # Written so that "not a number" is refused as well.
     if not (0 < timeout <= LONGEST and 0 <= give_up_after <= LONGEST):
         raise InvalidSetting(

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx2
 
-from tracking_service.client import answers, forks, requests, settings
+from tracking_service.client import answers, environment, forks, requests, settings
 from tracking_service.client.answers import Batch, IssuedNumber, VerifiedNumber
 from tracking_service.client.buffer import NumberBuffer
 from tracking_service.client.errors import ClientError, UnexpectedAnswer
@@ -25,7 +25,8 @@ T = TypeVar("T")
 
 
 def _open() -> httpx2.Client:
-    return httpx2.Client(limits=settings.LIMITS, cookies=settings.no_cookies())
+    with environment.faults():
+        return httpx2.Client(limits=settings.LIMITS, cookies=settings.no_cookies())
 
 
 class Client:
@@ -64,6 +65,8 @@ class Client:
             clock=clock,
             random=random,
         )
+        if open_http is _open:
+            environment.check()
         self._sender = Sender(open_http, timeout=timeout, clock=clock, sleep=sleep)
         # Replaced in each forked child: tells a call whether its answer is the parent's.
         self._process = object()

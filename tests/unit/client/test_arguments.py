@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
+import traceback
+from collections.abc import Coroutine
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +38,53 @@ def test_a_token_that_can_be_none_is_refused_and_not_shown(token: str) -> None:
         Client("http://127.0.0.1:8000", token=token)
 
     assert not token or token not in str(found.value)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_token_that_no_server_would_read_is_refused(kind: type[Client | AsyncClient]) -> None:
+    with pytest.raises(InvalidSetting, match="longer than 4,000 characters"):
+        kind(URL, token="x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("ALL_PROXY", "socks5://user:secret@127.0.0.1:9", "SOCKS proxy .*socksio"),
+        ("HTTP_PROXY", "ftp://user:secret@127.0.0.1", "proxy that cannot be used"),
+        ("HTTPS_PROXY", "http://user:secret@127.0.0.1:secret", "proxy that cannot be used"),
+        ("SSL_CERT_FILE", "/nowhere/certificates", "SSL_CERT_FILE .*No such file"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_environment_that_cannot_be_used_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Client | AsyncClient],
+    name: str,
+    value: str,
+    message: str,
+) -> None:
+    for each in (name, name.lower()):
+        monkeypatch.setenv(each, value)
+    with pytest.raises(InvalidSetting, match=message) as found:
+        kind(URL)
+
+    assert "secret" not in "".join(traceback.format_exception(found.value))
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_environment_that_is_spoilt_later_is_an_error_of_the_clients(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Client | AsyncClient]
+) -> None:
+    client = kind(URL)
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates")
+
+    def call() -> None:
+        answer = client.next(SHIPMENT)
+        if isinstance(answer, Coroutine):
+            asyncio.run(answer)
+
+    with pytest.raises(InvalidSetting, match="SSL_CERT_FILE"):
+        call()
 
 
 @pytest.mark.parametrize(
@@ -131,6 +181,33 @@ def test_a_shipment_that_cannot_be_sent_is_refused(
     assert [] == service.requests
 
 
+def test_values_that_are_too_long_together_are_refused(service: ServiceStandIn) -> None:
+    names = ["customer_name", "customer_slug", "weight", "created_at"]
+    shipment = Shipment(**{**PARAMETERS, **dict.fromkeys(names, "\N{PACKAGE}" * 1000)})
+    with pytest.raises(BadRequest, match="address longer than 8,000 bytes") as found:
+        service.client().next(shipment)
+
+    assert set(found.value.errors) <= set(names)
+    assert [] == service.requests
+
+
+def test_the_longest_values_that_the_service_takes_are_sent(service: ServiceStandIn) -> None:
+    longest = {"customer_name": "\N{PACKAGE}" * 255, "customer_slug": "x" * 255}
+    service.client().next(Shipment(**{**PARAMETERS, **longest}), series="x" * 255)
+
+    assert 1 == len(service.requests)
+
+
+def test_a_batch_of_the_longest_values_is_within_what_the_service_reads(
+    service: ServiceStandIn,
+) -> None:
+    names = ["customer_name", "customer_slug", "weight", "created_at"]
+    shipment = Shipment(**{**PARAMETERS, **dict.fromkeys(names, "\N{PACKAGE}" * 1000)})
+    service.client().batch(shipment, 2)
+
+    assert len(service.requests[0].content) < 65_536 // 2
+
+
 def test_a_series_that_cannot_be_sent_is_refused(service: ServiceStandIn) -> None:
     with pytest.raises(BadRequest) as found:
         service.client().next(SHIPMENT, series=HALF_A_PAIR)
@@ -138,7 +215,10 @@ def test_a_series_that_cannot_be_sent_is_refused(service: ServiceStandIn) -> Non
     assert ["series"] == list(found.value.errors)
 
 
-@pytest.mark.parametrize("number", [HALF_A_PAIR, "MYID" + HALF_A_PAIR, "A" * 70_000])
+@pytest.mark.parametrize(
+    "number",
+    [HALF_A_PAIR, "MYID" + HALF_A_PAIR, "A" * 70_000, "A" + "\N{PACKAGE}" * 900],
+)
 def test_a_number_that_cannot_be_sent_is_none(service: ServiceStandIn, number: str) -> None:
     for call in (service.client().verify, service.client().barcode):
         with pytest.raises(InvalidNumber) as found:
