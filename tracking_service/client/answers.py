@@ -5,6 +5,7 @@ Everything is checked before it is handed out: what looks like an answer may com
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -96,9 +97,23 @@ def read_barcode(body: bytes) -> str:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise _unexpected(body) from error
-    if "<svg" not in text:
+    # To its end: one that was cut off is no barcode that a scanner reads.
+    if "<svg" not in text or not text.rstrip().endswith("</svg>"):
         raise _unexpected(body)
     return text
+
+
+def may_be_cut_off(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a body that cannot be read may have lost its end. `headers` ignore case.
+
+    Where an answer has a length or comes in chunks, HTTP tells, and the library raises an error. One
+    that has neither ends with its connection, whatever ended that. But the service's JSON and SVG
+    have an end of their own.
+    """
+    if "Content-Length" in headers or "Transfer-Encoding" in headers:
+        return False
+    begun = not body or body.startswith((b"{", b"<svg"))
+    return begun and not body.rstrip().endswith((b"}", b"</svg>"))
 
 
 def _numbers(values: Any) -> tuple[str, ...]:

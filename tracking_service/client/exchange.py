@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tracking_service import __version__
+from tracking_service.client.answers import may_be_cut_off
 from tracking_service.client.correlation import (
     REQUEST_ID,
     attempt_id,
@@ -179,6 +180,11 @@ class Exchange(Generic[T]):
             endpoints.answered(endpoint)
             return error
         if isinstance(error, UnexpectedAnswer):
+            if not foreign and answer.status == 200 and may_be_cut_off(answer.headers, answer.body):
+                lost = NotTheAnswer("the connection ended amid the answer")
+                lost.__cause__ = error
+                self.not_answered(attempt, lost)
+                return None
             self.not_of_use(attempt, error, foreign=foreign)
             return None
         endpoints.answered(endpoint)

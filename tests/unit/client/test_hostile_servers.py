@@ -119,6 +119,41 @@ def body_drips(asked: Asked) -> None:
     asked.drip(b" " * 10_000)
 
 
+def without_a_length(asked: Asked, body: bytes) -> None:
+    request_id = asked.request()
+    assert request_id is not None
+    asked.send(b"HTTP/1.1 200 OK\r\nX-Request-ID: " + request_id + b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("body", [b"", b'{"tracking_number": "MY', b"<svg><path"])
+def test_an_answer_that_its_connection_cut_off_is_a_lost_one(body: bytes) -> None:
+    def script(asked: Asked) -> None:
+        if server.connections == 1:
+            without_a_length(asked, body)
+        else:
+            serve(asked)
+
+    with HostileServer(script) as server:
+        assert ["MYID000000000001"] == call(server.url)
+
+    with (
+        HostileServer(lambda asked: without_a_length(asked, body)) as server,
+        Client(server.url, give_up_after=0) as client,
+    ):
+        for ask in (lambda: client.next(SHIPMENT), lambda: client.barcode("MYID000000000001")):
+            with pytest.raises(Unreachable, match="ended amid the answer"):
+                ask()
+
+
+@pytest.mark.parametrize("body", [b"{}", b"<html>", b'"MYID"'])
+def test_an_answer_without_a_length_that_is_another_ones_is_unexpected(body: bytes) -> None:
+    with (
+        HostileServer(lambda asked: without_a_length(asked, body)) as server,
+        pytest.raises(UnexpectedAnswer),
+    ):
+        call(server.url)
+
+
 @pytest.mark.parametrize("script", [head_drips, body_drips, Asked.hang])
 @pytest.mark.parametrize("call", [call, call_async])
 def test_an_answer_that_drips_ends_with_the_time_out(
