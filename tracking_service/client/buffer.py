@@ -89,8 +89,8 @@ class NumberBuffer:
         """Return a number that nobody else gets. While the buffer has one, it asks nobody.
 
         If there is none it waits up to `wait` seconds. Raises BufferEmpty if none came, or the
-        service refuses the request; its `__cause__` is what the last fetch failed with. Raises
-        Closed.
+        service refuses the request; its `__cause__` is what the last fetch failed with, None
+        where none has failed since one succeeded. Raises Closed.
         """
         until: float | None = None
         while True:

@@ -18,7 +18,10 @@ class BufferReport:
 
     @property
     def used(self) -> int:
-        """How many were handed out."""
+        """How many were handed out at the most.
+
+        A number that `next` took while another thread closed the buffer is counted, but was not.
+        """
         return self.fetched - len(self.unused)
 
 

@@ -1,7 +1,8 @@
 """Every error that the client raises, as one tree.
 
 `Refused` needs another request, `Unavailable` another moment. Causes are chained: an `Unreachable`
-has the HTTP library's error as its `__cause__`, a `BufferEmpty` what the last fetch failed with.
+has the HTTP library's error as its `__cause__`, a `BufferEmpty` what the last fetch failed with, if
+any did.
 """
 
 from collections.abc import Mapping
