@@ -13,6 +13,8 @@ from tracking_service.client.errors import InvalidSetting
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 """Seconds: what the pauses between attempts begin with, and grow to."""
+LONGEST_URL = 1000
+"""Characters of a base URL, as it is sent; servers and proxies bound the whole line of a request."""
 
 
 def full_jitter(failures: int, random: Callable[[], float]) -> float:
@@ -88,7 +90,8 @@ def _base(url: str) -> str:
     if not _is_plain(url):
         # Not the URL itself: it may have a password in it.
         raise InvalidSetting(
-            "a base URL is written as http://host:port or https://host, nothing else"
+            "a base URL is written as http://host:port or https://host, nothing else, in at most"
+            f" {LONGEST_URL:,} characters"
         )
     return url.rstrip("/")
 
@@ -103,6 +106,7 @@ def _is_plain(url: str) -> bool:
         # Where a name is looked up, it is turned into this form, which not every name has.
         host.encode("idna")
         known = parts.scheme in {"http", "https"} and host != "" and parts.port != 0
-        return known and httpx2.URL(url).host != ""
+        sent = httpx2.URL(url)
+        return known and sent.host != "" and len(str(sent)) <= LONGEST_URL
     except (ValueError, httpx2.InvalidURL):
         return False

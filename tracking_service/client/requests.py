@@ -16,10 +16,10 @@ COUNT_MOST = 100_000
 """The most numbers that the service issues in one batch."""
 LONGEST_VALUE = 1000
 """Characters of a parameter. The service takes 255; longer ones might not get to it."""
-LONGEST_SEGMENT = 7_000
+LONGEST_SEGMENT = 6_900
 """Bytes of a number in a path."""
-LONGEST_TARGET = 8_000
-"""Bytes of path and query. With method, version and a base URL's path they fit into the request line
+LONGEST_TARGET = 7_000
+"""Bytes of path and query. With method, version and the longest base URL they fit into the request line
 of 8 KiB that nginx takes. What refuses a longer one has not read its id, and cannot give it back."""
 MOST_BYTES = 65_536
 """Of an answer's body: many times what the service sends for one number, or with an error."""
