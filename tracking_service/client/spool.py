@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import stat
+import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,9 @@ REWRITTEN_AFTER = 10
 """The file is written anew, without what was taken out, after so many times a batch were."""
 
 _PART = 1 << 20
+
+_GET_GENERATION = 0x80087601
+"""FS_IOC_GETVERSION, https://man7.org/linux/man-pages/man2/ioctl_fs.2.html"""
 
 
 class Spool:
@@ -64,7 +68,8 @@ class Spool:
             reason = error.strerror if isinstance(error, OSError) else error
             raise SpoolError(f"the spool {name} cannot be opened: {reason}") from error
         inode = os.fstat(descriptor).st_ino
-        spool = cls(descriptor, Header(tuple(lane), tuple(services), inode))
+        header = Header(tuple(lane), tuple(services), inode, _generation(descriptor))
+        spool = cls(descriptor, header)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             spool._read(name)
@@ -101,10 +106,15 @@ class Spool:
 
     def give_back(self, numbers: Sequence[str]) -> None:
         """Put back the last of the numbers that were taken, in order. Raises OSError."""
-        if numbers:
-            self._append(count_line(self._taken - len(numbers)))
-            self._taken -= len(numbers)
-            self._unused.extendleft(reversed(numbers))
+        if not numbers:
+            return
+        # The first of them may have been taken before the file was written anew.
+        again = max(0, len(numbers) - self._taken)
+        lines = [batch_line(numbers[:again])] if again else []
+        self._append(*lines, count_line(self._taken + again - len(numbers)))
+        self._taken += again - len(numbers)
+        self._unused.extendleft(reversed(numbers[again:]))
+        self._unused.extend(numbers[:again])
 
     def remaining(self) -> tuple[str, ...]:
         """Return the numbers that are left in it."""
@@ -139,9 +149,15 @@ class Spool:
             check = check_of(line, check)
             written.append(f"{line} {check.hex()}\n")
         data = memoryview("".join(written).encode("ascii"))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-        os.fsync(self._descriptor)
+        end = os.fstat(self._descriptor).st_size
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            # A disk that is full takes half of a line, for which the whole would be thrown away.
+            os.ftruncate(self._descriptor, end)
+            raise
         self._check = check
 
     def _read(self, name: str) -> None:
@@ -154,7 +170,7 @@ class Spool:
             return
         try:
             found = parse(content)
-            if found.header.inode != self._header.inode:
+            if not self._header.is_of_file(found.header):
                 raise ValueError("it is a copy of a spool")
         except ValueError as error:
             log.warning(
@@ -168,6 +184,9 @@ class Spool:
             self._refuse_numbers_of(found.header, len(left))
         self._unused.extend(left)
         self._taken, self._check = found.taken, found.check
+        if found.header != self._header:
+            # A service at a new address is known by that from now on.
+            self._start_anew()
 
     def _refuse_numbers_of(self, other: Header, count: int) -> None:
         """Raise SpoolError where the numbers in the file are not what would be fetched now."""
@@ -181,6 +200,18 @@ class Spool:
                 " service, give each its own file; where it is this one at a new address, name both"
                 " addresses once, or delete the file, which leaves its numbers unused"
             )
+
+
+def _generation(descriptor: int) -> int:
+    """Which use of its inode a file is, on Linux where the file system tells; else 0."""
+    if sys.platform != "linux":
+        return 0
+    found = bytearray(8)
+    try:
+        fcntl.ioctl(descriptor, _GET_GENERATION, found)
+    except OSError:
+        return 0
+    return int.from_bytes(found[:4], sys.byteorder)
 
 
 def _sync_folder(name: str) -> None:

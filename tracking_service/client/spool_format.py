@@ -1,6 +1,6 @@
 """How a spool is written: lines of text, each with a check of itself and of all lines before it.
 
-    tracking-service-spool 2 {"lane": ["MY", "ID", "default"], "services": [...], "inode": 7} 1f…
+    tracking-service-spool 2 {"lane": ["MY", "ID", "default"], "services": [...], "inode": 7, …} 1f…
     +MYID0KW11FZRMRTT MYIDBPHDRDZXN5XD MYIDM9VJ8HF7KACE 52…
     =2 c0…
 
@@ -36,6 +36,12 @@ class Header:
     """The base URLs of the service that issued them."""
     inode: int
     """Of the file: a copy has another one. https://en.wikipedia.org/wiki/Inode"""
+    generation: int
+    """Which use of the inode it is: after a removal a copy may have the same one. 0 is unknown."""
+
+    def is_of_file(self, other: "Header") -> bool:
+        """Whether both were made for one file."""
+        return (self.inode, self.generation) == (other.inode, other.generation)
 
     def line(self) -> str:
         """Return it as it is written, without its check."""
@@ -117,7 +123,12 @@ def _header(line: str) -> Header:
         raise ValueError("it is of an earlier version")
     data = json.loads(line.removeprefix(prefix))
     try:
-        return Header(_texts(data["lane"]), _texts(data["services"]), int(data["inode"]))
+        return Header(
+            _texts(data["lane"]),
+            _texts(data["services"]),
+            int(data["inode"]),
+            int(data["generation"]),
+        )
     except (KeyError, TypeError) as error:
         raise ValueError("the first line was not written so") from error
 

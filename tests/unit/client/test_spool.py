@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,6 +49,37 @@ def test_what_is_given_back_is_the_next(path: Path) -> None:
     spool.close()
 
     assert numbers(2, 10) == list(left_in(path))
+
+
+def test_what_was_taken_before_the_file_was_written_anew_is_kept_when_given_back(
+    path: Path,
+) -> None:
+    spool = opened(path)
+    spool.add(numbers(0, 10))
+    spool.take(10)
+    # Nothing is left in it, so it is written anew.
+    spool.add(numbers(10, 20))
+    spool.take(2)
+    spool.give_back(numbers(7, 12))
+    assert sorted(spool.remaining()) == numbers(7, 20)
+    spool.close()
+
+    assert sorted(left_in(path)) == numbers(7, 20)
+
+
+def test_a_full_disk_leaves_what_was_there(path: Path) -> None:
+    spool = opened(path)
+    spool.add(numbers(0, 10))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            spool.add(numbers(10, 30))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        spool.close()
+
+    assert numbers(0, 10) == list(left_in(path))
 
 
 def test_no_more_is_taken_than_there_is(path: Path) -> None:
@@ -151,11 +183,13 @@ def test_numbers_of_another_service_are_refused_and_kept(path: Path) -> None:
     assert content == path.read_bytes()
 
 
-def test_a_service_may_get_further_addresses(path: Path) -> None:
+def test_a_service_may_move_by_way_of_both_addresses(path: Path) -> None:
     written(path)
     opened(path, services=("http://b", "http://c")).close()
+    spool = opened(path, services=("http://c",))
 
-    assert numbers(4, 10) == list(left_in(path))
+    assert numbers(4, 10) == list(spool.remaining())
+    spool.close()
 
 
 def test_the_lock_ends_with_the_buffer_although_a_process_is_being_started(path: Path) -> None:

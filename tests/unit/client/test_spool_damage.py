@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.spools import left_in, numbers, opened, written
+from tests.support.spools import LANE, left_in, numbers, opened, written
 from tracking_service.client import SpoolError
+from tracking_service.client.spool_format import Header, batch_line, check_of
 
 
 @pytest.fixture
@@ -88,3 +89,17 @@ def test_a_copy_of_a_spool_is_thrown_away(path: Path) -> None:
 
     assert () == left_in(copy)
     assert numbers(4, 10) == list(left_in(path))
+
+
+def test_a_copy_in_the_inode_of_a_removed_spool_is_thrown_away(path: Path) -> None:
+    opened(path).close()
+    inode = path.stat().st_ino
+    lines, check = "", b""
+    header = Header(LANE, ("http://a",), inode, generation=7)
+    for line in (header.line(), batch_line(numbers(0, 3))):
+        check = check_of(line, check)
+        lines += f"{line} {check.hex()}\n"
+    path.write_text(lines)
+
+    assert path.stat().st_ino == inode
+    assert () == left_in(path)
