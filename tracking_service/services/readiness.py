@@ -40,9 +40,17 @@ def assess_readiness(instance: Instance) -> Readiness:
     rate = sum(state.rate for state in states)
     seconds = held / rate if rate else None
     if failure:
-        lasts = "until numbers are asked for" if seconds is None else f"about {seconds:.0f} seconds"
+        lasts = "until numbers are asked for" if seconds is None else f"about {in_words(seconds)}"
         failure = f"{failure}; the reserve lasts {lasts}"
     return Readiness(True, failure, seconds, database)
+
+
+def in_words(seconds: float) -> str:
+    """A length of time as a person says it."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.0f} seconds" if round(seconds) != 1 else "1 second"
 
 
 def _failure(database: DatabaseState, error: TrackingServiceError | None) -> str | None:

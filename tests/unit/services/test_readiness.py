@@ -22,7 +22,7 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.database_health import PING_SECONDS
 from tracking_service.numbering import Shipment
-from tracking_service.services.readiness import Readiness, assess_readiness
+from tracking_service.services.readiness import Readiness, assess_readiness, in_words
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing
@@ -101,8 +101,23 @@ def test_while_the_database_is_away_it_stays_ready_and_says_for_how_long(
 
     seconds = found.reserve_seconds
     assert seconds is not None
-    reason = f"the database cannot be reached; the reserve lasts about {seconds:.0f} seconds"
+    reason = f"the database cannot be reached; the reserve lasts about {in_words(seconds)}"
     assert Readiness(True, reason, seconds, "away") == found
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [
+        (1.4, "1 second"),
+        (119, "119 seconds"),
+        (812, "14 minutes"),
+        (3 * 3600, "3 hours"),
+        (17_940_689, "208 days"),
+        (86_400e6, "1,000,000 days"),
+    ],
+)
+def test_a_length_of_time_is_said_as_a_person_says_it(seconds: float, words: str) -> None:
+    assert words == in_words(seconds)
 
 
 def test_an_idle_instance_outlasts_any_outage(ready: Issuing, clock: Clock) -> None:
