@@ -89,7 +89,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     issuer = Issuer(instance)
     batches = Batches(issuer, BatchStore(database), keep_seconds=settings.batch_keep_seconds)
     fleet = FleetReader(database)
-    watch = FleetWatch(fleet.read, fleet.first_leases)
+    watch = FleetWatch(
+        fleet.read,
+        fleet.first_leases,
+        own=partial(_spent, instance),
+        reserve_seconds=settings.reserve_seconds,
+    )
     services = Services(
         settings=settings,
         database=database,
@@ -131,6 +136,10 @@ def create_app(settings: Settings | None = None) -> Flask:
             x_prefix=1,
         )
     return app
+
+
+def _spent(instance: Instance) -> tuple[str, dict[str, int]]:
+    return instance.name, {each.series: each.issued for each in instance.state().series}
 
 
 def _open_series(instance: Instance) -> list[ListedSeries]:

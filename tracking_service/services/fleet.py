@@ -7,9 +7,10 @@ are spent only its instance knows, and an instance that is gone looks like one t
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tracking_service.records import FleetRecord, LeasedBlock, SeriesCount
+from tracking_service.services.fleet_rates import OwnSpending, measure_rates
 
 FRESH_SECONDS = 3.0
 """An instance asks the database no more often than this, however many pages are open."""
@@ -23,15 +24,6 @@ LOOKED_UP = 20
 REMEMBERED = 1000
 """Instances of which the first lease is remembered."""
 
-HOUR = timedelta(hours=1)
-"""A rate is that of the last hour, or of all blocks that are read where nothing was leased in it."""
-
-FILLING = timedelta(minutes=1)
-"""In so much time from its first lease on, an instance fills its reserve."""
-
-SHORTEST = timedelta(seconds=10)
-"""A rate is that of no shorter time: leases that come together would make it as high as any."""
-
 
 @dataclass(frozen=True, slots=True)
 class FleetSeries:
@@ -39,7 +31,7 @@ class FleetSeries:
 
     count: SeriesCount
     rate: float | None
-    """Serials a second; None if there are too few leases to tell."""
+    """Serials a second; None if the leases prove none."""
 
     @property
     def lasts_seconds(self) -> float | None:
@@ -88,10 +80,19 @@ class FleetWatch:
         self,
         read: Callable[[], FleetRecord],
         first_leases: Callable[[Sequence[str]], Mapping[str, datetime]],
+        *,
+        own: Callable[[], tuple[str, Mapping[str, int]]],
+        reserve_seconds: float = 900.0,
     ) -> None:
-        """`read` and `first_leases` are those of `FleetReader`."""
+        """`read` and `first_leases` are those of `FleetReader`; `reserve_seconds` is the setting.
+
+        `own` tells this instance's name, and how many serials it has spent of each series.
+        """
         self._read = read
         self._first_leases = first_leases
+        self._own = own
+        self._spending = OwnSpending()
+        self._reserve_seconds = reserve_seconds
         self._since: dict[str, datetime] = {}
 
     def read(self) -> Fleet:
@@ -103,7 +104,9 @@ class FleetWatch:
         own: dict[str, list[LeasedBlock]] = defaultdict(list)
         for block in record.blocks:
             own[block.instance].append(block)
-        rates = measure_rates(record)
+        name, spent = self._own()
+        self._spending.sample(record.now, name, spent, since=self._since.get(name))
+        rates = measure_rates(record, reserve_seconds=self._reserve_seconds, own=self._spending)
         return Fleet(
             tuple(FleetSeries(each, rates.get(each.name)) for each in record.series),
             record.has_more_series,
@@ -129,36 +132,6 @@ class FleetWatch:
             _states(blocks),
             sum(block.end - block.start for block in blocks if block.state == "leased"),
         )
-
-
-def measure_rates(record: FleetRecord) -> dict[str, float]:
-    """How fast each series goes, in serials a second, from when its blocks were leased.
-
-    An instance leases ahead: its first leases fill its reserve, and later ones replace what it has
-    spent meanwhile. So those of its first minute count only once they were released as spent.
-    Series of which nothing can be told are left out.
-    """
-    first: dict[str, datetime] = {}
-    spent: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
-    filled_at: dict[tuple[str, str], datetime] = {}
-    for block in sorted(record.blocks, key=lambda block: (block.leased_at, block.id)):
-        first.setdefault(block.series, block.leased_at)
-        filled = filled_at.setdefault((block.series, block.instance), block.leased_at + FILLING)
-        if block.state == "spent" or (block.state == "leased" and block.leased_at > filled):
-            spent[block.series].append((block.leased_at, block.end - block.start))
-    return {
-        name: _rate(leases, record.now - first[name] - FILLING, record.now)
-        for name, leases in spent.items()
-    }
-
-
-def _rate(leases: Sequence[tuple[datetime, int]], span: timedelta, now: datetime) -> float:
-    late = [serials for moment, serials in leases if now - moment <= HOUR]
-    if late:
-        serials, span = sum(late), min(span, HOUR)
-    else:
-        serials = sum(serials for _, serials in leases)
-    return serials / max(SHORTEST, span).total_seconds()
 
 
 def _states(blocks: Iterable[LeasedBlock]) -> dict[str, int]:

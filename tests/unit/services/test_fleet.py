@@ -8,12 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tracking_service.records import FleetRecord, LeasedBlock, SeriesCount
-from tracking_service.services.fleet import (
-    INSTANCES,
-    LOOKED_UP,
-    FleetWatch,
-    measure_rates,
-)
+from tracking_service.services.fleet import INSTANCES, LOOKED_UP, FleetWatch
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COUNT = SeriesCount("default", 1000, 36_000, 0, None, False)
@@ -32,41 +27,6 @@ def record(*blocks: LeasedBlock, series: Sequence[SeriesCount] = (COUNT,)) -> Fl
     return FleetRecord(NOW, tuple(newest_first), tuple(series), False)
 
 
-@pytest.mark.parametrize(
-    "blocks, rate",
-    [
-        # What an instance leases in its first minute fills its reserve; what it leases then was spent.
-        ([block(10), block(9.5), block(5), block(1)], 2000 / 540),
-        ([block(10, "a"), block(10, "b"), block(5, "a"), block(5, "b")], 2000 / 540),
-        # The last hour decides, if there is a lease in it.
-        ([block(600), block(400), block(30)], 1000 / 3600),
-        ([block(600), block(400), block(200)], 2000 / (36_000 - 60)),
-        # What was released is known to be spent, or not to be.
-        ([block(10, state="spent")], 1000 / 540),
-        ([block(10), block(5, state="returned"), block(5, "b", state="skipped")], None),
-        ([block(10)], None),
-        ([], None),
-        ([block(0.5), block(0)], None),
-        # Two leases in a moment are no rate of millions.
-        ([block(1.01), block(0)], 1000 / 10),
-    ],
-)
-def test_a_rate_is_what_was_leased_once_the_reserve_was_full(
-    blocks: list[LeasedBlock], rate: float | None
-) -> None:
-    assert ({} if rate is None else {"default": pytest.approx(rate)}) == measure_rates(
-        record(*blocks)
-    )
-
-
-def test_series_have_rates_of_their_own() -> None:
-    found = measure_rates(
-        record(block(10), block(5), block(10, series="air"), block(1, series="air"))
-    )
-
-    assert {"default", "air"} == set(found)
-
-
 class Source:
     """Gives what is set, and the first leases of all who are asked for."""
 
@@ -83,14 +43,16 @@ class Source:
 
 
 def watch(source: Source) -> FleetWatch:
-    return FleetWatch(source.read, source.first_leases)
+    return FleetWatch(source.read, source.first_leases, own=lambda: ("a", {"default": 600}))
 
 
 def test_a_series_lasts_as_long_as_its_rate_lets_it() -> None:
     (series,) = watch(Source(record(block(10), block(5)))).read().series
 
-    assert series.rate is not None
-    assert pytest.approx(36_000 / series.rate) == series.lasts_seconds
+    # What this instance has spent since its first lease, nine days ago, and no lease.
+    rate = 600 / (9 * 86_400)
+    assert pytest.approx(rate) == series.rate
+    assert pytest.approx(36_000 / rate) == series.lasts_seconds
 
 
 def test_a_series_that_nobody_leases_from_lasts_for_an_unknown_time() -> None:
