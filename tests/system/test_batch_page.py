@@ -152,7 +152,7 @@ def test_the_history_is_searched_copied_and_cleared(watched: OpenPage) -> None:
     expect(page.locator("#history-state")).to_have_text("61 numbers; the last 20 are shown.")
     page.get_by_label("Search").fill("redbox my")
     expect(page.locator("#history-state")).to_have_text("1 of 61 number.")
-    page.get_by_role("button", name="Copy all").click()
+    page.get_by_role("button", name="Copy these 1").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert [number] == copied(page)
     page.get_by_label("Search").fill("<b>ship")
@@ -164,6 +164,23 @@ def test_the_history_is_searched_copied_and_cleared(watched: OpenPage) -> None:
     page.reload()
 
     expect(page.locator("#history-none")).to_be_visible()
+
+
+def test_numbers_are_copied_where_the_browser_has_no_clipboard_for_scripts(
+    watched: OpenPage,
+) -> None:
+    """As over plain http, to another host."""
+    page = watched().open()
+    number = ask(page)
+    page.evaluate(
+        "window.kept = navigator.clipboard;"
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+    )
+    page.locator("#copy-numbers").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+
+    assert number == page.evaluate("kept.readText()")
+    expect(page.locator("#copy-numbers")).to_be_focused()
 
 
 def test_the_history_has_an_end(watched: OpenPage) -> None:

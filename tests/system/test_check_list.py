@@ -66,7 +66,7 @@ def test_the_list_can_be_downloaded_and_does_no_harm(watched: OpenPage, tmp_path
     page = watched(expected=(READ,)).open()
     number = ask(page)
     check(page, f"{number}\n{FORMULA}")
-    expect(page.locator("#list-state")).to_contain_text("1 not a number")
+    expect(page.locator("#list-state")).to_contain_text("1 not a tracking number")
     with page.expect_download() as download:
         page.locator("#save-list").click()
     path = tmp_path / "list.csv"
@@ -75,8 +75,43 @@ def test_the_list_can_be_downloaded_and_does_no_harm(watched: OpenPage, tmp_path
 
     assert "checked-numbers.csv" == download.value.suggested_filename
     assert [number, "'=1+1"] == [row["scanned"] for row in rows]
-    assert ["Issued", "Not a number"] == [row["answer"] for row in rows]
+    assert ["Issued", "Not a tracking number"] == [row["answer"] for row in rows]
     assert "MY" == rows[0]["origin"]
+
+
+def test_the_next_scan_after_a_download_is_checked(watched: OpenPage) -> None:
+    one = watched()
+    page = one.open()
+    check(page, one.instance.number())
+    with page.expect_download():
+        page.locator("#save-list").click()
+    scan(page, one.instance.number())
+
+    expect(page.locator("#list-state")).to_have_text("2 numbers: 2 issued.")
+
+
+def test_a_number_of_the_history_is_added_and_the_field_keeps_its_text(watched: OpenPage) -> None:
+    page = watched().open()
+    number = ask(page)
+    field = page.get_by_label("Tracking numbers", exact=True)
+    field.fill("half a list")
+    page.locator("#history-rows button").first.click()
+    expect(page.locator("#list-rows")).to_contain_text(number)
+    page.locator("#check-number").click()
+    expect(page.locator("#list-rows tr")).to_have_count(2)
+
+    expect(field).to_have_value("half a list")
+
+
+def test_numbers_are_found_in_quotes_and_between_blanks_and_twice(watched: OpenPage) -> None:
+    one = watched()
+    page = one.open()
+    first, second = one.instance.number(), one.instance.number()
+    spaced = f"{first[:4]} {first[4:8]} {first[8:]}"
+    check(page, f'"{first}" {second}\n"{second}";{spaced}')
+
+    expect(page.locator("#list-state")).to_have_text("4 numbers: 4 issued, 2 listed before.")
+    expect(page.locator("#list-rows tr").first).to_contain_text("It is in this list already.")
 
 
 def test_what_was_not_answered_can_be_asked_again(

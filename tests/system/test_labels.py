@@ -11,7 +11,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.system.clerk import ask, ask_many, fill, send
+from tests.system.clerk import ask, ask_many, check, fill, send
 from tests.system.conftest import OpenPage
 
 # Dots of a pixel's edge to a point, 1/72 inch: 203 dots an inch, as a label printer has.
@@ -52,11 +52,16 @@ def numbers_of(page: Page) -> list[str]:
     return text.split("\n")
 
 
-def print_labels(page: Page, layout: str) -> Paper:
-    """Print as a clerk does, and return what comes of it."""
+def catch_print(page: Page) -> None:
+    """Let the page's call of `print` set an attribute."""
     page.evaluate(
         "void (window.print = () => document.documentElement.setAttribute('data-printed', ''))"
     )
+
+
+def print_labels(page: Page, layout: str) -> Paper:
+    """Print as a clerk does, and return what comes of it."""
+    catch_print(page)
     page.get_by_label("Labels").select_option(layout)
     page.get_by_role("button", name="Print labels").click()
     expect(page.locator("html")).to_have_attribute("data-printed", "")
@@ -88,14 +93,44 @@ def test_a_sheet_has_fourteen_labels(watched: OpenPage) -> None:
     assert [(210, 297)] * 2 == paper.sizes
 
 
-def test_the_browsers_own_print_gives_the_label_that_is_shown(watched: OpenPage) -> None:
+def test_the_browsers_own_print_gives_the_page_with_its_list(watched: OpenPage) -> None:
     page = watched().open()
     number = ask(page)
-    expect(page.locator("#labels svg")).to_be_attached()
+    check(page, "hello")
+    expect(page.locator("#checked strong")).to_have_text("Not a tracking number")
+    expect(page.get_by_role("img", name="Barcode of")).to_be_visible()
+    paper = Paper(page)
+
+    assert "Not a tracking number" in paper.text
+    assert number in paper.text
+    assert all(each == (216, 279) or each == (210, 297) for each in paper.sizes)
+
+
+def test_after_labels_the_page_is_printed_again(watched: OpenPage) -> None:
+    page = watched().open()
+    ask(page)
+    print_labels(page, "label")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+
+    assert "Ask for numbers" in Paper(page).text
+
+
+def test_the_rows_found_in_the_history_are_printed(watched: OpenPage) -> None:
+    page = watched().open()
+    fill(page, customer="Another")
+    send(page)
+    expect(page.locator("#history-rows tr")).to_have_count(1)
+    number = ask(page)
+    expect(page.locator("#history-rows tr")).to_have_count(2)
+    page.reload()
+    page.get_by_label("Search").fill("redbox")
+    catch_print(page)
+    page.locator("#print-history").click()
+    expect(page.locator("html")).to_have_attribute("data-printed", "")
     paper = Paper(page)
 
     assert [[number]] == paper.barcodes
-    assert "Ask for numbers" not in paper.text
+    assert "MY → ID · 1.234 kg · RedBox Logistics" in paper.text
 
 
 def test_barcodes_are_fetched_only_for_printing_and_few_at_once(watched: OpenPage) -> None:
@@ -119,22 +154,24 @@ def test_barcodes_are_fetched_only_for_printing_and_few_at_once(watched: OpenPag
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_a_label_without_its_barcode_has_its_number_in_letters(
+def test_labels_without_barcodes_are_printed_only_when_wanted(
     watched: OpenPage, status: int
 ) -> None:
     page = watched(expected=(BARCODE,)).open()
     page.route(f"**{BARCODE}", lambda route: route.fulfill(status=status))
-    fill(page, count=2)
-    send(page)
-    expect(page.locator("#asked strong")).to_have_text("2 numbers")
-    paper = print_labels(page, "label")
+    number = ask(page)
+    catch_print(page)
+    page.get_by_role("button", name="Print labels").click()
+    expect(page.locator("#labels-state")).to_contain_text("1 label has no barcode")
+    expect(page.locator("html")).not_to_have_attribute("data-printed", "")
+    page.get_by_role("button", name="Print without").click()
+    expect(page.locator("html")).to_have_attribute("data-printed", "")
 
-    expect(page.locator("#labels-state")).to_contain_text("2 labels have no barcode")
-    assert all(number in paper.text for number in numbers_of(page))
+    assert number in Paper(page).text
 
 
 def test_a_page_without_numbers_is_printed_without_its_buttons(watched: OpenPage) -> None:
     paper = Paper(watched().open())
 
-    assert "Numbers of this browser" in paper.text
+    assert "Last numbers" in paper.text
     assert "Get a number" not in paper.text

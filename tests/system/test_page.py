@@ -114,9 +114,10 @@ def test_the_form_begins_empty_and_enter_spends_nothing(watched: OpenPage) -> No
     page = watched(expected=("/api/next-tracking-number/",)).open()
     page.get_by_label("From").press("Enter")
 
-    expect(page.locator(".fault")).to_have_count(6)
+    expect(page.locator("#ask-fault")).to_have_text("Please correct the marked fields.")
+    expect(page.locator(".fault")).to_have_count(4)
     expect(page.locator("#asked")).to_be_hidden()
-    expect(page.get_by_label("Customer id")).to_be_visible()
+    expect(page.get_by_label("Customer id")).to_be_hidden()
 
 
 def test_a_country_is_found_by_its_name(watched: OpenPage) -> None:
@@ -176,10 +177,13 @@ def test_a_likely_typo_is_explained(watched: OpenPage) -> None:
 @pytest.mark.parametrize(
     "number, title",
     [
-        ("hello", "Not a number"),
-        ("MYID/../../healthz", "Not a number"),
-        ("<img src=x onerror=alert(1)>", "Not a number"),
+        ("hello", "Not a tracking number"),
+        ("https://example.com/MYID", "Not a tracking number"),
+        ("MYID/../../healthz", "Not a tracking number"),
+        ("<img src=x onerror=alert(1)>", "Not a tracking number"),
         ("MYIDAAAAAAAAAAA1", "Wrong check character"),
+        ("/", "Not a tracking number"),
+        (".", "Not a tracking number"),
         ("   ", "Nothing to check"),
     ],
 )
@@ -318,10 +322,14 @@ def test_a_key_for_issuing_gets_numbers_and_is_told_what_shows_the_rest(
     use_token(page, "tn_wrong")
     expect(page.locator("#key .fault")).to_contain_text("invalid")
     expect(page.get_by_label("Token")).to_be_focused()
-    use_token(page, keyed.tokens["issue"])
+    use_token(page, "tn_wröng")
+    expect(page.locator("#key .fault")).to_contain_text("no blanks")
+    use_token(page, f"Bearer {keyed.tokens['issue']}")
     expect(page.get_by_label("Token")).to_be_hidden()
     page.reload()
     ask(page)
+    expect(page.locator("#history-rows button")).to_be_hidden()
+    expect(page.locator("#history-rows .number-text")).to_be_visible()
 
     expect(page.locator("#asked")).to_contain_text("A key with the scope verify shows its barcode.")
     expect(page.locator("#check")).to_contain_text("A key with the scope verify shows this.")
@@ -332,6 +340,20 @@ def test_a_key_for_issuing_gets_numbers_and_is_told_what_shows_the_rest(
     page.get_by_role("button", name="Forget it").click()
     expect(page.get_by_label("Token")).to_be_visible()
     assert 0 == page.evaluate("sessionStorage.length")
+
+
+def test_without_a_token_one_is_asked_to_sign_in(keyed: Keyed, watched: OpenPage) -> None:
+    one = watched(expected=("/api/",))
+    one.instance = keyed.instance
+    one.page.route("**/api/series", lambda route: route.fulfill(status=404))
+    page = one.open()
+    fill(page)
+    send(page)
+    expect(page.locator("#ask-fault")).to_have_text("Sign in with your access key")
+    expect(page.get_by_label("Token")).to_be_focused()
+    use_token(page, "nonsense")
+
+    expect(page.locator("#key .fault")).to_contain_text("invalid")
 
 
 def test_a_key_for_checking_checks_alone(keyed: Keyed, watched: OpenPage) -> None:

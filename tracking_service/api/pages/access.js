@@ -6,7 +6,8 @@ import { ROOT, byId, element, keyHeaders } from "./common.js";
 const TIMEOUT_MS = 10000;
 const NUMBERS = "/api/tracking-numbers/";
 
-async function probe(path) {
+// The status of an OPTIONS, 0 where there was no answer.
+export async function probe(path) {
   try {
     const answer = await fetch(ROOT + path, {
       method: "OPTIONS", cache: "no-store", headers: keyHeaders(), signal: AbortSignal.timeout(TIMEOUT_MS),

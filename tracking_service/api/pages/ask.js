@@ -1,14 +1,14 @@
 // Asks for one number or for many, and shows what came.
 
-import { ask, byId, copy, element, figures, once, picture, tell } from "./common.js";
+import { ask, byId, copy, element, figures, keyIsUsed, once, picture, tell, timeOf } from "./common.js";
 import { askMany, isLost, makeKey } from "./batch.js";
 import { scan } from "./checklist.js";
 import { nameOf } from "./countries.js";
-import { rememberCustomer } from "./customers.js";
+import { noteSent, rememberCustomer } from "./customers.js";
 import { download } from "./csv.js";
-import { askForm, clearFaults, count, query, shipment, showCurl, showFaults } from "./form.js";
+import { askForm, clearFaults, count, forgetCreatedAt, query, shipment, showCurl, showFaults } from "./form.js";
 import { addToHistory } from "./history.js";
-import { printLabels, setLabels } from "./labels.js";
+import { printLabels } from "./labels.js";
 
 // What a barcode's module of 0.33 mm is in CSS pixels.
 const MODULE_DOTS = 0.33 * 96 / 25.4;
@@ -24,24 +24,27 @@ function remember({ customer_name: name, customer_slug: slug, customer_id: id })
   rememberCustomer({ name: name.trim(), slug, id });
 }
 
+// Returns true: numbers were spent, and a double click must not spend more.
 function show(numbers, moment, fields) {
   shown = { numbers, moment, fields };
   addToHistory(numbers, moment, fields);
   remember(fields);
-  setLabels(shown);
+  forgetCreatedAt();
   byId("asked-actions").hidden = false;
   byId("check-number").hidden = numbers.length > 1;
   byId("labels-state").textContent = "";
-  const what = `${way(fields)}, ${fields.weight} kg, ${fields.customer_name}. Issued at ${moment}.`;
+  const what = element("p", `${way(fields)}, ${fields.weight} kg, `);
+  what.append(element("bdi", fields.customer_name), ". Issued on ", timeOf(moment), ".");
   if (numbers.length > 1) {
     const ends = element("p", undefined, "ends");
     ends.append(element("code", numbers[0]), " … ", element("code", numbers.at(-1)));
     tell(byId("asked"), "good", `${figures.format(numbers.length)} numbers`, ends, what);
-    return;
+    return true;
   }
   const barcode = element("p", undefined, "barcode");
   tell(byId("asked"), "good", "Your number", element("p", numbers[0], "number"), what, barcode);
   showBarcode(numbers[0], barcode);
+  return true;
 }
 
 // A number is there without its picture, which a key for issuing alone may not see.
@@ -66,15 +69,25 @@ async function showBarcode(number, where) {
 // What is shown of a number that came before stays: a fault takes nothing away.
 function showFault({ status, body }, ...actions) {
   const fault = byId("ask-fault");
+  if (status >= 200 && status < 400) {
+    return tell(
+      fault, "bad", "Something else answered",
+      "The answer has no tracking number: it is from something between this page and the service.", ...actions,
+    );
+  }
   if (isLost(status)) return tell(fault, "bad", "No answer", "The service did not answer.", ...actions);
+  if (status === 401) {
+    tell(fault, "bad", "Sign in with your access key", keyIsUsed() ? body.detail : "", ...actions);
+    return byId("token").focus();
+  }
   const others = showFaults(body.errors ?? []);
-  const detail = body.errors ? others.join(" ") || "What is wrong stands beside the fields." : body.detail;
-  return tell(fault, status === 503 ? "warn" : "bad", body.title ?? `Status ${status}`, detail, ...actions);
+  if (body.errors) return tell(fault, "bad", "Please correct the marked fields.", others.join(" "), ...actions);
+  return tell(fault, status === 503 ? "warn" : "bad", body.title ?? `Status ${status}`, body.detail, ...actions);
 }
 
 async function askForOne(fields) {
   const answer = await ask(query(fields));
-  if (answer.status !== 200) return showFault(answer);
+  if (answer.status !== 200 || !answer.body?.tracking_number) return showFault(answer);
   return show([answer.body.tracking_number], answer.body.created_at, fields);
 }
 
@@ -141,6 +154,7 @@ function submit() {
   byId("ask-fault").hidden = true;
   const fields = shipment();
   const many = count();
+  noteSent(fields);
   showCurl();
   if (many === "1") return askForOne(fields);
   // What is no number is sent as it is, so that every fault is told at once.
@@ -160,7 +174,7 @@ export function watchAsking() {
   const on = (id, work) => byId(id).addEventListener("click", work);
   on("copy-numbers", () => copy(shown.numbers.join("\n"), byId("copy-numbers")));
   on("check-number", () => scan(shown.numbers[0]));
-  on("print-numbers", () => printLabels(shown));
+  on("print-numbers", () => printLabels(shown.numbers.map((number) => [number, shown.fields]), byId("labels-state")));
   on("save-numbers", () => {
     const { origin_country_id: from, destination_country_id: to, customer_name: name, series, weight } = shown.fields;
     download(

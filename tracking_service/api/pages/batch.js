@@ -7,8 +7,9 @@ const PATH = "/api/tracking-numbers/";
 const SILENCE_MS = 75000;
 const PAUSES_MS = [500, 1500, 4000];
 
-// No answer of the service's: of what became of the request nothing is known.
-export const isLost = (status) => status === 0 || status === 502 || status === 504;
+// No answer of the service's, which is 201 or an error: of what became of the request nothing is known.
+export const isLost = (status) => status === 0 || status === 502 || status === 504
+  || (status >= 200 && status < 400 && status !== 201);
 
 export function makeKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -5,14 +5,17 @@
 
 import { ask, byId, cell, element, figures, tell } from "./common.js";
 import { download } from "./csv.js";
-import { explain } from "./reading.js";
+import { explain, isNoNumber, split, squeeze } from "./reading.js";
 
 const AT_ONCE = 4;
 // Rows in the table; the file has all.
 const SHOWN = 200;
+const TEXT_SHOWN = 60;
 const field = byId("number");
 let scans = [];
 let queue = [];
+// As the service reads them: which stand in the list already.
+let seen = new Set();
 let running = 0;
 
 function showState() {
@@ -22,29 +25,39 @@ function showState() {
   tally.delete("");
   const parts = [...tally].map(([title, many]) => `${figures.format(many)} ${title.toLowerCase()}`);
   if (waiting) parts.push(`${figures.format(waiting)} waiting`);
+  const twice = scans.length - seen.size;
+  if (twice) parts.push(`${figures.format(twice)} listed before`);
   const first = scans.length > SHOWN ? `; the last ${SHOWN} are shown` : "";
   byId("list-state").textContent = `${figures.format(scans.length)} ${scans.length === 1 ? "number" : "numbers"}: ${parts.join(", ")}${first}.`;
   byId("list").hidden = scans.length === 0;
   byId("ask-again").hidden = !scans.some(({ kind }) => kind === null);
 }
 
+function written(one, tag, className) {
+  const text = one.number || one.text;
+  const made = element(tag, text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)} …` : text, className);
+  if (text.length > TEXT_SHOWN) made.title = text;
+  return made;
+}
+
 function fillRow(one) {
   const answer = element("span", one.title || "…", one.kind ?? "");
   one.row.replaceChildren(
-    cell("Number", element("code", one.number || one.text), "long"),
-    cell("Answer", answer), cell("What it says", one.detail, "long"),
+    cell("Number", written(one, "code"), "long"),
+    cell("Answer", answer), cell("Details", [one.detail, one.note].filter(Boolean).join(" "), "long"),
   );
 }
 
 async function check(one) {
-  const answer = await ask(`/api/tracking-numbers/${encodeURIComponent(one.text)}`);
+  // A slash or a dot would make another address of it.
+  const answer = isNoNumber(one.text) ? { status: 404, body: {} } : await ask(`/api/tracking-numbers/${encodeURIComponent(one.text)}`);
   [one.kind, one.title, one.detail] = explain(one.text, answer);
-  if (answer.status === 200) one.number = answer.body.tracking_number;
+  if (answer.status === 200) one.number = answer.body?.tracking_number ?? "";
   one.body = answer.body;
   if (!scans.includes(one)) return;
   fillRow(one);
   // The last one that was scanned is what a person looks at.
-  if (one === scans.at(-1)) tell(byId("checked"), one.kind ?? "warn", one.title, element("p", one.number || one.text, "number"), one.detail);
+  if (one === scans.at(-1)) tell(byId("checked"), one.kind ?? "warn", one.title, written(one, "p", "number"), one.detail, one.note);
 }
 
 async function work() {
@@ -62,7 +75,10 @@ async function work() {
 function add(texts) {
   const rows = [];
   for (const text of texts) {
-    const one = { text, number: "", kind: "", title: "", detail: "", body: {}, row: element("tr") };
+    const read = squeeze(text);
+    const note = seen.has(read) ? "It is in this list already." : "";
+    seen.add(read);
+    const one = { text, number: "", kind: "", title: "", detail: "", note, body: {}, row: element("tr") };
     fillRow(one);
     scans.push(one);
     queue.push(one);
@@ -75,8 +91,7 @@ function add(texts) {
 }
 
 function submit() {
-  // Of a spreadsheet's row each cell is one; spaces and dashes stand within a number.
-  const texts = field.value.split(/[\r\n\t,;]+/).map((text) => text.trim()).filter(Boolean);
+  const texts = split(field.value);
   field.value = "";
   field.focus();
   if (texts.length) add(texts);
@@ -86,8 +101,9 @@ function submit() {
 export function scan(number) {
   // Left out, where the key may not check or checking is not published.
   if (!field.checkVisibility()) return;
-  field.value = number;
-  submit();
+  // What stands in the field stays there.
+  field.focus();
+  add([number]);
 }
 
 export function watchChecking() {
@@ -102,7 +118,7 @@ export function watchChecking() {
     submit();
   });
   byId("clear-list").addEventListener("click", () => {
-    [scans, queue] = [[], []];
+    [scans, queue, seen] = [[], [], new Set()];
     byId("list-rows").replaceChildren();
     byId("checked").hidden = true;
     showState();
@@ -119,11 +135,15 @@ export function watchChecking() {
     field.focus();
     for (let started = running; started < AT_ONCE; started += 1) work();
   });
-  byId("save-list").addEventListener("click", () => download(
-    "checked-numbers.csv",
-    ["scanned", "tracking_number", "answer", "what_it_says", "series", "origin", "destination", "leased_at"],
-    scans.map(({ text, number, title, detail, body }) => [
-      text, number, title || "waiting", detail, body.series, body.origin_country_id, body.destination_country_id, body.leased_at,
-    ]),
-  ));
+  byId("save-list").addEventListener("click", () => {
+    download(
+      "checked-numbers.csv",
+      ["scanned", "tracking_number", "answer", "details", "series", "origin", "destination", "leased_at"],
+      scans.map(({ text, number, title, detail, note, body }) => [
+        text, number, title || "waiting", [detail, note].filter(Boolean).join(" "), body.series, body.origin_country_id, body.destination_country_id, body.leased_at,
+      ]),
+    );
+    // The next scan goes into the field.
+    field.focus();
+  });
 }

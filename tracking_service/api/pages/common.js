@@ -53,7 +53,7 @@ export async function ask(path) {
       headers: keyHeaders(),
       signal: AbortSignal.timeout(REQUEST_MS),
     });
-    const body = await answer.json().catch(() => ({}));
+    const body = (await answer.json().catch(() => null)) ?? {};
     if (answer.status === 401) refuseKey(body);
     return { status: answer.status, body };
   } catch {
@@ -92,32 +92,65 @@ export function tell(where, kind, title, ...lines) {
   where.hidden = false;
 }
 
+// Over plain http a browser has no clipboard for scripts, but copies what is selected.
+function copySelected(text) {
+  const before = document.activeElement;
+  const area = element("textarea", undefined, "unseen");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  before?.focus();
+  return done;
+}
+
 export async function copy(text, button) {
+  if (button.getAttribute("aria-disabled") === "true") return;
   let done = true;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    done = false;
+    done = copySelected(text);
   }
   const before = button.firstChild.nodeValue;
   button.firstChild.nodeValue = done ? "Copied" : "Not copied";
   button.setAttribute("aria-disabled", "true");
   setTimeout(() => {
-    button.firstChild.nodeValue = before;
+    // Unless what there is to copy has changed meanwhile.
+    if (/^(Not c|C)opied$/.test(button.firstChild.nodeValue)) button.firstChild.nodeValue = before;
     button.removeAttribute("aria-disabled");
   }, 1500);
 }
 
-// One request at a time: a second click must not spend a second number.
+// One request at a time: a second click must not spend a second number. Nor must the second half of
+// a double click, which may come after the answer: work that returns true keeps the lock for a while.
+const REST_MS = 700;
+
 export async function once(form, work) {
   const button = form.querySelector("button[type=submit]");
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
   try {
-    await work();
+    if (await work() === true) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, REST_MS);
+      });
+    }
   } finally {
     button.removeAttribute("aria-disabled");
   }
+}
+
+// A moment of RFC 3339 in the reader's own time: 28 November 2026, 00:29; the exact one as title.
+export function timeOf(moment) {
+  const date = new Date(moment);
+  const made = element("time", moment);
+  made.dateTime = made.title = moment;
+  if (Number.isNaN(date.getTime())) return made;
+  const day = date.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
+  made.textContent = `${day}, ${date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
+  return made;
 }
 
 export function ago(moment) {

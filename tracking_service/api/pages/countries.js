@@ -5,7 +5,19 @@ import { byId, element } from "./common.js";
 const codes = document.documentElement.dataset.countries.split(" ");
 const display = new Intl.DisplayNames(["en"], { type: "region" });
 const names = new Map(codes.map((code) => [code, display.of(code)]));
-const folded = new Map([...names].map(([code, name]) => [code, fold(name)]));
+// Names that people use and the browser does not.
+const ALIASES = {
+  "uk": "GB", "great britain": "GB", "britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "northern ireland": "GB",
+  "usa": "US", "united states of america": "US", "america": "US", "uae": "AE", "emirates": "AE", "ksa": "SA",
+  "holland": "NL", "the netherlands": "NL", "turkey": "TR", "turkiye": "TR", "czech republic": "CZ", "czechia": "CZ",
+  "ivory coast": "CI", "south korea": "KR", "republic of korea": "KR", "north korea": "KP",
+  "russia": "RU", "russian federation": "RU", "vietnam": "VN", "viet nam": "VN", "burma": "MM", "swaziland": "SZ",
+  "macedonia": "MK", "cape verde": "CV", "east timor": "TL", "laos": "LA", "syria": "SY", "iran": "IR", "moldova": "MD",
+  "bolivia": "BO", "tanzania": "TZ", "brunei": "BN", "the gambia": "GM", "the philippines": "PH", "the bahamas": "BS",
+  "hong kong": "HK", "macau": "MO", "macao": "MO", "vatican": "VA", "prc": "CN", "drc": "CD",
+};
+// Each folded name with its code.
+const folded = [...[...names].map(([code, name]) => [fold(name), code]), ...Object.entries(ALIASES)];
 const SHOWN = 3;
 
 // Without accents and case: Cote d'Ivoire is found without its hat.
@@ -22,18 +34,18 @@ function meant(text) {
   const typed = fold(text);
   const code = typed.toUpperCase();
   if (names.has(code)) return [code];
-  const all = [...folded];
-  const exact = all.filter(([, name]) => name === typed);
-  if (exact.length || typed.length < 3) return exact.map(([found]) => found);
-  const begun = all.filter(([, name]) => name.startsWith(typed));
-  const like = begun.length ? begun : all.filter(([, name]) => name.includes(typed));
-  return like.map(([found]) => found);
+  const codesOf = (isMeant) => [...new Set(folded.filter(([name]) => isMeant(name)).map(([, found]) => found))];
+  const exact = codesOf((name) => name === typed);
+  if (exact.length || typed.length < 3) return exact;
+  const begun = codesOf((name) => name.startsWith(typed));
+  return begun.length ? begun : codesOf((name) => name.includes(typed));
 }
 
-function hintOf(text) {
+// `isWhole` once all is typed: until then two letters may become a name.
+function hintOf(text, isWhole = false) {
   if (!text.trim()) return "Code or name of a country";
   const found = meant(text);
-  if (!found.length) return text.trim().length < 3 ? "Code or name of a country" : "No country of this name";
+  if (!found.length) return text.trim().length < 3 && !isWhole ? "Code or name of a country" : "No such country";
   const some = found.slice(0, SHOWN).map((code) => `${nameOf(code)} (${code})`).join(", ");
   return found.length > SHOWN ? `${some} …` : some;
 }
@@ -42,7 +54,7 @@ function hintOf(text) {
 export function settle(input) {
   const found = meant(input.value);
   input.value = found.length === 1 ? found[0] : input.value.trim();
-  byId(`${input.id}-hint`).textContent = hintOf(input.value);
+  byId(`${input.id}-hint`).textContent = hintOf(input.value, true);
 }
 
 export function watchCountries(inputs) {

@@ -2,7 +2,7 @@
 
 import { ROOT, byId, copy, element, keyIsUsed } from "./common.js";
 import { settle, watchCountries } from "./countries.js";
-import { watchCustomers } from "./customers.js";
+import { settleCustomer, watchCustomers } from "./customers.js";
 
 const SERVICE = "/api/next-tracking-number/";
 export const askForm = byId("ask-form");
@@ -23,9 +23,22 @@ function now() {
 // What is asked for, by parameter; `count` is apart from it.
 export function shipment() {
   countries.forEach(settle);
+  settleCustomer();
   if (createdAtIsNow) createdAt.value = now();
+  return trimmed();
+}
+
+function trimmed() {
   const { count: _, ...fields } = Object.fromEntries(new FormData(askForm));
+  for (const [name, value] of Object.entries(fields)) fields[name] = value.trim();
   return fields;
+}
+
+// The next shipment is another one: a time that was typed is for one answer.
+export function forgetCreatedAt() {
+  createdAtIsNow = true;
+  createdAt.value = now();
+  showCurl();
 }
 
 export const count = () => byId("count").value.trim() || "1";
@@ -45,13 +58,13 @@ function quoted(text) {
 }
 
 export function showCurl() {
-  const { count: asked, ...fields } = Object.fromEntries(new FormData(askForm));
+  const fields = trimmed();
   const key = keyIsUsed() ? '-H "Authorization: Bearer $TOKEN" ' : "";
   if (count() === "1") {
     byId("curl").textContent = `curl ${key}'${location.origin}${ROOT}${query(fields)}'`;
     return;
   }
-  const json = JSON.stringify({ ...fields, count: Number(asked) });
+  const json = JSON.stringify({ ...fields, count: Number(count()) });
   byId("curl").textContent = `curl ${key}-H 'Content-Type: application/json' -d ${quoted(json)} '${location.origin}${ROOT}/api/tracking-numbers/'`;
 }
 
@@ -70,12 +83,17 @@ export function clearFaults() {
   }
 }
 
+// Made out of the customer's name by the page: without a name, the name alone is what is missing.
+const MADE = ["customer_slug", "customer_id"];
+
 // Puts each fault beside its field; returns those of no field.
 export function showFaults(faults) {
   const others = [];
   let first = null;
+  const isNameless = byId("customer_name").value.trim() === "";
   for (const { parameter, message } of faults) {
     const input = parameter && askForm.elements.namedItem(parameter);
+    if (input && MADE.includes(parameter) && isNameless && input.value.trim() === "") continue;
     if (!input) {
       others.push(`${parameter} ${message}`.trim());
       continue;

@@ -3,7 +3,11 @@
 // A page has the section #key and calls `watchKey`. After a change the document has the event
 // `token-changed`, upon which a page asks anew for what it shows.
 
+import { probe } from "./access.js";
 import { ask, byId, element, keyIsUsed, useKey } from "./common.js";
+
+const VISIBLE = /^[\x21-\x7e]+$/;
+const NUMBER = "/api/next-tracking-number/";
 
 function showFault(text) {
   byId("token-fault")?.remove();
@@ -41,13 +45,19 @@ export function watchKey(path) {
   });
   byId("key-form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    useKey(byId("token").value.trim());
-    if (!keyIsUsed()) {
-      showFault("Paste a token first.");
+    const token = byId("token").value.trim().replace(/^Bearer\s+/i, "");
+    if (!VISIBLE.test(token)) {
+      showFault(token ? "A token has letters, digits and signs of ASCII, and no blanks: paste it whole." : "Paste a token first.");
       return byId("token").focus();
     }
-    const { status, body } = await ask(path);
-    if (status === 401) return byId("token").focus();
+    useKey(token);
+    let { status, body } = await ask(path);
+    // Where a proxy does not publish it, the route of numbers tells.
+    if (status === 404) [status, body] = [await probe(NUMBER), {}];
+    if (status === 401) {
+      if (!byId("token-fault")) showForm("The token is invalid or revoked.");
+      return byId("token").focus();
+    }
     if (status === 0 || status === 503) {
       return showFault(body.detail ?? "The service did not answer. The token is kept.");
     }

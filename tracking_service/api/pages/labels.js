@@ -1,4 +1,5 @@
-// Labels: on paper alone (print.css), with a barcode each, which is fetched when it is printed.
+// Labels: on paper alone (print.css), with a barcode each, which is fetched when labels are asked
+// for. They are gone when they were printed: the browser's own menu prints the page.
 
 import { ROOT, byId, element, figures, keyHeaders } from "./common.js";
 import { keep, recall } from "./store.js";
@@ -15,9 +16,11 @@ const DRAWN = {
   path: ["d", "fill", "shape-rendering"],
   text: ["x", "y", "text-anchor", "font-family", "font-size"],
 };
-let current = null;
-let barcodes = [];
+// What labels were asked for: a number and its shipment each; and the barcodes, by number.
+let current = [];
+let barcodes = new Map();
 let isBusy = false;
+const layouts = [byId("layout"), byId("history-layout")];
 
 function copyDrawing(source) {
   const made = document.createElementNS(SVG, source.localName);
@@ -51,18 +54,21 @@ async function fetchBarcode(number) {
   return null;
 }
 
-function oneLabel(number, barcode, fields) {
+function oneLabel(number, fields) {
   const label = element("div", undefined, "label");
-  label.append(barcode ?? element("p", number, "label-number"));
-  label.append(element("p", `${fields.origin_country_id} → ${fields.destination_country_id} · ${fields.weight} kg · ${fields.customer_name}`));
+  label.append(barcodes.get(number) ?? element("p", number, "label-number"));
+  const weight = fields.weight ? ` · ${fields.weight} kg` : "";
+  const line = element("p", `${fields.origin_country_id} → ${fields.destination_country_id}${weight} · `);
+  line.append(element("bdi", fields.customer_name));
+  label.append(line);
   return label;
 }
 
 // Puts labels where the printer finds them.
 function build() {
-  const labels = current.numbers.map((number, at) => oneLabel(number, barcodes[at], current.fields));
+  const labels = current.map(([number, fields]) => oneLabel(number, fields));
   const sheets = [];
-  if (byId("layout").value === "sheet") {
+  if (layouts[0].value === "sheet") {
     for (let at = 0; at < labels.length; at += A_SHEET) {
       const sheet = element("div", undefined, "sheet");
       sheet.append(...labels.slice(at, at + A_SHEET));
@@ -72,64 +78,72 @@ function build() {
   byId("labels").replaceChildren(...(sheets.length ? sheets : labels));
 }
 
-export function setLabels(result) {
-  current = result;
-  barcodes = [];
-  byId("labels").replaceChildren();
-  // One number's label is ready for the browser's own menu, too.
-  if (result.numbers.length === 1) fetchAll(result, () => {});
-}
+const missing = () => current.filter(([number]) => !barcodes.get(number)).map(([number]) => number);
 
-async function fetchAll(result, told) {
-  const { numbers } = result;
-  const fetched = new Array(numbers.length);
+async function fetchAll(told) {
+  const numbers = missing();
   let next = 0;
   let done = 0;
   const worker = async () => {
-    while (next < numbers.length && current === result) {
-      const at = next;
+    while (next < numbers.length) {
+      const number = numbers[next];
       next += 1;
-      fetched[at] = await fetchBarcode(numbers[at]);
+      const barcode = await fetchBarcode(number);
+      if (barcode) barcodes.set(number, barcode);
       done += 1;
-      if (done % 50 === 0) told(done);
+      if (done % 50 === 0) told(done, numbers.length);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  if (current !== result) return;
-  barcodes = fetched;
+}
+
+function print() {
   build();
+  window.print();
 }
 
-function say(text) {
-  byId("labels-state").textContent = text;
-}
+const labelsOf = (many) => `${figures.format(many)} ${many === 1 ? "label" : "labels"}`;
 
-export async function printLabels(result) {
-  if (isBusy) return;
+// Each label is a number and its shipment; `state` is where it is told how it goes.
+export async function printLabels(labels, state) {
+  if (isBusy || !labels.length) return;
   isBusy = true;
-  const many = figures.format(result.numbers.length);
-  const missing = () => result.numbers.filter((_, at) => !barcodes[at]).length;
+  current = labels;
+  const wanted = new Set(labels.map(([number]) => number));
+  barcodes = new Map([...barcodes].filter(([number]) => wanted.has(number)));
+  state.textContent = "";
   try {
-    if (missing()) await fetchAll(result, (done) => say(`Barcode ${figures.format(done)} of ${many} …`));
-    if (current !== result) return;
-    say(missing()
-      ? `${figures.format(missing())} labels have no barcode: the service did not draw it, or the key lacks the scope verify.`
-      : `${many} ${result.numbers.length === 1 ? "label" : "labels"}.`);
-    window.print();
+    await fetchAll((done, all) => {
+      state.textContent = `Barcode ${figures.format(done)} of ${figures.format(all)} …`;
+    });
   } finally {
     isBusy = false;
   }
+  const many = missing().length;
+  if (!many) {
+    state.textContent = `${labelsOf(labels.length)}.`;
+    return print();
+  }
+  // A label that no scanner reads is printed only for those who want it.
+  const anyway = element("button", "Print without", "plain");
+  anyway.type = "button";
+  anyway.addEventListener("click", () => {
+    if (current === labels && !isBusy) print();
+  });
+  state.replaceChildren(
+    `${labelsOf(many)} ${many === 1 ? "has" : "have"} no barcode: the service did not draw it, or your key does not allow it (scope verify). `,
+    anyway,
+  );
 }
 
 export function watchLabels() {
-  const layout = byId("layout");
-  if (recall(LAYOUT, "label") === "sheet") layout.value = "sheet";
-  layout.addEventListener("change", () => {
-    keep(LAYOUT, layout.value);
-    if (byId("labels").hasChildNodes()) build();
-  });
-  // Printed by the browser's own menu: what there is, without waiting for barcodes.
-  window.addEventListener("beforeprint", () => {
-    if (current && !byId("labels").hasChildNodes()) build();
-  });
+  const chosen = recall(LAYOUT, "label") === "sheet" ? "sheet" : "label";
+  for (const layout of layouts) {
+    layout.value = chosen;
+    layout.addEventListener("change", () => {
+      for (const each of layouts) each.value = layout.value;
+      keep(LAYOUT, layout.value);
+    });
+  }
+  window.addEventListener("afterprint", () => byId("labels").replaceChildren());
 }

@@ -9,8 +9,10 @@ export const lengths = () => new Set(known.length ? known.map((each) => each.len
 function showFormat() {
   const chosen = known.find((each) => each.name === byId("series").value);
   const then = chosen?.successor ? `, then ${chosen.successor}` : "";
+  const example = element("code", chosen?.example);
+  if (chosen) example.title = `By the pattern ${chosen.pattern}`;
   byId("series-hint").replaceChildren(
-    ...(chosen ? ["Such as ", element("code", chosen.example), `, by the pattern ${chosen.pattern}${then}`] : ["A series by its name"]),
+    ...(chosen ? ["Looks like ", example, then] : ["A series by its name"]),
   );
 }
 
