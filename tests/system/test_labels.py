@@ -94,7 +94,7 @@ def test_a_sheet_has_fourteen_labels(watched: OpenPage) -> None:
 
 
 def test_the_browsers_own_print_gives_the_page_with_its_list(watched: OpenPage) -> None:
-    page = watched().open()
+    page = watched(expected=("/api/tracking-numbers/",)).open()
     number = ask(page)
     check(page, "hello")
     expect(page.locator("#checked strong")).to_have_text("Not a tracking number")
