@@ -3,6 +3,7 @@
 
 // As in common.js: kept for the tab, for all pages.
 const TOKEN = "token";
+const docs = document.getElementById("docs");
 const root = document.documentElement.dataset.root;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -62,6 +63,23 @@ function fillIn(ui, described, number) {
   }
 }
 
+// What assistive technology goes by: Swagger UI skips levels of headings, and leaves what stands above
+// its operations in no landmark. It draws parts anew, so each change is looked at.
+const LEVELS = [["h3", 2], ["h4", 3], [".models h4", 2]];
+const REGIONS = [[".information-container", "About"], [".scheme-container", "Authorization"]];
+
+function mark() {
+  for (const [selector, level] of LEVELS) {
+    for (const each of docs.querySelectorAll(selector)) each.setAttribute("aria-level", level);
+  }
+  for (const [selector, label] of REGIONS) {
+    for (const each of docs.querySelectorAll(selector)) {
+      each.setAttribute("role", "region");
+      each.setAttribute("aria-label", label);
+    }
+  }
+}
+
 async function show() {
   const url = `${root}/openapi.json`;
   let described = null;
@@ -91,4 +109,5 @@ async function show() {
 
 dark.addEventListener("change", follow);
 follow();
+new MutationObserver(mark).observe(docs, { childList: true, subtree: true });
 show();
