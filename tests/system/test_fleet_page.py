@@ -113,6 +113,29 @@ def test_the_series_and_instances_of_the_fleet_are_told_until_they_end(
         expect(page.locator("#fleet-series-rows tr")).to_contain_text(re.compile(r"1$"))
 
 
+def test_blocks_of_instances_that_are_silent_are_counted_as_perhaps_lost(
+    watched: OpenPage,
+) -> None:
+    one = watched()
+    blocks = {"leased": 2, "spent": 1, "returned": 0, "skipped": 0}
+
+    def gone(route: Route) -> None:
+        body = route.fetch().json()
+        (this,) = [each for each in body["instances"] if each["this"]]
+        moment = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+        silent = this | {"name": "gone", "this": False, "ended": False, "leased_at": moment}
+        silent |= {"blocks": blocks, "held_at_most": 20_000}
+        route.fulfill(json=body | {"instances": [this, silent, silent | {"ended": True}]})
+
+    one.page.route("**/api/fleet", gone)
+    page = one.open("/fleet")
+
+    expect(page.locator("#perhaps-lost")).to_contain_text(
+        "Perhaps lost: 2 blocks, at most 20,000 serials."
+    )
+    expect(page.get_by_role("contentinfo")).to_contain_text("first – last")
+
+
 def test_the_last_hour_is_drawn(watched: OpenPage) -> None:
     page = watched().open("/fleet")
     line = page.locator("#reserve-line")

@@ -18,10 +18,14 @@ function seriesRow(series) {
   );
 }
 
+function isSilent({ this: isThis, ended, leased_at }) {
+  return !isThis && !ended && Date.now() - Date.parse(leased_at) > SILENT_MS;
+}
+
 function stateOf(instance) {
   if (instance.this) return `this one, version ${instance.version}`;
   if (instance.ended) return "ended, all handed back";
-  if (Date.now() - Date.parse(instance.leased_at) > SILENT_MS) return "silent: it idles, or is gone with its blocks";
+  if (isSilent(instance)) return "silent: it idles, or is gone with its blocks";
   return "holds blocks";
 }
 
@@ -44,6 +48,15 @@ function instanceRow(instance) {
   );
 }
 
+function lostText(instances) {
+  const silent = instances.filter(isSilent);
+  const blocks = silent.reduce((total, { blocks }) => total + blocks.leased, 0);
+  const serials = silent.reduce((total, { held_at_most }) => total + held_at_most, 0);
+  if (!blocks) return "Perhaps lost: no block.";
+  const told = `${figures.format(blocks)} ${blocks === 1 ? "block" : "blocks"}, at most ${figures.format(serials)} serials`;
+  return `Perhaps lost: ${told}. No instance that holds them has leased for an hour: it idles, or is gone.`;
+}
+
 let last = null;
 
 // Without an answer what is shown stays, with its age; the state above says what is wrong.
@@ -59,5 +72,6 @@ function show(body) {
   const away = body.database === "away" ? " It is away now." : "";
   say("fleet-at", age + away + (body.more_series ? " There are more: these leased last, then the first by name." : ""));
   const counted = body.since === null ? "" : ` Their last blocks, since ${ago(body.since)}: ${blocksText(body.blocks)}.`;
+  say("perhaps-lost", lostText(body.instances));
   say("instances-at", age + away + counted + (body.more_instances ? " There are more: these leased last." : ""));
 }

@@ -27,7 +27,8 @@ export function rangeText({ start, end }) {
 // Seconds, or what says more to a person where they are many; null where nobody asks.
 export function lasting(seconds) {
   if (seconds === null) return "idle";
-  if (seconds < 7200) return `${figures.format(Math.round(seconds))} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 2 * DAY) return `${Math.round(seconds / 3600)} h`;
   if (seconds < 2 * YEAR) return `${figures.format(Math.round(seconds / DAY))} days`;
   if (seconds < 1000 * YEAR) return `${figures.format(Math.round(seconds / YEAR))} years`;
