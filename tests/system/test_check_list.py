@@ -85,6 +85,7 @@ def test_the_next_scan_after_a_download_is_checked(watched: OpenPage) -> None:
     check(page, one.instance.number())
     with page.expect_download():
         page.locator("#save-list").click()
+    expect(page.get_by_label("Tracking numbers", exact=True)).to_be_focused()
     scan(page, one.instance.number())
 
     expect(page.locator("#list-state")).to_have_text("2 numbers: 2 issued.")
