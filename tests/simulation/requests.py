@@ -17,7 +17,6 @@ from tracking_service.errors import (
     NotIssuedError,
     StoreError,
     TrackingServiceError,
-    UnknownSeriesError,
 )
 from tracking_service.instance.series import OpenSeries
 from tracking_service.numbering import Shipment
@@ -214,19 +213,19 @@ def check(process: Process, number: str) -> None:
     server = process.server
     held = world.oracle.spent[serial]
     try:
-        verified = process.verifier.verify(number)
+        process.verifier.verify(number)
     except NotIssuedError:
         recorded = server.knows(held.server, held.commit) and server is process.server
         world.oracle.require(not recorded, f"{number}, serial {serial}, was issued: not found")
         return
     except TrackingServiceError:
         return
-    # The series have one pattern, and share its number space.
-    follows = process.instance.number_spaces.find("default").format.encode(serial + 1, SHIPMENT)
-    del verified
     try:
+        # The series have one pattern, and share its number space.
+        number_space = process.instance.number_spaces.find("default")
+        follows = number_space.format.encode(serial + 1, SHIPMENT)
         next_one = process.verifier.verify(follows)
-    except (TrackingServiceError, UnknownSeriesError):
+    except TrackingServiceError:
         return
     world.oracle.require(
         next_one.status != "issued" or serial + 1 in world.oracle.spent,
