@@ -90,7 +90,8 @@ def test_a_server_full_of_connections_takes_no_processor_time_and_writes_no_log(
 
 
 def test_the_limit_that_holds_is_told_at_the_start(instance: Instance) -> None:
-    assert "at most 184 connections" in instance.log()
+    limit = "at most 184 connections"
+    wait_until(lambda: limit in instance.log(), seconds=20, what="the line that names the limit")
 
 
 def test_a_server_with_hardly_any_descriptors_does_not_start(migrated_sqlite_url: str) -> None:

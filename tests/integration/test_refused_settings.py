@@ -164,6 +164,8 @@ def test_a_host_that_all_reach_is_warned_of_once_it_listens(migrated_sqlite_url:
     command = (sys.executable, "-m", "flask", "serve", "--host", "0.0.0.0", "--port", str(port))
     with Instance({"DATABASE_URL": migrated_sqlite_url}, command=command, port=port) as instance:
         instance.number()
+        # The log has a thread of its own: only at the end is all of it written.
+        assert 0 == instance.terminate()
         log = instance.log()
 
     assert 1 == log.count("anyone who reaches this address may request numbers")
