@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
+from tracking_service.allocation import HighWaterMarks
 from tracking_service.numbering import KEY_BYTES, Pattern, parse
 from tracking_service.numbering.builtin import ROUTED
 from tracking_service.store.database import Database
@@ -75,5 +76,9 @@ def name_of(index: int) -> str:
 
 def add_marks(folder: Path, count: int) -> None:
     """Write high-water marks as instances leave them that had so many series."""
-    marks = {f"{index:016x}/{name_of(index)}": [10**12, 1_000] for index in range(count)}
-    (folder / "high-water-marks.json").write_text(json.dumps({"series": marks}))
+    marks = HighWaterMarks(folder)
+    for index in range(count):
+        series = f"{index:016x}/{name_of(index)}"
+        path = marks.path(series)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"series": {series: [10**12, 1_000]}}))

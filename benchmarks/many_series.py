@@ -1,7 +1,7 @@
 """What the number of series costs: one instance over a database that has 1, 100 or 10,000.
 
 Either all have the pattern of the default series, each with serials of its own, or each a pattern of
-its own. The file of high-water marks knows them all. Every measurement is in a fresh process, for
+its own. There are high-water marks of them all. Every measurement is in a fresh process, for
 the sake of its memory.
 """
 

@@ -7,7 +7,7 @@ from wsgiref.types import WSGIApplication
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from tracking_service.allocation import HighWaterMarkFile
+from tracking_service.allocation import HighWaterMarks
 from tracking_service.api import hooks, routes, site
 from tracking_service.api.middleware.fast_path import FastPath
 from tracking_service.api.middleware.metrics import MetricsMiddleware
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
     history = History()
     metrics = Metrics(state_dir / "metrics", history)
-    marks = HighWaterMarkFile(state_dir)
+    marks = HighWaterMarks(state_dir)
     series, request_series = SeriesStore(database), SeriesStore(database, Use.REQUEST)
     blocks = BlockReader(database)
     limiter = WaitLimiter(places=settings.waiting_requests, threads=settings.threads)

@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from tracking_service.allocation import HighWaterMarkFile
+from tracking_service.allocation import HighWaterMarks
 from tracking_service.auth import Keyring
 from tracking_service.errors import HighWaterMarkError, StoreError, TrackingServiceError
 from tracking_service.instance.instance import Instance
@@ -40,7 +40,7 @@ class Services:
     api_keys: ApiKeyStore
     keyring: Keyring | None
     """None if callers need no API key."""
-    marks: HighWaterMarkFile
+    marks: HighWaterMarks
     metrics: Metrics
     instance: Instance
     issuer: Issuer

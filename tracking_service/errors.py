@@ -71,7 +71,7 @@ class SeriesClosedError(SeriesExhaustedError):
 
 
 class HighWaterMarkError(AllocationError):
-    """The file of high-water marks cannot be read or written."""
+    """A file of high-water marks cannot be read or written."""
 
     @property
     def public_message(self) -> str:

@@ -45,7 +45,7 @@ def process(instance: Instance) -> psutil.Process:
 @contextmanager
 def no_marks(folder: Path) -> Iterator[None]:
     """Let every write of the high-water marks in `folder` end in ENOSPC."""
-    link = folder / "high-water-marks.new"
+    link = path_of_lock(folder).with_suffix(".new")
     with alone(folder):
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/full")
@@ -56,10 +56,16 @@ def no_marks(folder: Path) -> Iterator[None]:
             link.unlink()
 
 
+def path_of_lock(folder: Path) -> Path:
+    """The lock of the marks of the default series."""
+    (path,) = folder.glob("high-water-marks/default.*.lock")
+    return path
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold the lock under which instances write the marks: none is in the midst of it."""
-    with (folder / "high-water-marks.lock").open("w") as lock:
+    with path_of_lock(folder).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

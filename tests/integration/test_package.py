@@ -103,7 +103,7 @@ def test_without_settings_its_file_lies_in_the_environment_and_not_among_package
     leased = installed.run(installed.program, "blocks", "lease")
 
     assert (0, 0) == (made.returncode, leased.returncode), made.stderr + leased.stderr
-    assert {"tracking.sqlite3", "high-water-marks.json"} <= {
+    assert {"tracking.sqlite3", "high-water-marks"} <= {
         path.name for path in (installed.folder / "var/tracking_service-instance").iterdir()
     }
     assert [] == list(installed.elsewhere.iterdir())

@@ -20,7 +20,7 @@ from tracking_service.allocation import (
     Block,
     BlockStore,
     HighWaterMark,
-    HighWaterMarkFile,
+    HighWaterMarks,
     Lease,
     RecordedLease,
 )
@@ -40,7 +40,7 @@ class ForgetfulMarks(RecordingMarks):
 
     def read(self, series: str) -> Reading:
         super().read(series)
-        return Reading(HighWaterMark(), {})
+        return Reading(HighWaterMark(), self.path(series), {})
 
     def record(
         self, series: str, lease: Lease, *, instance: str, since: Reading
@@ -144,7 +144,7 @@ class HastyInstance(Instance):
         self,
         store_for: Callable[[str], BlockStore],
         series_source: SeriesSource,
-        marks: HighWaterMarkFile,
+        marks: HighWaterMarks,
         **options: Any,
     ) -> None:
         def keep(name: str) -> BlockStore:

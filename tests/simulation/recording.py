@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.simulation.fibers import current
-from tracking_service.allocation import HighWaterMarkFile, Lease, RecordedLease
+from tracking_service.allocation import HighWaterMarks, Lease, RecordedLease
 from tracking_service.allocation.high_water_marks import Reading
 from tracking_service.store.blocks import BlockStore
 
@@ -36,7 +36,7 @@ class RecordingStore(BlockStore):
         self.client.world.oracle.leased(self.client, series, lease, fiber.commit)
 
 
-class RecordingMarks(HighWaterMarkFile):
+class RecordingMarks(HighWaterMarks):
     """The real high-water marks; what they have recorded the oracle learns."""
 
     client: Client

@@ -12,7 +12,7 @@ import pytest
 from tests.support.fakes import FakeCatalogue, FakeObserver, FakeSeries, FakeStore, SharedStore
 from tests.support.numbers import POST
 from tests.support.waiting import wait_until
-from tracking_service.allocation import Allocator, HighWaterMarkFile
+from tracking_service.allocation import Allocator, HighWaterMarks
 from tracking_service.instance.instance import Instance
 from tracking_service.numbering import Format, Shipment
 from tracking_service.services.issue import Issuer
@@ -34,7 +34,7 @@ class Issuing:
         """The instance's name each time that it was told of a fork, in the child."""
         self.catalogue = FakeCatalogue(FakeSeries("default"), FakeSeries("gifts"), S10)
         self.observer = FakeObserver()
-        self.marks = HighWaterMarkFile(folder)
+        self.marks = HighWaterMarks(folder)
         clock = {"clock": options["clock"]} if "clock" in options else {}
         self.limiter = WaitLimiter(places=places, threads=threads, **clock)
         self.instance = Instance(

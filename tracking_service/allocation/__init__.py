@@ -4,7 +4,7 @@ from tracking_service.allocation.allocator import Allocator
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.disk import Disk
 from tracking_service.allocation.guarded_leases import GuardedLeases
-from tracking_service.allocation.high_water_marks import HighWaterMarkFile
+from tracking_service.allocation.high_water_marks import HighWaterMarks
 from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease, RecordedLease
 from tracking_service.allocation.observer import NullObserver, Observer
 from tracking_service.allocation.reserve import ReservePlan, largest_lease
@@ -16,7 +16,7 @@ __all__ = [
     "Disk",
     "GuardedLeases",
     "HighWaterMark",
-    "HighWaterMarkFile",
+    "HighWaterMarks",
     "Lease",
     "NullObserver",
     "Observer",

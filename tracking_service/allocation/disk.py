@@ -35,8 +35,11 @@ class Disk:
             return None
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, where they are not there."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Make a folder and those above it, where they are not there; their names then last."""
+        if not folder.is_dir():
+            self.make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self.sync_folder(folder.parent)
 
     def write(self, path: Path, text: str) -> None:
         """Write a file; on return its content is on the disk, and perhaps not yet its name."""

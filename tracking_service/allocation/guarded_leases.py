@@ -7,7 +7,7 @@ have been spent.
 import logging
 
 from tracking_service.allocation.block import Block
-from tracking_service.allocation.high_water_marks import HighWaterMarkFile, Reading
+from tracking_service.allocation.high_water_marks import HighWaterMarks, Reading
 from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease
 from tracking_service.allocation.observer import Observer
 from tracking_service.errors import CounterWentBackwardsError, ImpossibleMarkError
@@ -29,7 +29,7 @@ class GuardedLeases:
         end_serial: int,
         instance: str,
         store: BlockStore,
-        marks: HighWaterMarkFile,
+        marks: HighWaterMarks,
         observer: Observer,
     ) -> None:
         """`fingerprint` is that of the number space's key: the store refuses another, and the marks
@@ -72,7 +72,7 @@ class GuardedLeases:
         mark = self._known.merge(reading.mark)
         if mark.end > self._end_serial:
             raise ImpossibleMarkError(
-                f"{self._marks.path}: the high-water mark of {self._series} is {mark.end}, and the"
+                f"{reading.path}: the high-water mark of {self._series} is {mark.end}, and the"
                 f" series ends at {self._end_serial}: take the entry {self._marked_as} out of the"
                 " file, which is damaged or belongs to another database"
             )

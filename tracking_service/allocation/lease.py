@@ -31,7 +31,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class RecordedLease:
-    """A lease of the serials [start, end), as the file of high-water marks records it."""
+    """A lease of the serials [start, end), as a file of high-water marks records it."""
 
     number: int
     start: int

@@ -13,7 +13,7 @@ from functools import partial
 
 from tracking_service.allocation import (
     BlockStore,
-    HighWaterMarkFile,
+    HighWaterMarks,
     NullObserver,
     Observer,
     ReservePlan,
@@ -43,7 +43,7 @@ class Instance:
         self,
         store_for: Callable[[str], BlockStore],
         series_source: SeriesSource,
-        marks: HighWaterMarkFile,
+        marks: HighWaterMarks,
         *,
         number_spaces: NumberSpaces | None = None,
         limiter: WaitLimiter | None = None,

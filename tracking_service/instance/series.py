@@ -12,7 +12,7 @@ from tracking_service.allocation import (
     Block,
     BlockStore,
     GuardedLeases,
-    HighWaterMarkFile,
+    HighWaterMarks,
     Observer,
     ReservePlan,
 )
@@ -37,7 +37,7 @@ class OpenSeries:
         *,
         instance: str,
         store: BlockStore,
-        marks: HighWaterMarkFile,
+        marks: HighWaterMarks,
         plan: ReservePlan,
         observer: Observer,
         health: DatabaseHealth,

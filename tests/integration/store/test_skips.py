@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.fakes import FakeObserver
 from tests.support.stores import Stores
-from tracking_service.allocation import Block, GuardedLeases, HighWaterMark, HighWaterMarkFile
+from tracking_service.allocation import Block, GuardedLeases, HighWaterMark, HighWaterMarks
 from tracking_service.errors import (
     ConflictError,
     InvalidSeriesError,
@@ -149,7 +149,7 @@ def guarded(stores: Stores, folder: Path, observer: FakeObserver, instance: str)
         end_serial=1000,
         instance=instance,
         store=stores.store(instance),
-        marks=HighWaterMarkFile(folder),
+        marks=HighWaterMarks(folder),
         observer=observer,
     )
 

@@ -14,11 +14,11 @@ from tracking_service.allocation import (
     Block,
     GuardedLeases,
     HighWaterMark,
-    HighWaterMarkFile,
+    HighWaterMarks,
     Lease,
 )
 from tracking_service.allocation.guarded_leases import TRIES
-from tracking_service.allocation.high_water_marks import FILE, RECORDED_MOST
+from tracking_service.allocation.high_water_marks import RECORDED_MOST
 from tracking_service.errors import (
     CounterWentBackwardsError,
     HighWaterMarkError,
@@ -34,7 +34,7 @@ class Guarded:
 
     def __init__(self, folder: Path, *, store: FakeStore | None = None, by: str = "host:1:a"):
         self.store = store or FakeStore(end=END)
-        self.marks = HighWaterMarkFile(folder)
+        self.marks = HighWaterMarks(folder)
         self.observer = FakeObserver()
         self.leases = GuardedLeases(
             "default",
@@ -53,6 +53,10 @@ class Guarded:
         """Let the file know of a lease that another instance was given."""
         known = Lease(Block(end - 1, end), number, True, 0, 0)
         self.marks.record(NAME, known, instance="host:9:z", since=self.marks.read(NAME))
+
+    @property
+    def path(self) -> Path:
+        return self.marks.path(NAME)
 
     @property
     def mark(self) -> HighWaterMark:
@@ -97,7 +101,7 @@ def test_a_lease_is_recorded_before_it_is_returned(
         raise HighWaterMarkError
 
     with monkeypatch.context() as patched:
-        patched.setattr(HighWaterMarkFile, "record", fails)
+        patched.setattr(HighWaterMarks, "record", fails)
         for _ in range(5):
             with pytest.raises(HighWaterMarkError):
                 guarded.lease()
@@ -111,8 +115,9 @@ def test_a_lease_is_recorded_before_it_is_returned(
     assert HighWaterMark(100, 1) == guarded.mark
 
 
-def test_nothing_is_leased_where_the_marks_cannot_be_read(guarded: Guarded, tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("damaged")
+def test_nothing_is_leased_where_the_marks_cannot_be_read(guarded: Guarded) -> None:
+    guarded.path.parent.mkdir()
+    guarded.path.write_text("damaged")
 
     with pytest.raises(HighWaterMarkError):
         guarded.lease()
@@ -164,11 +169,9 @@ def test_a_tail_below_the_mark_is_welcome(guarded: Guarded) -> None:
     assert HighWaterMark(450, 1) == guarded.mark
 
 
-def test_what_this_instance_was_given_it_knows_without_the_file(
-    guarded: Guarded, tmp_path: Path
-) -> None:
+def test_what_this_instance_was_given_it_knows_without_the_file(guarded: Guarded) -> None:
     guarded.lease()
-    (tmp_path / FILE).unlink()
+    guarded.path.unlink()
     guarded.store.counters["default"] = 0
 
     assert Block(100, 200) == guarded.lease()
@@ -198,7 +201,7 @@ def test_a_mark_beyond_the_series_leases_and_skips_nothing_and_says_what_to_do(
         guarded.lease()
 
     assert [] == guarded.store.calls
-    for what in (str(tmp_path / FILE), NAME, str(END + 1), str(END), "take the entry"):
+    for what in (str(guarded.path), NAME, str(END + 1), str(END), "take the entry"):
         assert what in str(caught.value)
     assert str(tmp_path) not in caught.value.public_message
 

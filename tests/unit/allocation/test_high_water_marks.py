@@ -1,4 +1,4 @@
-"""The file of high-water marks: whole, on the disk before it is believed, and never guessed at."""
+"""The files of high-water marks: whole, on the disk before they are believed, never guessed at."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from tests.support.fakes import InThreads
 from tracking_service.allocation import (
     Block,
     HighWaterMark,
-    HighWaterMarkFile,
+    HighWaterMarks,
     Lease,
     RecordedLease,
 )
-from tracking_service.allocation.high_water_marks import FILE, FORMER_FILE, RECORDED_MOST
+from tracking_service.allocation.high_water_marks import FOLDER, FORMER_FILES, RECORDED_MOST
 from tracking_service.errors import HighWaterMarkError
 
 ME, OTHER = "host:1:aa", "host:2:bb"
+SERIES, OTHER_SERIES = "0123abcd/default", "0123abcd/other"
 
 
 @pytest.fixture
-def marks(tmp_path: Path) -> HighWaterMarkFile:
-    return HighWaterMarkFile(tmp_path)
+def marks(tmp_path: Path) -> HighWaterMarks:
+    return HighWaterMarks(tmp_path)
 
 
 def lease(end: int, number: int) -> Lease:
@@ -36,36 +37,38 @@ def lease(end: int, number: int) -> Lease:
 
 
 def record(
-    marks: HighWaterMarkFile, end: int, number: int, *, series: str = "default", by: str = ME
+    marks: HighWaterMarks, end: int, number: int, *, series: str = SERIES, by: str = ME
 ) -> list[RecordedLease] | None:
     """Record a lease that was made right now."""
     return marks.record(series, lease(end, number), instance=by, since=marks.read(series))
 
 
-def mark(marks: HighWaterMarkFile | Path, series: str = "default") -> HighWaterMark:
-    file = HighWaterMarkFile(marks) if isinstance(marks, Path) else marks
+def mark(marks: HighWaterMarks | Path, series: str = SERIES) -> HighWaterMark:
+    file = HighWaterMarks(marks) if isinstance(marks, Path) else marks
     return file.read(series).mark
 
 
-def test_a_series_that_was_never_seen_has_the_lowest_mark(marks: HighWaterMarkFile) -> None:
+def test_a_series_that_was_never_seen_has_the_lowest_mark(marks: HighWaterMarks) -> None:
     assert HighWaterMark() == mark(marks)
 
 
 def test_a_mark_survives_a_restart(tmp_path: Path) -> None:
-    record(HighWaterMarkFile(tmp_path), 500, 7)
+    record(HighWaterMarks(tmp_path), 500, 7)
 
     assert HighWaterMark(500, 7) == mark(tmp_path)
-    assert (tmp_path / "high-water-marks.json").is_file()
+    assert ["default.0123abcd.json", "default.0123abcd.lock"] == sorted(
+        path.name for path in (tmp_path / FOLDER).iterdir()
+    )
 
 
-def test_each_series_has_its_own(marks: HighWaterMarkFile) -> None:
+def test_each_series_has_its_own(marks: HighWaterMarks) -> None:
     record(marks, 500, 7)
-    record(marks, 3, 9, series="other")
+    record(marks, 3, 9, series=OTHER_SERIES)
 
-    assert (HighWaterMark(500, 7), HighWaterMark(3, 9)) == (mark(marks), mark(marks, "other"))
+    assert (HighWaterMark(500, 7), HighWaterMark(3, 9)) == (mark(marks), mark(marks, OTHER_SERIES))
 
 
-def test_a_mark_is_only_ever_raised_each_way(marks: HighWaterMarkFile) -> None:
+def test_a_mark_is_only_ever_raised_each_way(marks: HighWaterMarks) -> None:
     for end, number in ((500, 7), (400, 9), (600, 1)):
         record(marks, end, number)
 
@@ -74,7 +77,7 @@ def test_a_mark_is_only_ever_raised_each_way(marks: HighWaterMarkFile) -> None:
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "of" / "this"
-    marks = HighWaterMarkFile(folder)
+    marks = HighWaterMarks(folder)
     assert HighWaterMark() == mark(marks)
     assert not folder.exists()
 
@@ -84,40 +87,38 @@ def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
 
 
 def test_leases_that_neighbours_recorded_since_the_reading_are_told(
-    marks: HighWaterMarkFile,
+    marks: HighWaterMarks,
 ) -> None:
     record(marks, 100, 1, by=OTHER)
-    reading = marks.read("default")
+    reading = marks.read(SERIES)
     record(marks, 200, 2, by=OTHER)
     record(marks, 300, 3)
-    record(marks, 300, 3, series="other", by=OTHER)
+    record(marks, 300, 3, series=OTHER_SERIES, by=OTHER)
 
-    found = marks.record("default", lease(400, 4), instance=ME, since=reading)
+    found = marks.record(SERIES, lease(400, 4), instance=ME, since=reading)
 
     assert [RecordedLease(2, 199, 200, OTHER)] == found
 
 
-def test_with_nothing_recorded_since_there_is_nothing_to_tell(marks: HighWaterMarkFile) -> None:
+def test_with_nothing_recorded_since_there_is_nothing_to_tell(marks: HighWaterMarks) -> None:
     assert [[], []] == [record(marks, 100, 1, by=OTHER), record(marks, 200, 2)]
 
 
-def test_more_than_it_remembers_is_told_as_such(marks: HighWaterMarkFile) -> None:
-    reading = marks.read("default")
+def test_more_than_it_remembers_is_told_as_such(marks: HighWaterMarks) -> None:
+    reading = marks.read(SERIES)
     for number in range(1, RECORDED_MOST + 1):
         record(marks, number, number, by=OTHER)
 
-    assert None is marks.record("default", lease(9_999, 9_999), instance=ME, since=reading)
+    assert None is marks.record(SERIES, lease(9_999, 9_999), instance=ME, since=reading)
 
 
-def test_a_file_that_was_taken_away_meanwhile_is_told_as_such(
-    tmp_path: Path, marks: HighWaterMarkFile
-) -> None:
+def test_a_file_that_was_taken_away_meanwhile_is_told_as_such(marks: HighWaterMarks) -> None:
     record(marks, 100, 1, by=OTHER)
     record(marks, 200, 2, by=OTHER)
-    reading = marks.read("default")
-    (tmp_path / FILE).unlink()
+    reading = marks.read(SERIES)
+    marks.path(SERIES).unlink()
 
-    assert None is marks.record("default", lease(300, 3), instance=ME, since=reading)
+    assert None is marks.record(SERIES, lease(300, 3), instance=ME, since=reading)
 
 
 DAMAGED = [
@@ -145,43 +146,46 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("text", DAMAGED)
-@pytest.mark.parametrize("name", [FILE, FORMER_FILE])
+@pytest.mark.parametrize(
+    "name", [f"{FOLDER}/default.0123abcd.json", *FORMER_FILES, f"{FOLDER}/{FORMER_FILES[0]}"]
+)
 def test_a_damaged_file_is_refused_and_left_as_it_is(
-    tmp_path: Path, marks: HighWaterMarkFile, name: str, text: str
+    tmp_path: Path, marks: HighWaterMarks, name: str, text: str
 ) -> None:
-    reading = marks.read("default")
+    reading = marks.read(SERIES)
     path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(HighWaterMarkError, match=name):
-        marks.read("default")
+        marks.read(SERIES)
     with pytest.raises(HighWaterMarkError, match=name):
-        marks.record("default", lease(500, 7), instance=ME, since=reading)
+        marks.record(SERIES, lease(500, 7), instance=ME, since=reading)
     assert text == path.read_text(encoding="utf-8")
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     # A file in its place: a folder without write permission does not stop root.
     (tmp_path / "elsewhere").mkdir()
-    reading = HighWaterMarkFile(tmp_path / "elsewhere").read("default")
+    reading = HighWaterMarks(tmp_path / "elsewhere").read(SERIES)
     (tmp_path / "state").write_text("")
-    marks = HighWaterMarkFile(tmp_path / "state")
+    marks = HighWaterMarks(tmp_path / "state")
 
     with pytest.raises(HighWaterMarkError, match="high-water-marks"):
-        marks.record("default", lease(500, 7), instance=ME, since=reading)
+        marks.record(SERIES, lease(500, 7), instance=ME, since=reading)
     with pytest.raises(HighWaterMarkError, match="high-water-marks"):
-        marks.read("default")
+        marks.read(SERIES)
 
 
-def test_a_folder_in_the_files_place_is_refused(tmp_path: Path, marks: HighWaterMarkFile) -> None:
-    (tmp_path / FILE).mkdir()
+def test_a_folder_in_the_files_place_is_refused(marks: HighWaterMarks) -> None:
+    marks.path(SERIES).mkdir(parents=True)
 
     with pytest.raises(HighWaterMarkError):
-        marks.read("default")
+        marks.read(SERIES)
 
 
 def test_a_disk_that_fails_is_told_and_leaves_the_old_file(
-    tmp_path: Path, marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(marks, 500, 7)
 
@@ -197,7 +201,7 @@ def test_a_disk_that_fails_is_told_and_leaves_the_old_file(
 
 @pytest.mark.parametrize("before", [(1, 1), (9_999, 99)])
 def test_on_return_it_has_reached_the_disk_and_so_has_its_name(
-    marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch, before: tuple[int, int]
+    marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch, before: tuple[int, int]
 ) -> None:
     record(marks, *before)
     expected = [max(500, before[0]), max(7, before[1])]
@@ -209,7 +213,7 @@ def test_on_return_it_has_reached_the_disk_and_so_has_its_name(
         if path.is_dir():
             events.append("fsync of the folder")
         else:
-            assert {"default": expected} == json.loads(path.read_text())["series"]
+            assert {SERIES: expected} == json.loads(path.read_text())["series"]
             events.append(f"fsync of {path.name}")
         fsync(file)
 
@@ -222,14 +226,14 @@ def test_on_return_it_has_reached_the_disk_and_so_has_its_name(
     record(marks, 500, 7)
 
     assert [
-        "fsync of high-water-marks.new",
-        "high-water-marks.new becomes high-water-marks.json",
+        "fsync of default.0123abcd.new",
+        "default.0123abcd.new becomes default.0123abcd.json",
         "fsync of the folder",
     ] == events
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(
-    tmp_path: Path, marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(marks, 500, 7)
     fsync = os.fsync
@@ -245,12 +249,115 @@ def test_a_reader_sees_the_old_file_or_the_new_one(
     assert [HighWaterMark(500, 7), HighWaterMark(600, 8)] == seen
 
 
-def test_what_it_has_read_or_written_is_not_parsed_again(
-    marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
+def test_a_lease_reads_and_writes_no_file_of_another_series(
+    tmp_path: Path, marks: HighWaterMarks
 ) -> None:
-    """With thousands of series a file takes longer to parse than to read."""
     record(marks, 500, 7)
-    record(marks, 500, 7, series="other", by=OTHER)
+    other = marks.path(OTHER_SERIES)
+    other.write_text("damaged")
+
+    assert [] == record(marks, 600, 8)
+    assert HighWaterMark(600, 8) == mark(tmp_path)
+    assert "damaged" == other.read_text()
+
+
+def test_two_number_spaces_may_have_a_series_of_one_name(marks: HighWaterMarks) -> None:
+    record(marks, 500, 7)
+
+    assert HighWaterMark() == mark(marks, "4567cdef/default")
+
+
+def test_the_names_of_new_folders_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def seen_fsync(file: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{file}").readlink())
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", seen_fsync)
+    record(HighWaterMarks(tmp_path / "state"), 500, 7)
+
+    assert [tmp_path, tmp_path / "state"] == synced[:2]
+
+
+# Files of versions before, which have the marks of all series.
+
+
+@pytest.mark.parametrize("name", FORMER_FILES)
+def test_the_file_of_a_version_before_is_read_and_kept_up(
+    tmp_path: Path, marks: HighWaterMarks, name: str
+) -> None:
+    former = tmp_path / name
+    former.write_text(json.dumps({"series": {SERIES: [500, 7], OTHER_SERIES: [3, 4]}}))
+
+    before = mark(marks)
+    record(marks, 600, 8)
+
+    assert HighWaterMark(500, 7) == before
+    # An instance of that version sees what this one was given.
+    assert {SERIES: [600, 8], OTHER_SERIES: [3, 4]} == json.loads(former.read_text())["series"]
+    # When the upgrade is done, it is moved, and knows the same.
+    kept = former.rename(tmp_path / FOLDER / name)
+    text = kept.read_text()
+    assert (HighWaterMark(600, 8), HighWaterMark(3, 4)) == (mark(marks), mark(marks, OTHER_SERIES))
+    record(marks, 700, 9)
+    record(marks, 5, 6, series=OTHER_SERIES)
+    assert text == kept.read_text()
+    assert not former.exists()
+    assert (HighWaterMark(700, 9), HighWaterMark(5, 6)) == (mark(marks), mark(marks, OTHER_SERIES))
+
+
+@pytest.mark.parametrize("name", FORMER_FILES)
+def test_a_version_before_may_write_its_file_meanwhile(
+    tmp_path: Path, marks: HighWaterMarks, name: str
+) -> None:
+    former = tmp_path / name
+    former.write_text(json.dumps({"series": {SERIES: [500, 7]}}))
+    record(marks, 600, 8)
+
+    former.write_text(json.dumps({"series": {SERIES: [700, 9]}}))
+
+    assert HighWaterMark(700, 9) == mark(marks)
+    record(marks, 800, 10)
+    assert [800, 10] == json.loads(former.read_text())["series"][SERIES]
+
+
+def test_an_instance_of_the_version_before_and_this_one_tell_each_other_of_their_leases(
+    tmp_path: Path, marks: HighWaterMarks
+) -> None:
+    former = tmp_path / FORMER_FILES[0]
+    theirs = {"series": {SERIES: [500, 7]}, "recorded": 1, "leases": [[SERIES, 7, 499, 500, OTHER]]}
+    former.write_text(json.dumps(theirs))
+    reading = marks.read(SERIES)
+    theirs["leases"] = [*theirs["leases"], [SERIES, 8, 599, 600, OTHER]]
+    former.write_text(json.dumps({**theirs, "recorded": 2}))
+
+    found = marks.record(SERIES, lease(700, 9), instance=ME, since=reading)
+
+    assert [RecordedLease(8, 599, 600, OTHER)] == found
+    written = json.loads(former.read_text())
+    assert (3, [SERIES, 9, 699, 700, ME]) == (written["recorded"], written["leases"][-1])
+
+
+def test_what_the_version_before_wrote_beside_its_file_is_read(
+    tmp_path: Path, marks: HighWaterMarks
+) -> None:
+    beside = tmp_path / "high-water-marks.host-1-aa.json"
+    beside.write_text(json.dumps({"series": {SERIES: [500, 7]}}))
+
+    assert HighWaterMark(500, 7) == mark(marks)
+
+
+def test_a_file_of_many_series_is_parsed_only_where_its_text_is_another(
+    tmp_path: Path, marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With thousands of series it takes longer to parse than to read."""
+    former = tmp_path / FORMER_FILES[0]
+    before = json.dumps({"series": {SERIES: [500, 7], OTHER_SERIES: [3, 4]}})
+    former.write_text(before)
     parsed: list[str] = []
     loads = json.loads
 
@@ -259,92 +366,49 @@ def test_what_it_has_read_or_written_is_not_parsed_again(
         return loads(text)
 
     monkeypatch.setattr(json, "loads", seen_loads)
-    reading = marks.read("default")
 
-    assert [] == marks.record("default", lease(600, 8), instance=ME, since=reading)
-    assert HighWaterMark(600, 8) == mark(marks)
-    assert [] == parsed
-
-
-def test_what_was_written_since_is_read_though_it_is_as_long(
-    tmp_path: Path, marks: HighWaterMarkFile
-) -> None:
-    record(marks, 500, 7)
-    before = (tmp_path / FILE).read_text()
-    after = before.replace("[500, 7]", "[900, 8]")
-    (tmp_path / FILE).write_text(after)
-
-    assert before != after
+    assert [HighWaterMark(500, 7)] * 2 == [mark(marks), mark(marks)]
+    assert [before] == parsed
+    # It may be as long as the one before.
+    former.write_text(before.replace("[500, 7]", "[900, 8]"))
     assert HighWaterMark(900, 8) == mark(marks)
-    (tmp_path / FILE).unlink()
+    former.unlink()
     assert HighWaterMark() == mark(marks)
-    (tmp_path / FILE).write_text(before)
+    former.write_text(before)
     assert HighWaterMark(500, 7) == mark(marks)
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_former_file_that_is_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "kept").mkdir()
-    link = tmp_path / "state" / FILE
-    link.symlink_to(tmp_path / "kept" / "marks.json")
+    kept = tmp_path / "kept" / "marks.json"
+    kept.write_text(json.dumps({"series": {SERIES: [500, 7]}}))
+    link = tmp_path / "state" / FORMER_FILES[0]
+    link.symlink_to(kept)
 
-    record(HighWaterMarkFile(tmp_path / "state"), 500, 7)
-    record(HighWaterMarkFile(tmp_path / "state"), 600, 8)
+    record(HighWaterMarks(tmp_path / "state"), 600, 8)
 
     assert link.is_symlink()
-    assert [600, 8] == json.loads((tmp_path / "kept" / "marks.json").read_text())["series"][
-        "default"
-    ]
+    assert [600, 8] == json.loads(kept.read_text())["series"][SERIES]
 
 
-def test_the_file_of_the_version_before_is_read_and_kept_up(
-    tmp_path: Path, marks: HighWaterMarkFile
-) -> None:
-    former = tmp_path / FORMER_FILE
-    former.write_text('{"series": {"default": [500, 7], "other": [3, 4]}}')
-
-    before = mark(marks)
-    record(marks, 600, 8)
-
-    assert HighWaterMark(500, 7) == before
-    # An instance of that version sees what this one was given.
-    assert {"series": {"default": [600, 8], "other": [3, 4]}} == json.loads(former.read_text())
-    # When the upgrade is done, the file may go.
-    former.unlink()
-    assert (HighWaterMark(600, 8), HighWaterMark(3, 4)) == (mark(marks), mark(marks, "other"))
-
-
-def test_the_version_before_may_write_its_file_meanwhile(
-    tmp_path: Path, marks: HighWaterMarkFile
-) -> None:
-    former = tmp_path / FORMER_FILE
-    former.write_text('{"series": {"default": [500, 7]}}')
-    record(marks, 600, 8)
-
-    former.write_text('{"series": {"default": [700, 9]}}')
-
-    assert HighWaterMark(700, 9) == mark(marks)
-    record(marks, 800, 10)
-    assert [800, 10] == json.loads(former.read_text())["series"]["default"]
-
-
-def test_the_former_file_is_not_made(tmp_path: Path, marks: HighWaterMarkFile) -> None:
+def test_a_former_file_is_not_made(tmp_path: Path, marks: HighWaterMarks) -> None:
     record(marks, 500, 7)
 
-    assert not (tmp_path / FORMER_FILE).exists()
+    assert [FOLDER] == [path.name for path in tmp_path.iterdir()]
 
 
 RECORDER = """
 import sys
 from pathlib import Path
-from tracking_service.allocation import Block, HighWaterMarkFile, Lease
-marks = HighWaterMarkFile(Path(sys.argv[1]), lock_seconds=float(sys.argv[3]))
+from tracking_service.allocation import Block, HighWaterMarks, Lease
+marks = HighWaterMarks(Path(sys.argv[1]), lock_seconds=float(sys.argv[3]))
 first = int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(first, 200, 2):
     lease = Lease(Block(number, number + 1), number, True, 0, number)
-    for series in ("default", f"series-{number}"):
+    for series in ("0123abcd/default", f"0123abcd/series-{number}"):
         marks.record(series, lease, instance=f"host:{first}:0", since=marks.read(series))
 """
 
@@ -378,29 +442,29 @@ def test_processes_that_record_at_once_lose_nothing_of_each_other(
             recorder.kill()
             recorder.communicate()
 
-    marks = HighWaterMarkFile(tmp_path)
+    marks = HighWaterMarks(tmp_path)
     assert HighWaterMark(200, 199) == mark(marks)
     for number in range(200):
-        assert HighWaterMark(number + 1, number) == mark(marks, f"series-{number}")
+        assert HighWaterMark(number + 1, number) == mark(marks, f"0123abcd/series-{number}")
 
 
 def test_threads_that_record_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
-    marks = HighWaterMarkFile(tmp_path, lock_seconds=30)
+    marks = HighWaterMarks(tmp_path, lock_seconds=30)
     names = iter(range(40))
 
     def each() -> None:
         number = next(names)
-        record(marks, number + 1, number, series=f"series-{number}", by=f"host:1:{number}")
+        record(marks, number + 1, number, series=f"0123abcd/series-{number}", by=f"host:1:{number}")
 
     assert [] == InThreads(40, each).join().errors
     assert [HighWaterMark(n + 1, n) for n in range(40)] == [
-        mark(marks, f"series-{n}") for n in range(40)
+        mark(marks, f"0123abcd/series-{n}") for n in range(40)
     ]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
-    tmp_path: Path, marks: HighWaterMarkFile, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fsync = os.fsync
     read_end, write_end = os.pipe()
@@ -421,7 +485,7 @@ def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fork_and_fsync)
             record(marks, 500, 7)
-        with (tmp_path / "high-water-marks.lock").open("w") as lock:
+        with marks.path(SERIES).with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(write_end)
@@ -433,14 +497,14 @@ def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
 def test_a_neighbour_that_keeps_the_lock_stops_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    marks = HighWaterMarkFile(tmp_path, lock_seconds=0.05)
+    marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
     record(marks, 100, 1)
-    with (tmp_path / "high-water-marks.lock").open("w") as lock:
+    with marks.path(SERIES).with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        reading = marks.read("default")
-        mine = marks.record("default", lease(200, 2), instance=ME, since=reading)
+        reading = marks.read(SERIES)
+        mine = marks.record(SERIES, lease(200, 2), instance=ME, since=reading)
         # And whoever comes after sees it.
-        others = marks.record("default", lease(300, 3), instance=OTHER, since=reading)
+        others = marks.record(SERIES, lease(300, 3), instance=OTHER, since=reading)
         held = mark(marks)
 
     assert ([], [RecordedLease(2, 199, 200, ME)]) == (mine, others)
@@ -451,19 +515,21 @@ def test_a_neighbour_that_keeps_the_lock_stops_nobody(
 def test_what_was_written_beside_the_file_goes_into_it_when_the_lock_is_had(
     tmp_path: Path,
 ) -> None:
-    marks = HighWaterMarkFile(tmp_path, lock_seconds=0.05)
-    with (tmp_path / "high-water-marks.lock").open("w") as lock:
+    marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
+    path = marks.path(SERIES)
+    beside = path.parent / "default.0123abcd" / "host-1-aa.json"
+    path.parent.mkdir()
+    with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        reading = marks.read("default")
+        reading = marks.read(SERIES)
         record(marks, 200, 2)
-    assert 2 == len(list(tmp_path.glob("*")))
+        assert (True, False) == (beside.exists(), path.exists())
 
     record(marks, 300, 3)
 
-    names = {path.name for path in tmp_path.glob("*")}
-    assert {"high-water-marks.json", "high-water-marks.lock"} == names
+    assert (False, True) == (beside.exists(), path.exists())
     # A neighbour that leased all the while misses nothing of it.
     assert [2, 3] == [
         each.number
-        for each in marks.record("default", lease(400, 4), instance=OTHER, since=reading) or ()
+        for each in marks.record(SERIES, lease(400, 4), instance=OTHER, since=reading) or ()
     ]

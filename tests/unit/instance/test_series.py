@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.fakes import Clock, Jitter
-from tracking_service.allocation import Allocator, Block, HighWaterMarkFile
+from tracking_service.allocation import Allocator, Block, HighWaterMarks
 from tracking_service.errors import (
     CounterWentBackwardsError,
     HighWaterMarkError,
@@ -161,13 +161,13 @@ def test_a_block_is_not_used_before_its_lease_is_recorded(
     stocked: Issuing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[int] = []
-    record = HighWaterMarkFile.record
+    record = HighWaterMarks.record
 
     def seen(*asked: Any, **named: Any) -> Any:
         held.append(stocked.allocator().left)
         return record(*asked, **named)
 
-    monkeypatch.setattr(HighWaterMarkFile, "record", seen)
+    monkeypatch.setattr(HighWaterMarks, "record", seen)
     spend_all(stocked.allocator())
     stocked.step()
 
@@ -182,7 +182,7 @@ def test_a_block_that_could_not_be_recorded_is_handed_back(
         raise HighWaterMarkError
 
     spend_all(stocked.allocator())
-    monkeypatch.setattr(HighWaterMarkFile, "record", fails)
+    monkeypatch.setattr(HighWaterMarks, "record", fails)
     stocked.step()
     given = stocked.store.committed[-1]
 
@@ -269,14 +269,14 @@ def test_a_closed_series_is_not_leased_for(stocked: Issuing) -> None:
 def test_closing_amid_a_lease_takes_no_second_one_and_loses_none(
     stocked: Issuing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = HighWaterMarkFile.record
+    record = HighWaterMarks.record
 
     def close_meanwhile(*asked: Any, **named: Any) -> Any:
         stocked.allocator().close()
         return record(*asked, **named)
 
     spend_all(stocked.allocator())
-    monkeypatch.setattr(HighWaterMarkFile, "record", close_meanwhile)
+    monkeypatch.setattr(HighWaterMarks, "record", close_meanwhile)
     stocked.step()
     [_, given] = stocked.store.committed
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.fakes import Clock, Jitter
-from tracking_service.allocation import HighWaterMarkFile
+from tracking_service.allocation import HighWaterMarks
 from tracking_service.errors import (
     HighWaterMarkError,
     ImpossibleMarkError,
@@ -178,7 +178,7 @@ def test_marks_that_stop_the_leases_are_said_without_their_path(
     def fails(*_: Any, **__: Any) -> None:
         raise kind("/var/lib/high-water-marks.json: Read-only file system")
 
-    monkeypatch.setattr(HighWaterMarkFile, "record", fails)
+    monkeypatch.setattr(HighWaterMarks, "record", fails)
     stepped.instance.start()
     stepped.step()
 
