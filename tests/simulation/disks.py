@@ -6,11 +6,17 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
 from tests.simulation.fibers import Fibers, Owner, current
 from tracking_service.allocation import Disk
+
+
+@lru_cache(maxsize=1024)
+def _folder_of(path: Path) -> Path:
+    return path.parent
 
 
 class MemoryDisk(Disk):
@@ -33,7 +39,9 @@ class MemoryDisk(Disk):
 
     def find(self, folder: Path, pattern: str) -> list[Path]:
         return [
-            path for path in self.files if path.parent == folder and fnmatchcase(path.name, pattern)
+            path
+            for path in self.files
+            if _folder_of(path) == folder and fnmatchcase(path.name, pattern)
         ]
 
     def read(self, path: Path) -> str | None:

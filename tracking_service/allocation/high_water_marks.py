@@ -66,11 +66,17 @@ class HighWaterMarks:
         self._lock_seconds = lock_seconds
         self._disk = disk or Disk()
         self._files = MarkFiles(self._disk)
+        self._paths: dict[str, Path] = {}
+        self._former = tuple(folder / name for name in FORMER_FILES)
+        self._moved = tuple(folder / FOLDER / name for name in FORMER_FILES)
 
     def path(self, series: str) -> Path:
         """The file of a series."""
-        fingerprint, _, name = series.rpartition("/")
-        return self.folder / FOLDER / f"{name}.{fingerprint}.json"
+        path = self._paths.get(series)
+        if path is None:
+            fingerprint, _, name = series.rpartition("/")
+            path = self._paths[series] = self.folder / FOLDER / f"{name}.{fingerprint}.json"
+        return path
 
     def read(self, series: str) -> Reading:
         """The mark of `series`, which is the lowest one where the series was never seen.
@@ -152,22 +158,20 @@ class HighWaterMarks:
     @contextmanager
     def _locked(self, path: Path) -> Iterator[list[Path]]:
         """Keep neighbours out of the files to be written, which this yields: a series' own first."""
-        paths = [path, *(each for each in self._former() if self._disk.exists(each))]
+        former = [each for each in self._former if self._disk.exists(each)]
+        paths = [path, *map(self._disk.resolve, former)]
         with ExitStack() as stack:
             for each in paths:
                 lock = self._disk.lock(each.with_suffix(".lock"), seconds=self._lock_seconds)
                 stack.enter_context(lock)
             yield paths
 
-    def _former(self) -> list[Path]:
-        return [self._disk.resolve(self.folder / name) for name in FORMER_FILES]
-
     def _load_all(self, series: str) -> dict[Path, Contents]:
         path = self.path(series)
         of_one = [path, *self._disk.find(path.with_suffix(""), "*.json")]
-        former = self._former()
+        former = [self._disk.resolve(each) for each in self._former]
         beside = self._disk.find(former[0].parent, f"{former[0].stem}.*.json")
-        of_many = [*former, *beside, *(self.folder / FOLDER / name for name in FORMER_FILES)]
+        of_many = [*former, *beside, *self._moved]
         loaded = {each: self._files.load(each) for each in of_one}
         loaded |= {each: self._files.load(each, of_many=True) for each in of_many}
         return {each: contents for each, contents in loaded.items() if contents is not None}
