@@ -329,11 +329,11 @@ def test_an_instance_of_the_version_before_and_this_one_tell_each_other_of_their
     tmp_path: Path, marks: HighWaterMarks
 ) -> None:
     former = tmp_path / FORMER_FILES[0]
-    theirs = {"series": {SERIES: [500, 7]}, "recorded": 1, "leases": [[SERIES, 7, 499, 500, OTHER]]}
-    former.write_text(json.dumps(theirs))
+    theirs = [[SERIES, 7, 499, 500, OTHER], [SERIES, 8, 599, 600, OTHER]]
+    known = {"series": {SERIES: [500, 7]}}
+    former.write_text(json.dumps({**known, "recorded": 1, "leases": theirs[:1]}))
     reading = marks.read(SERIES)
-    theirs["leases"] = [*theirs["leases"], [SERIES, 8, 599, 600, OTHER]]
-    former.write_text(json.dumps({**theirs, "recorded": 2}))
+    former.write_text(json.dumps({**known, "recorded": 2, "leases": theirs}))
 
     found = marks.record(SERIES, lease(700, 9), instance=ME, since=reading)
 
