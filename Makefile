@@ -72,7 +72,7 @@ missing-packages:
 		PATH="$$PATH:/usr/sbin" command -v $${pair#*:} >/dev/null || echo $${pair%%:*}; \
 	done
 
-bench: $(VENV)/.installed-dev ## Measure beside the peers, about ten minutes (ROUNDS, SECONDS_PER_ROUND, BENCH_ONLY)
+bench: $(VENV)/.installed-dev ## Measure beside the peers, a quarter of an hour (ROUNDS, SECONDS_PER_ROUND, BENCH_ONLY)
 	@exec $(BIN)/python -m benchmarks
 
 load: $(VENV)/.installed-dev ## Headless Locust that checks every answer (LOAD_USERS, LOAD_SECONDS, LOAD_HOST)
