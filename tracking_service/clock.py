@@ -15,3 +15,8 @@ wall_time: Callable[[], float] = time.time
 def utc_now() -> datetime:
     """The moment that `wall_time` tells."""
     return datetime.fromtimestamp(wall_time(), UTC)
+
+
+def format_utc(moment: datetime) -> str:
+    """Return an aware moment as RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,43 +14,12 @@ from tracking_service.countries import COUNTRIES
 
 PAGES = Path(__file__).parent / "pages"
 
-OURS = {
-    "access.js": "text/javascript; charset=utf-8",
-    "ask.js": "text/javascript; charset=utf-8",
-    "batch.js": "text/javascript; charset=utf-8",
-    "checklist.js": "text/javascript; charset=utf-8",
-    "countries.js": "text/javascript; charset=utf-8",
-    "csv.js": "text/javascript; charset=utf-8",
-    "customers.js": "text/javascript; charset=utf-8",
-    "form.js": "text/javascript; charset=utf-8",
-    "history.js": "text/javascript; charset=utf-8",
-    "labels.js": "text/javascript; charset=utf-8",
-    "reading.js": "text/javascript; charset=utf-8",
-    "series.js": "text/javascript; charset=utf-8",
-    "store.js": "text/javascript; charset=utf-8",
-    "print.css": "text/css; charset=utf-8",
-    "page.css": "text/css; charset=utf-8",
-    "common.js": "text/javascript; charset=utf-8",
-    "fleet.js": "text/javascript; charset=utf-8",
-    "key.js": "text/javascript; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "preview.js": "text/javascript; charset=utf-8",
-    "status.js": "text/javascript; charset=utf-8",
-    "chart.js": "text/javascript; charset=utf-8",
-    "instances.js": "text/javascript; charset=utf-8",
-    "metrics.js": "text/javascript; charset=utf-8",
-    "nav.js": "text/javascript; charset=utf-8",
-    "tables.js": "text/javascript; charset=utf-8",
-    "fleet.css": "text/css; charset=utf-8",
-    "docs.css": "text/css; charset=utf-8",
-    "docs.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
-SWAGGER_UI = {
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-}
-TYPES = OURS | SWAGGER_UI
+_OF_SWAGGER_UI = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 # blob: is for a barcode, which the page fetches with the caller's key and shows as a picture.
 POLICY = (
@@ -72,9 +41,23 @@ ASK_AGAIN = "no-cache"
 
 
 @cache
+def names() -> frozenset[str]:
+    """The names of all assets: the style sheets, scripts and pictures in `pages/`, and two files of
+    Swagger UI. A hidden file, such as an editor's lock or copy, is none.
+    """
+    ours = {each.name for each in PAGES.iterdir() if each.suffix in _TYPES and each.name[0] != "."}
+    return frozenset(ours | {*_OF_SWAGGER_UI})
+
+
+def content_type(name: str) -> str:
+    """The media type of one of `names`."""
+    return _TYPES[Path(name).suffix]
+
+
+@cache
 def asset(name: str) -> bytes:
-    """The contents of one of `TYPES`."""
-    folder = _swagger_ui() if name in SWAGGER_UI else PAGES
+    """The contents of one of `names`."""
+    folder = _swagger_ui() if name in _OF_SWAGGER_UI else PAGES
     return (folder / name).read_bytes()
 
 
@@ -82,7 +65,7 @@ def asset(name: str) -> bytes:
 def version() -> str:
     """Changes with any asset, so that caches may keep each for ever under its address."""
     digest = hashlib.sha256()
-    for name in sorted(TYPES):
+    for name in sorted(names()):
         digest.update(hashlib.sha256(asset(name)).digest())
     return digest.hexdigest()[:12]
 

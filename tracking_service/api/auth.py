@@ -4,14 +4,11 @@ Bearer tokens: https://www.rfc-editor.org/rfc/rfc6750
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from wsgiref.types import WSGIEnvironment
 
-from tracking_service.auth import Scope
+from tracking_service.auth import Key, Keyring, Scope
 from tracking_service.errors import MissingScopeError, MissingTokenError
-
-if TYPE_CHECKING:
-    from tracking_service.auth import Key, Keyring
 
 CALLER: Final = "tracking.caller"
 """Key of the WSGI environment that holds the caller's API key; absent if no key is needed."""
@@ -45,7 +42,7 @@ def scope_of(endpoint: str) -> Scope | None:
     return SCOPES.get(endpoint, Scope.OPERATE)
 
 
-def authenticate(environ: WSGIEnvironment, keyring: "Keyring", scope: Scope) -> "Key":
+def authenticate(environ: WSGIEnvironment, keyring: Keyring, scope: Scope) -> Key:
     """Return the caller's key, and put it into `environ`.
 
     Raises MissingTokenError, InvalidTokenError, MissingScopeError, KeysUnavailableError.
@@ -60,7 +57,7 @@ def authenticate(environ: WSGIEnvironment, keyring: "Keyring", scope: Scope) -> 
     return key
 
 
-def own_idempotency_key(key: str, caller: "Key | None") -> str:
+def own_idempotency_key(key: str, caller: Key | None) -> str:
     """Return a key that no other caller can give.
 
     Two callers may choose the same, and neither is to be refused for it or told what the other got.

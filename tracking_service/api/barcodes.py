@@ -10,8 +10,8 @@ Standard: ISO/IEC 15417; Zint: https://zint.org.uk/manual/
 
 from functools import lru_cache
 
-MODULE_MM = 0.33
-"""Width of the narrowest bar, in millimetres: wide enough for a label printer of 203 dots an inch."""
+from tracking_service.numbering.preview import MODULE_MM
+
 BAR_MODULES = 50
 """Height of the bars, in modules: 16.5 mm."""
 

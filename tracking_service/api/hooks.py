@@ -1,7 +1,5 @@
 """Hooks for every request that Flask handles: route name, API key, headers, errors."""
 
-from typing import TYPE_CHECKING
-
 from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
@@ -9,12 +7,10 @@ from tracking_service.api import problems
 from tracking_service.api.auth import authenticate, scope_of
 from tracking_service.api.middleware.metrics import ROUTE
 from tracking_service.api.responses import CAUTION_HEADERS
-
-if TYPE_CHECKING:
-    from tracking_service.auth import Keyring
+from tracking_service.auth import Keyring
 
 
-def register(app: Flask, keyring: "Keyring | None" = None) -> None:
+def register(app: Flask, keyring: Keyring | None = None) -> None:
     """Attach the hooks to `app`. With a `keyring`, each route needs a key with its scope."""
     app.before_request(_refuse_two_slashes)
     app.before_request(_name_route)
@@ -44,7 +40,7 @@ def _name_route() -> None:
         request.environ[ROUTE] = request.url_rule.rule.rstrip("/") or "/"
 
 
-def _authenticate(keyring: "Keyring") -> None:
+def _authenticate(keyring: Keyring) -> None:
     # Without an endpoint it is a 404 or a 405, which reveal nothing.
     if request.endpoint is not None and (scope := scope_of(request.endpoint)) is not None:
         authenticate(request.environ, keyring, scope)

@@ -5,7 +5,6 @@ nothing; OPTIONS and 405 are Flask's.
 """
 
 from collections.abc import Callable
-from datetime import UTC
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -18,10 +17,11 @@ from tracking_service.api.barcodes import BARCODE_KEEP_SECONDS, barcode_svg
 from tracking_service.api.batches import RENDERINGS, read_request, render
 from tracking_service.api.hooks import respond
 from tracking_service.api.idempotency import KEY_HEADER
-from tracking_service.api.middleware.fast_path import KEY, PATH, check_keyed_query, check_query
+from tracking_service.api.middleware.fast_path import PATH, check_query
 from tracking_service.api.responses import JSON_HEADERS, json_response
 from tracking_service.api.status import not_ready_problem, ready_body
 from tracking_service.api.validation import collect_errors
+from tracking_service.clock import format_utc
 from tracking_service.container import current_services
 from tracking_service.services.readiness import assess_readiness
 
@@ -60,11 +60,8 @@ def get(routes: Blueprint, path: str) -> Callable[[View], View]:
 def next_tracking_number() -> Response:
     """Say what a GET would, and spend nothing: a HEAD. The GET itself is the fast path's."""
     services, caller = current_services(), request.environ.get(CALLER)
-    query = request.environ.get("QUERY_STRING", "")
-    if (key := request.environ.get(KEY)) is None:
-        check_query(query, services.issuer, caller)
-    else:
-        check_keyed_query(query, key, services.batches, services.issuer, caller)
+    query, key = request.environ.get("QUERY_STRING", ""), request.headers.get(KEY_HEADER)
+    check_query(query, key, services.batches, services.issuer, caller)
     response = Response(headers=dict(JSON_HEADERS))
     # RFC 9110, 8.6: no length rather than one that GET's answer would not have. How long a number
     # is shows only once it is issued.
@@ -113,8 +110,9 @@ def verify_tracking_number(number: str) -> Response:
     verified = services.verifier.verify(number)
     if (caller := request.environ.get(CALLER)) is not None and caller.series is not None:
         # Through a series that it is for, a key gets numbers of the series that follow it.
-        caller.check_any((verified.series, *services.verifier.predecessors(verified.series)))
-    leased_at = verified.leased_at.astimezone(UTC).replace(tzinfo=None)
+        caller.check_any(
+            (verified.series, *services.instance.number_spaces.predecessors(verified.series))
+        )
     return json_response(
         {
             "tracking_number": verified.tracking_number,
@@ -122,7 +120,7 @@ def verify_tracking_number(number: str) -> Response:
             "origin_country_id": verified.origin_country_id,
             "destination_country_id": verified.destination_country_id,
             "status": verified.status,
-            "leased_at": leased_at.isoformat(timespec="seconds") + "Z",
+            "leased_at": format_utc(verified.leased_at),
         }
     )
 

@@ -56,10 +56,10 @@ def docs() -> Response:
 @blueprint.get("/assets/<version>/<name>")
 def asset(version: str, name: str) -> Response:
     """A file of a page. Under another version the answer is the present file, not to be cached."""
-    if name not in assets.TYPES:
+    if name not in assets.names():
         abort(404)
     response = Response(assets.asset(name), headers=assets.HEADERS)
-    response.headers["Content-Type"] = assets.TYPES[name]
+    response.headers["Content-Type"] = assets.content_type(name)
     kept = version == assets.version()
     response.headers["Cache-Control"] = assets.KEEP if kept else assets.ASK_AGAIN
     return response

@@ -3,27 +3,23 @@
 This instance's state is in memory; only the fleet's last leases come from the database.
 """
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from tracking_service import __version__
 from tracking_service.api.problems import NOT_READY, Problem, problem_of_kind
-from tracking_service.services.readiness import assess_readiness
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tracking_service.instance.instance import Instance
-    from tracking_service.records import LeasedBlock
-    from tracking_service.services.aged_read import AgedRead
-    from tracking_service.services.readiness import Readiness
-    from tracking_service.telemetry.state import SeriesState
+from tracking_service.clock import format_utc
+from tracking_service.instance.instance import Instance
+from tracking_service.records import LeasedBlock
+from tracking_service.services.aged_read import AgedRead
+from tracking_service.services.readiness import Readiness, assess_readiness
+from tracking_service.telemetry.state import SeriesState
 
 BLOCKS = 20
 """How many blocks of a series are shown, those that are spent first."""
 
 
-def ready_body(readiness: "Readiness") -> dict[str, Any]:
+def ready_body(readiness: Readiness) -> dict[str, Any]:
     """Return the body of /readyz for an instance that is ready; `reason` is there if it has one."""
     body: dict[str, Any] = {"status": "ready", **_members(readiness)}
     if readiness.reason is not None:
@@ -31,13 +27,13 @@ def ready_body(readiness: "Readiness") -> dict[str, Any]:
     return body
 
 
-def not_ready_problem(readiness: "Readiness") -> Problem:
+def not_ready_problem(readiness: Readiness) -> Problem:
     """Return the problem of /readyz for an instance that is not ready."""
     reason = readiness.reason or "This instance cannot issue numbers now."
     return problem_of_kind(NOT_READY, reason, **_members(readiness))
 
 
-def status_body(instance: "Instance", latest: "AgedRead[Sequence[LeasedBlock]]") -> dict[str, Any]:
+def status_body(instance: Instance, latest: AgedRead[Sequence[LeasedBlock]]) -> dict[str, Any]:
     """Return the body of /api/status. Leases nothing, and starts no lease."""
     readiness = assess_readiness(instance)
     leases, leases_at = latest.read(readiness.database)
@@ -49,18 +45,18 @@ def status_body(instance: "Instance", latest: "AgedRead[Sequence[LeasedBlock]]")
         "database": readiness.database,
         "series": [_series(state) for state in instance.state().series],
         "leases": [_leased(block) for block in leases],
-        "leases_at": None if leases_at is None else format_moment(leases_at),
+        "leases_at": None if leases_at is None else format_utc(leases_at),
     }
 
 
-def _members(readiness: "Readiness") -> dict[str, Any]:
+def _members(readiness: Readiness) -> dict[str, Any]:
     return {
         "database": readiness.database,
         "reserve_seconds": rounded(readiness.reserve_seconds),
     }
 
 
-def _series(state: "SeriesState") -> dict[str, Any]:
+def _series(state: SeriesState) -> dict[str, Any]:
     return {
         "name": state.series,
         "rate": round(state.rate, 3),
@@ -73,7 +69,7 @@ def _series(state: "SeriesState") -> dict[str, Any]:
     }
 
 
-def _leased(block: "LeasedBlock") -> dict[str, Any]:
+def _leased(block: LeasedBlock) -> dict[str, Any]:
     return {
         "id": block.id,
         "series": block.series,
@@ -81,13 +77,8 @@ def _leased(block: "LeasedBlock") -> dict[str, Any]:
         "end": block.end,
         "state": block.state,
         "instance": block.instance,
-        "leased_at": format_moment(block.leased_at),
+        "leased_at": format_utc(block.leased_at),
     }
-
-
-def format_moment(moment: datetime) -> str:
-    """Return a moment as RFC 3339 in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rounded(seconds: float | None) -> float | None:

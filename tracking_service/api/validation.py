@@ -6,13 +6,14 @@ schema cannot know, whether there is such a series and what its format refuses, 
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from marshmallow import Schema, ValidationError
 
 from tracking_service.api.idempotency import KEY_HEADER, fingerprint_of, key_faults
 from tracking_service.api.query import FieldMemo, parse_query, restore_plus
 from tracking_service.api.schemas import ShipmentSchema, Text
+from tracking_service.auth import Key
 from tracking_service.errors import (
     SeriesClosedError,
     ShipmentRefusedError,
@@ -21,10 +22,7 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.numbering.format import Shipment
-
-if TYPE_CHECKING:
-    from tracking_service.auth import Key
-    from tracking_service.services.issue import Issuer
+from tracking_service.services.issue import Issuer
 
 _SCHEMA = ShipmentSchema()
 _KNOWN = frozenset(_SCHEMA.load_fields)
@@ -109,7 +107,7 @@ def as_request(loaded: Mapping[str, str]) -> ShipmentRequest:
 
 
 def collect_errors(
-    found: ValidationError, issuer: "Issuer", caller: "Key | None" = None
+    found: ValidationError, issuer: Issuer, caller: Key | None = None
 ) -> ValidationError:
     """Add series errors to schema errors, so that one response lists all, in the document's order.
 
@@ -131,7 +129,7 @@ def collect_errors(
     return ValidationError({name: errors[name] for name in ordered})
 
 
-def _check_series(valid: Mapping[str, Any], issuer: "Issuer", caller: "Key | None") -> None:
+def _check_series(valid: Mapping[str, Any], issuer: Issuer, caller: Key | None) -> None:
     """Raise what the issuer would of the series, and of the shipment if both countries are good."""
     series = valid["series"]
     if caller is not None:

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 
 import click
 
+from tracking_service.clock import format_utc
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 yes_option = click.option("--yes", is_flag=True, help="Do it without asking; for scripts.")
 
@@ -95,7 +97,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 def format_time(moment: datetime | None) -> str | None:
     """Return a moment as RFC 3339 in UTC, to the second; None for None."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else format_utc(moment)
 
 
 def confirm(consequence: str, *, yes: bool) -> None:

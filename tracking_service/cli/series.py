@@ -29,7 +29,7 @@ from tracking_service.numbering.builtin import (
     default_serials,
     format_name,
 )
-from tracking_service.numbering.preview import preview, preview_facts
+from tracking_service.numbering.preview import MODULE_MM, preview, preview_facts
 from tracking_service.records import SeriesRecord
 from tracking_service.store.blocks import BlockStore
 
@@ -124,7 +124,7 @@ def preview_series(_services: Services, /, as_json: bool, **given: str | None) -
             ),
             "check_catches": told.catches or "nothing: there is no check character",
             "barcode_modules": f"{told.barcode_modules} at the most, with quiet zones",
-            "barcode_mm": f"{told.barcode_mm} at 0.33 mm a module",
+            "barcode_mm": f"{told.barcode_mm} at {MODULE_MM} mm a module",
         }
     )
 

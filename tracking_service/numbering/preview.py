@@ -18,7 +18,8 @@ from tracking_service.numbering.space_key import KEY_BYTES
 EXAMPLES = 5
 
 MODULE_MM = 0.33
-"""The width of a module in millimetres: the usual one of a label that is scanned by hand."""
+"""The width of a module, the narrowest bar, in millimetres: the usual one of a label that is scanned
+by hand, and wide enough for a printer of 203 dots an inch."""
 
 QUIET_MODULES = 10
 """The least width of the quiet zone on each side."""

@@ -110,10 +110,6 @@ class Verifier:
         except (MalformedNumberError, CheckCharacterError) as error:
             raise type(error)(str(error), likely_typo=self._is_likely_typo(text)) from None
 
-    def predecessors(self, series: str) -> Sequence[str]:
-        """The series that give way to this one, at once or at length. Raises StoreError."""
-        return self._spaces.predecessors(series)
-
     def _find(self, text: str) -> TracedNumber:
         space, number = self._spaces.read(text)
         # First of all: what is no number under any key is so without a database.

@@ -77,7 +77,11 @@ def test_both_pages_together_are_light(site: FlaskClient) -> None:
         for address in (
             "/",
             "/fleet",
-            *(f"/assets/x/{name}" for name in assets.OURS if not name.startswith("docs.")),
+            *(
+                f"/assets/x/{name}"
+                for name in assets.names()
+                if not name.startswith(("docs.", "swagger-ui"))
+            ),
         )
     }
 
@@ -92,7 +96,39 @@ def test_an_asset_of_another_version_is_not_kept(site: FlaskClient) -> None:
     assert "no-cache" == response.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize("name", ["index.html", "nothing.js", "..", "%2e%2e%2fsite.py"])
+def test_what_is_served_is_what_a_page_asks_for(site: FlaskClient) -> None:
+    """A file that is left in the folder by mistake is not published unseen."""
+    asked: set[str] = set()
+    found = {name for path in PAGES for name in re.findall(r'/([^"/]+\.\w+)"', site.get(path).text)}
+    while found := {name for name in found if name in assets.names()} - asked:
+        asked |= found
+        texts = [site.get(f"/assets/x/{name}").text for name in found if name.endswith(".js")]
+        found = {
+            name
+            for text in texts
+            for name in re.findall(r'^import .*"\./(.+)";', text, re.MULTILINE)
+        }
+
+    assert asked == assets.names()
+
+
+@pytest.mark.parametrize("name", [".#page.js", "._page.js"])
+def test_a_hidden_file_beside_the_assets_is_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor's lock is a link to nothing; to read it would fail every page."""
+    (tmp_path / name).symlink_to("nowhere")
+    monkeypatch.setattr(assets, "PAGES", tmp_path)
+    assets.names.cache_clear()
+    try:
+        assert name not in assets.names()
+    finally:
+        assets.names.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "openapi.json", "nothing.js", "..", "%2e%2e%2fsite.py"]
+)
 def test_nothing_but_the_assets_is_served(site: FlaskClient, name: str) -> None:
     assert 404 == site.get(f"/assets/{assets.version()}/{name}").status_code
 

@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tracking_service.api.barcodes import BAR_MODULES, MODULE_MM, barcode_svg
+from tracking_service.api.barcodes import BAR_MODULES, barcode_svg
+from tracking_service.numbering.preview import MODULE_MM
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUIET_ZONE = 10

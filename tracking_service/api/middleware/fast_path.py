@@ -9,7 +9,6 @@ Prefetching: https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-he
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from marshmallow import ValidationError
@@ -25,13 +24,10 @@ from tracking_service.api.validation import (
     read_keyed_query,
     read_query,
 )
-from tracking_service.auth import Scope
+from tracking_service.auth import Key, Keyring, Scope
 from tracking_service.errors import SpeculativeRequestError
-
-if TYPE_CHECKING:
-    from tracking_service.auth import Key, Keyring
-    from tracking_service.services.issue import Issuer
-    from tracking_service.services.issue_batch import Batches
+from tracking_service.services.issue import Issuer
+from tracking_service.services.issue_batch import Batches
 
 PATH = "/api/next-tracking-number"
 KEY = "HTTP_IDEMPOTENCY_KEY"
@@ -44,9 +40,9 @@ class FastPath:
     def __init__(
         self,
         application: WSGIApplication,
-        issuer: "Issuer",
-        batches: "Batches",
-        keyring: "Keyring | None" = None,
+        issuer: Issuer,
+        batches: Batches,
+        keyring: Keyring | None = None,
     ) -> None:
         self._application = application
         self._issuer = issuer
@@ -76,7 +72,7 @@ class FastPath:
         return [body]
 
 
-def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> bytes:
+def issue_from_query(query_string: str, issuer: Issuer, caller: Key | None = None) -> bytes:
     """Issue one number for the request in `query_string` and return the JSON body of its answer.
 
     The query has a character for each byte, as WSGI has it. Raises ValidationError with every
@@ -96,15 +92,15 @@ def issue_from_query(query_string: str, issuer: "Issuer", caller: "Key | None" =
 def issue_for_key(
     query_string: str,
     key: str,
-    batches: "Batches",
-    issuer: "Issuer",
-    caller: "Key | None" = None,
+    batches: Batches,
+    issuer: Issuer,
+    caller: Key | None = None,
 ) -> bytes:
     """Issue one number, or the one that was issued for `key` before; return the answer's body.
 
     This one asks the database. Raises as `issue_from_query` does, and as `Batches.issue`.
     """
-    request, fingerprint = _read_keyed(query_string, key, issuer, caller)
+    request, fingerprint = _read(query_string, key, issuer, caller)
     issued = batches.issue(
         request.shipment,
         1,
@@ -115,26 +111,18 @@ def issue_for_key(
     return _body(issued.first, format_moment(int(issued.issued_at.timestamp()), request.offset))
 
 
-def check_query(query_string: str, issuer: "Issuer", caller: "Key | None" = None) -> None:
-    """Raise what `issue_from_query` would raise of this request, and spend no serial."""
-    try:
-        request = read_query(query_string)
-    except ValidationError as found:
-        raise collect_errors(found, issuer, caller) from None
-    if caller is not None:
-        caller.check_series(request.series)
-    issuer.check(request.shipment, request.series)
-
-
-def check_keyed_query(
+def check_query(
     query_string: str,
-    key: str,
-    batches: "Batches",
-    issuer: "Issuer",
-    caller: "Key | None" = None,
+    key: str | None,
+    batches: Batches,
+    issuer: Issuer,
+    caller: Key | None = None,
 ) -> None:
-    """Raise what `issue_for_key` would raise of this request, and spend no serial."""
-    request, fingerprint = _read_keyed(query_string, key, issuer, caller)
+    """Raise what the GET of this query and idempotency key would raise, and spend no serial."""
+    request, fingerprint = _read(query_string, key, issuer, caller)
+    if key is None:
+        issuer.check(request.shipment, request.series)
+        return
     batches.check(
         request.shipment,
         request.series,
@@ -143,11 +131,15 @@ def check_keyed_query(
     )
 
 
-def _read_keyed(
-    query_string: str, key: str, issuer: "Issuer", caller: "Key | None"
+def _read(
+    query_string: str, key: str | None, issuer: Issuer, caller: Key | None
 ) -> tuple[ShipmentRequest, str]:
+    """Return the request, and its fingerprint: "" without a key, for nothing is recorded then."""
     try:
-        request, fingerprint = read_keyed_query(query_string, key)
+        if key is None:
+            request, fingerprint = read_query(query_string), ""
+        else:
+            request, fingerprint = read_keyed_query(query_string, key)
     except ValidationError as found:
         raise collect_errors(found, issuer, caller) from None
     if caller is not None:

@@ -11,13 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from tracking_service.telemetry.logs import REQUEST_ID_HEADER, choose_id, request_id, trace_id
-
-if TYPE_CHECKING:
-    from tracking_service.telemetry.metrics import Metrics
+from tracking_service.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class MetricsMiddleware:
     """WSGI middleware around the whole app."""
 
     def __init__(
-        self, application: WSGIApplication, metrics: "Metrics", *, access_log: bool = False
+        self, application: WSGIApplication, metrics: Metrics, *, access_log: bool = False
     ) -> None:
         """`access_log`: write a line for each request."""
         self._application = application

@@ -74,10 +74,10 @@ def test_a_request_at_fault_spends_nothing(issuer: Mock) -> None:
 
 
 def test_a_check_spends_nothing_and_raises_what_the_issuer_would(issuer: Mock) -> None:
-    check_query(QUERY % "Z", issuer)
+    check_query(QUERY % "Z", None, Mock(), issuer)
 
     issuer.check.assert_called_once_with(Shipment("MY", "ID"), "default")
     issuer.check.side_effect = errors.UnknownSeriesError("default")
     with pytest.raises(errors.UnknownSeriesError):
-        check_query(QUERY % "Z", issuer)
+        check_query(QUERY % "Z", None, Mock(), issuer)
     issuer.issue.assert_not_called()
