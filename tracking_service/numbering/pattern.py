@@ -12,8 +12,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn, TypeVar
 
 from tracking_service.errors import (
@@ -53,6 +53,11 @@ class Pattern:
     check: CheckAlgorithm | None
     """None where the numbers have no check character."""
     parts: tuple[Part, ...]
+    # `parse` makes these two, not the first use: a lock around that could be held at a fork.
+    shape: Shape = field(repr=False, compare=False)
+    """What its numbers can look like."""
+    checker: Checker = field(repr=False, compare=False)
+    """What finds their check characters."""
 
     @property
     def options(self) -> dict[str, str]:
@@ -60,12 +65,12 @@ class Pattern:
         check = {"check": self.check.name} if self.check else {}
         return {"pattern": self.text, "alphabet": self.alphabet.name, **check}
 
-    @cached_property
+    @property
     def width(self) -> int:
         """How many characters a number has."""
         return sum(part.width for part in self.parts)
 
-    @cached_property
+    @property
     def serial(self) -> Part:
         """The body, or the serial in the clear."""
         return next(part for part in self.parts if part.kind in SERIALS)
@@ -80,21 +85,11 @@ class Pattern:
         """Whether a number shows when it was issued."""
         return any(part.kind in DATES for part in self.parts)
 
-    @cached_property
+    @property
     def capacity(self) -> int:
         """How many serials it can write: a serial is in [0, capacity)."""
         capacity: int = self.alphabet.radix**self.serial.width
         return capacity
-
-    @cached_property
-    def shape(self) -> Shape:
-        """What its numbers can look like."""
-        return Shape(self.parts)
-
-    @cached_property
-    def checker(self) -> Checker:
-        """What finds their check characters."""
-        return Checker(self.check, self.parts)
 
     def only(self, kind: str) -> str | None:
         """The only `origin` or `destination` that its shipments may have; None where any may."""
@@ -110,7 +105,7 @@ class Pattern:
         if not self.checker.is_right(number):
             raise CheckCharacterError
 
-    @cached_property
+    @property
     def places(self) -> tuple[int, ...]:
         """Where each part begins in a number."""
         return tuple(
@@ -153,10 +148,13 @@ def parse(text: str, alphabet: str, check: str | None = None) -> Pattern:
     algorithm = None
     if "check" in places:
         algorithm = _algorithm(characters, check)
-        _check_covered(text, places["check"][0], parts, algorithm)
     elif check is not None:
         raise InvalidSeriesError(f"the pattern has no {{check}} for the check algorithm {check}")
-    return Pattern(text, characters, algorithm, tuple(parts))
+    checker = Checker(algorithm, parts)
+    if algorithm and algorithm.length not in (None, len(checker.covered)):
+        why = f"{algorithm.title} is over {algorithm.length} digits, not {len(checker.covered)}"
+        _refuse(text, places["check"][0], why)
+    return Pattern(text, characters, algorithm, tuple(parts), Shape(parts), checker)
 
 
 def _part(text: str, match: re.Match[str], alphabet: Alphabet) -> Part:
@@ -224,12 +222,6 @@ def _algorithm(alphabet: Alphabet, name: str | None) -> CheckAlgorithm:
             f"the check algorithm {name} is not for the alphabet {alphabet.name}: take {fitting}"
         )
     return algorithm
-
-
-def _check_covered(text: str, at: int, parts: list[Part], algorithm: CheckAlgorithm) -> None:
-    covered = len(Checker(algorithm, parts).covered)
-    if algorithm.length not in (None, covered):
-        _refuse(text, at, f"{algorithm.title} is over {algorithm.length} digits, not {covered}")
 
 
 def _named(known: Mapping[str, T], name: str, what: str) -> T:

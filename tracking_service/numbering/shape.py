@@ -8,7 +8,6 @@ letters are read as digits: O as 0, I and L as 1.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 
 from tracking_service.numbering.alphabets import LETTERS
@@ -76,9 +75,10 @@ class Shape:
         self.characters = tuple(each for part in parts for each in part.characters)
         """Which may stand at each place of a number."""
         self._parts = tuple(parts)
-        # Compiled when it is first needed, for of many patterns few are. Set without a lock, which
-        # another thread might hold at a fork.
+        # Both are made when they are first needed, for of many patterns few are. Set without a lock,
+        # which another thread might hold at a fork; so not by functools.cached_property.
         self._exact: re.Pattern[str] | None = None
+        self._readable: tuple[frozenset[str], ...] | None = None
         self._countries: list[int] = []
         at = 0
         for part in parts:
@@ -134,13 +134,17 @@ class Shape:
             for at in self._countries
         )
 
-    @cached_property
+    @property
     def readable(self) -> tuple[frozenset[str], ...]:
         """By place: the characters that are read there."""
-        return tuple(
-            frozenset(allowed) | {typed for typed, read in LOOK_ALIKES.items() if read in allowed}
-            for allowed in self.characters
-        )
+        readable = self._readable
+        if readable is None:
+            readable = self._readable = tuple(
+                frozenset(allowed)
+                | {typed for typed, read in LOOK_ALIKES.items() if read in allowed}
+                for allowed in self.characters
+            )
+        return readable
 
 
 def _share(some: frozenset[str], others: frozenset[str]) -> bool:
