@@ -23,7 +23,7 @@ from tracking_service.services.aged_read import AgedRead
 from tracking_service.services.fleet import FRESH_SECONDS, Fleet, FleetWatch
 from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
-from tracking_service.services.series_list import ListedSeries, SeriesList
+from tracking_service.services.series_list import SeriesList, offered_in_memory
 from tracking_service.services.verify import Verifier
 from tracking_service.settings import Settings
 from tracking_service.store.api_keys import ApiKeyStore
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     history = History()
     metrics = Metrics(state_dir / "metrics", history)
     marks = HighWaterMarks(state_dir)
+    # Requests read series through the bulkhead; the leasing thread and commands do not.
     series, request_series = SeriesStore(database), SeriesStore(database, Use.REQUEST)
     blocks = BlockReader(database)
     limiter = WaitLimiter(places=settings.waiting_requests, threads=settings.threads)
@@ -108,7 +109,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         issuer=issuer,
         batches=batches,
         verifier=Verifier(instance.number_spaces, blocks.holding, instance.has_spent),
-        series_list=SeriesList(request_series.offered, partial(_open_series, instance)),
+        series_list=SeriesList(request_series.offered, partial(offered_in_memory, instance)),
         latest_leases=AgedRead(
             partial(blocks.latest, limit=LEASES_SHOWN), (), fresh_seconds=LEASES_FRESH_SECONDS
         ),
@@ -140,15 +141,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _spent(instance: Instance) -> tuple[str, dict[str, int]]:
     return instance.name, {each.series: each.issued for each in instance.state().series}
-
-
-def _open_series(instance: Instance) -> list[ListedSeries]:
-    opened = sorted(instance.registry.open.copy().items())
-    return [
-        ListedSeries(name, each.format.pattern, each.supply.successor)
-        for name, each in opened
-        if not each.supply.is_closed or each.supply.successor is not None
-    ]
 
 
 def _traced(application: WSGIApplication) -> WSGIApplication:

@@ -31,7 +31,10 @@ _EXTENSION = "tracking_service"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Every part of one app that a route or a command uses."""
+    """Every part of one app that a route or a command uses, stores and settings too.
+
+    Not to be confused with the package `services`, which has the use cases.
+    """
 
     settings: Settings
     database: Database

@@ -234,7 +234,7 @@ class FakeObserver:
     def new_timeline(self, series: str) -> None:
         self.timelines.append(series)
 
-    def looked_after(self) -> None:
+    def round_done(self) -> None:
         self.rounds += 1
 
     def handed_back(self, series: str, serials: int) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 KEY_HEADER = "Idempotency-Key"
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def key_faults(key: str | None) -> dict[str, list[str]]:
     """The faults of an idempotency key: none if it is good, or if there is no key."""
-    if key is None or KEY.fullmatch(key) is not None:
+    if key is None or IDEMPOTENCY_KEY.fullmatch(key) is not None:
         return {}
     return {KEY_HEADER: ["must be 1 to 255 printable ASCII characters without spaces"]}
 

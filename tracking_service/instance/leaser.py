@@ -118,7 +118,7 @@ class Leaser:
         finally:
             self._health.end()
         # Also after a round that failed, so that metrics show that the database is away.
-        self._tell(self._observer.looked_after)
+        self._tell(self._observer.round_done)
 
     def _run(self) -> None:
         while self._sleep():

@@ -1,4 +1,4 @@
-"""The use case for many numbers at once: issued together, and the same again for the same key.
+"""The use case for many numbers, or one, that are the same again for the same idempotency key.
 
 A caller who did not hear the answer may ask again with the same `Idempotency-Key` (IETF draft
 draft-ietf-httpapi-idempotency-key-header) and gets the very same numbers, from any instance. What
@@ -48,7 +48,10 @@ class Batch:
 
 
 class Batches:
-    """Issues batches. Its methods may be called from any number of threads."""
+    """Issues one or many numbers, and the same again for the same idempotency key.
+
+    Its methods may be called from any number of threads.
+    """
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 from tracking_service.clock import wall_time
 from tracking_service.instance.database_health import Clock, DatabaseState
+from tracking_service.instance.instance import Instance
 from tracking_service.numbering import Pattern
 from tracking_service.numbering.preview import preview
 from tracking_service.records import SeriesRecord
@@ -41,6 +42,18 @@ def _example(pattern: Pattern) -> str:
     return preview(pattern, wall_time()).examples[0]
 
 
+def offered_in_memory(instance: Instance) -> list[ListedSeries]:
+    """The series that the instance has open and offers, by name: what `SeriesStore.offered` reads
+    from the database. A closed one is among them if it has a successor.
+    """
+    opened = sorted(instance.registry.open.copy().items())
+    return [
+        ListedSeries(name, each.format.pattern, each.supply.successor)
+        for name, each in opened
+        if not each.supply.is_closed or each.supply.successor is not None
+    ]
+
+
 class SeriesList:
     """The series that numbers can be had of. While the database is away it is as it was last read.
 
@@ -54,7 +67,7 @@ class SeriesList:
         *,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`offered` is `SeriesStore.offered`; `open_series` gives those that the instance has open."""
+        """`offered` is `SeriesStore.offered`; `open_series` is `offered_in_memory`, of an instance."""
         self._offered = offered
         self._open_series = open_series
         self._clock = clock

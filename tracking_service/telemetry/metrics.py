@@ -47,24 +47,25 @@ class Metrics(Collector):
         self._history = history or History()
         self._state: Callable[[], InstanceState] | None = None
         self._counters = Counters()
-        self.placed = False
+        self.has_joined = False
+        """Whether `join_workers` has been called."""
 
     def reset_after_fork(self) -> None:
         """Begin at zero: for the child of a fork, because another thread may have held a lock."""
         self._counters.reset_after_fork()
-        self.placed = False
+        self.has_joined = False
 
     def watch(self, state: Callable[[], InstanceState]) -> None:
         """Call `state` at each scrape; it must not ask the database."""
         self._state = state
 
-    def place(self, *, multiprocess: bool) -> None:
-        """Say, at the first request, whether other processes share the port.
+    def join_workers(self, *, multiprocess: bool) -> None:
+        """Count together with the other worker processes, if some share the port.
 
-        WSGI servers set `wsgi.multiprocess`. granian does not, but starts its workers by
-        `multiprocessing`, which this process can see.
+        Called at the first request: WSGI servers say by `wsgi.multiprocess` whether there are any.
+        granian does not, but starts its workers by `multiprocessing`, which this process can see.
         """
-        self.placed = True
+        self.has_joined = True
         several = multiprocess or multiprocessing.parent_process() is not None
         if several and self._folder is not None:
             self._counters.share(self._folder)
@@ -94,10 +95,14 @@ class Metrics(Collector):
     def handed_back(self, series: str, serials: int) -> None:
         """See `allocation.Observer`."""
         self._counters.increment((exposition.HANDED_BACK, series), serials)
-        self.looked_after()
+        self._update_gauges()
 
-    def looked_after(self) -> None:
-        """See `allocation.Observer`. Sets the gauges, which other workers' scrapes read."""
+    def round_done(self) -> None:
+        """See `allocation.Observer`."""
+        self._update_gauges()
+
+    def _update_gauges(self) -> None:
+        """Set the gauges, which other workers' scrapes read, and add to the history."""
         if self._state is None:
             return
         state = self._state()
@@ -114,7 +119,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every metric as it is now. See `prometheus_client.registry.Collector`."""
-        self.looked_after()
+        self._update_gauges()
         return exposition.metric_families(self._counters.totals())
 
     def render(self, accept: str | None = None) -> tuple[bytes, str]:

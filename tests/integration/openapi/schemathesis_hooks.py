@@ -7,7 +7,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from tests.support.numbers import completed
-from tracking_service.api.idempotency import KEY
+from tracking_service.api.idempotency import IDEMPOTENCY_KEY
 
 _ATTEMPTS = count()
 
@@ -32,7 +32,7 @@ schemathesis.openapi.format(
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Let no key be used twice: the second request with it is another one, and refused for that."""
     key = (case.headers or {}).get("Idempotency-Key")
-    if isinstance(key, str) and KEY.fullmatch(key):
+    if isinstance(key, str) and IDEMPOTENCY_KEY.fullmatch(key):
         case.headers["Idempotency-Key"] = f"{key[:200]}-{next(_ATTEMPTS)}"
 
 

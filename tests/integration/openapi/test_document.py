@@ -54,7 +54,7 @@ def test_a_pattern_is_that_of_its_rule(name: str) -> None:
 def test_an_idempotency_key_has_its_pattern() -> None:
     schema = SCHEMAS["IdempotencyKey"]
 
-    assert f"^(?:{idempotency.KEY.pattern})$" == schema["pattern"]
+    assert f"^(?:{idempotency.IDEMPOTENCY_KEY.pattern})$" == schema["pattern"]
 
 
 def test_the_numbers_of_the_document_are_those_of_the_rules() -> None:

@@ -88,7 +88,7 @@ def test_each_round_is_told_of_even_one_that_fails(stepped: Stepped) -> None:
     assert 2 == stepped.observer.rounds
 
 
-@pytest.mark.parametrize("told", ["looked_after", "lease_failed"])
+@pytest.mark.parametrize("told", ["round_done", "lease_failed"])
 def test_an_observer_that_fails_does_not_stop_the_leases(
     stepped: Stepped, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:

@@ -51,6 +51,6 @@ def test_metrics_add_what_they_look_at() -> None:
     history = History()
     metrics = Metrics(history=history)
     metrics.watch(lambda: state(7))
-    metrics.looked_after()
+    metrics.round_done()
 
     assert [14] == [sample.serials for _, sample in history.samples()]

@@ -123,7 +123,7 @@ def test_of_a_closed_series_only_what_was_issued_is_told() -> None:
     metrics = Metrics()
     state = SeriesState("air", 7, 93, 1.0, 5)
     metrics.watch(lambda: InstanceState("up", (state,)))
-    metrics.looked_after()
+    metrics.round_done()
     closed = SeriesState("air", 7, 0, 0.0, 0, is_closed=True)
     metrics.watch(lambda: InstanceState("up", (closed,)))
     told = read(metrics.render()[0])
@@ -173,12 +173,12 @@ def test_plain_text_is_told_to_whoever_asks_for_nothing_else(accept: str | None)
 
 
 def test_the_child_of_a_fork_begins_at_nothing(busy: Metrics) -> None:
-    busy.place(multiprocess=False)
+    busy.join_workers(multiprocess=False)
     busy.watch(lambda: InstanceState("unknown", ()))
     busy.reset_after_fork()
     told = read(busy.render()[0])
 
-    assert not busy.placed
+    assert not busy.has_joined
     assert {"tracking_build_info", "tracking_processes"} == {
         family.name for family in told.values() if family.samples
     }

@@ -259,9 +259,9 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
     for state in states:
         metrics = Metrics(tmp_path)
         metrics.watch(lambda state=state: state)  # type: ignore[misc]
-        metrics.place(multiprocess=True)
+        metrics.join_workers(multiprocess=True)
         metrics.observe_request("/", "200", 0.1)
-        metrics.looked_after()
+        metrics.round_done()
         workers.append(metrics)
     told = read(workers[0].render()[0])
 
@@ -278,7 +278,7 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
 
 def test_a_process_alone_makes_no_file(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path / "metrics")
-    metrics.place(multiprocess=False)
+    metrics.join_workers(multiprocess=False)
     metrics.observe_request("/", "200", 0.1)
 
     assert [] == list(tmp_path.iterdir())

@@ -30,8 +30,8 @@ from tracking_service.services.issue import Issuer
 from tracking_service.services.issue_batch import Batches
 
 PATH = "/api/next-tracking-number"
-KEY = "HTTP_IDEMPOTENCY_KEY"
-"""Key of the WSGI environment that holds the header `Idempotency-Key`."""
+IDEMPOTENCY_KEY_VARIABLE = "HTTP_IDEMPOTENCY_KEY"
+"""The variable of the WSGI environment that holds the header `Idempotency-Key`."""
 
 
 class FastPath:
@@ -59,7 +59,7 @@ class FastPath:
         try:
             caller = None if keyring is None else authenticate(environ, keyring, Scope.ISSUE)
             _refuse_prefetch(environ)
-            query, key = environ.get("QUERY_STRING", ""), environ.get(KEY)
+            query, key = environ.get("QUERY_STRING", ""), environ.get(IDEMPOTENCY_KEY_VARIABLE)
             if key is None:
                 body = issue_from_query(query, self._issuer, caller)
             else:

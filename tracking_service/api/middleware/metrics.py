@@ -37,7 +37,7 @@ _read_traceparent = re.compile(
 
 
 class MetricsMiddleware:
-    """WSGI middleware around the whole app."""
+    """WSGI middleware around the whole app: gives each request its id; counts, times and logs it."""
 
     def __init__(
         self, application: WSGIApplication, metrics: Metrics, *, access_log: bool = False
@@ -50,8 +50,8 @@ class MetricsMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass a request on; record it at the end of its response."""
         began = perf_counter()
-        if not self._metrics.placed:
-            self._metrics.place(multiprocess=bool(environ.get("wsgi.multiprocess")))
+        if not self._metrics.has_joined:
+            self._metrics.join_workers(multiprocess=bool(environ.get("wsgi.multiprocess")))
         chosen = choose_id(environ.get("HTTP_X_REQUEST_ID"))
         _set_id(chosen)
         if TRACEPARENT in environ:

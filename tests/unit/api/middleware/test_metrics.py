@@ -15,12 +15,12 @@ class Metrics:
     """Notes what it is told."""
 
     def __init__(self) -> None:
-        self.placed = False
+        self.has_joined = False
         self.multiprocess: list[bool] = []
         self.answers: list[tuple[str, str]] = []
 
-    def place(self, *, multiprocess: bool) -> None:
-        self.placed = True
+    def join_workers(self, *, multiprocess: bool) -> None:
+        self.has_joined = True
         self.multiprocess.append(multiprocess)
 
     def observe_request(self, route: str, status: str, seconds: float) -> None:
