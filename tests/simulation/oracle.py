@@ -31,7 +31,7 @@ class Held:
     id: int
     series: str
     block: Block
-    number: int
+    lease_number: int
     fresh: bool
     server: Server
     commit: int
@@ -76,7 +76,7 @@ class Oracle:
             len(self.leases),
             series,
             lease.block,
-            lease.number,
+            lease.lease_number,
             lease.fresh,
             server,
             number,
@@ -99,7 +99,8 @@ class Oracle:
         known |= {
             each
             for each in client.host.known.get(series, ())
-            if self.leases[each].number == held.number or _overlap(self.leases[each], held)
+            if self.leases[each].lease_number == held.lease_number
+            or _overlap(self.leases[each], held)
         } - {held.id}
         if len(self.world.servers) > 1:
             find_unnoticed(held, accepted, known)
@@ -108,7 +109,7 @@ class Oracle:
         client.held[series].append(held)
         self.world.say(
             f"{client.host.name} {type(client).__name__.lower()} leases {held.block.start}"
-            f" to {held.block.end - 1} of {series}, number {held.number}, of {held.server.name}"
+            f" to {held.block.end - 1} of {series}, number {held.lease_number}, of {held.server.name}"
         )
 
     def spend(self, client: Client, series: str, block: Block) -> None:
@@ -157,6 +158,6 @@ def _overlap(one: Held, other: Held) -> bool:
 def _told(held: Held) -> str:
     kind = "fresh" if held.fresh else "tail"
     return (
-        f"lease {held.number} ({kind}, {held.block.start} to {held.block.end - 1}) of"
+        f"lease {held.lease_number} ({kind}, {held.block.start} to {held.block.end - 1}) of"
         f" {held.server.name}, commit {held.commit}, to {held.client.host.name}"
     )

@@ -107,7 +107,7 @@ class FakeStore:
         with self._call("skip_past"):
             self.skipped.append((series, mark, refused))
             self.counters[series] = max(self.counters[series], mark.end)
-            self.lease_count = max(self.lease_count, mark.number)
+            self.lease_count = max(self.lease_count, mark.lease_number)
 
     def hand_back(self, series: str, unspent: Sequence[Block]) -> int:
         with self._call("hand_back"):

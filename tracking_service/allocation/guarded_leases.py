@@ -92,7 +92,7 @@ class GuardedLeases:
             mark,
             went_back=went_back,
             known_end=mark.end,
-            known_number=mark.number,
+            known_lease_number=mark.lease_number,
         )
         return None
 
@@ -109,7 +109,7 @@ class GuardedLeases:
                     lease,
                     self._marks.read(self._marked_as).mark,
                     other_instance=other.instance,
-                    other_number=other.number,
+                    other_lease_number=other.lease_number,
                     other_start=other.start,
                     other_end=other.end,
                 )
@@ -135,5 +135,5 @@ class GuardedLeases:
             "series": self._series,
             "refused_start": lease.block.start,
             "refused_end": lease.block.end,
-            "refused_number": lease.number,
+            "refused_lease_number": lease.lease_number,
         }

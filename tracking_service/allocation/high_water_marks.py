@@ -102,7 +102,7 @@ class HighWaterMarks:
         are remembered. Raises HighWaterMarkError where the lease cannot be recorded, and then its
         block must not be used.
         """
-        recorded = RecordedLease(lease.number, lease.block.start, lease.block.end, instance)
+        recorded = RecordedLease(lease.lease_number, lease.block.start, lease.block.end, instance)
         path = self.path(series)
         own = path.with_suffix("") / f"{instance.replace(':', '-')}.json"
         try:
@@ -148,7 +148,7 @@ class HighWaterMarks:
         for contents in files.values():
             mark = mark.merge(contents.marks.get(series, mark))
         for _, lease in leases:
-            mark = mark.merge(HighWaterMark(lease.end, lease.number))
+            mark = mark.merge(HighWaterMark(lease.end, lease.lease_number))
         for path in paths:
             before = files.get(path, Contents())
             marks = {**before.marks, series: mark}

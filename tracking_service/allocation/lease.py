@@ -17,8 +17,8 @@ class Lease:
     """The result of one lease transaction."""
 
     block: Block
-    number: int
-    """The number of the series' lease, from 1; a later lease has a higher one."""
+    lease_number: int
+    """Counts the leases of the series, from 1: a later lease has a higher one."""
     fresh: bool
     """True if the block came from the counter, False if it is a tail that was handed back."""
     remaining: int
@@ -33,7 +33,7 @@ class Lease:
 class RecordedLease:
     """A lease of the serials [start, end), as a file of high-water marks records it."""
 
-    number: int
+    lease_number: int
     start: int
     end: int
     instance: str
@@ -48,8 +48,8 @@ class RecordedLease:
         In one history a lease number is given once, a fresh block has serials that no lease had
         before, and none of them is leased again before they are handed back.
         """
-        return self.number == lease.number or (
-            self.overlaps(lease.block) and (lease.fresh or self.number > lease.number)
+        return self.lease_number == lease.lease_number or (
+            self.overlaps(lease.block) and (lease.fresh or self.lease_number > lease.lease_number)
         )
 
 
@@ -59,20 +59,22 @@ class HighWaterMark:
 
     end: int = 0
     """The highest end of a block that was ever leased."""
-    number: int = 0
+    lease_number: int = 0
     """The highest lease number."""
 
     def is_ahead_of(self, lease: Lease) -> bool:
         """Whether the lease shows a series that has not come as far as this mark."""
-        return lease.number <= self.number or (lease.fresh and lease.block.start < self.end)
+        return lease.lease_number <= self.lease_number or (
+            lease.fresh and lease.block.start < self.end
+        )
 
     def with_lease(self, lease: Lease) -> "HighWaterMark":
         """This mark, raised by a lease."""
-        return self.merge(HighWaterMark(lease.block.end, lease.number))
+        return self.merge(HighWaterMark(lease.block.end, lease.lease_number))
 
     def merge(self, other: "HighWaterMark") -> "HighWaterMark":
-        """The higher of the two ends and of the two numbers."""
-        return HighWaterMark(max(self.end, other.end), max(self.number, other.number))
+        """The higher of the two ends, and of the two lease numbers."""
+        return HighWaterMark(max(self.end, other.end), max(self.lease_number, other.lease_number))
 
 
 class BlockStore(Protocol):

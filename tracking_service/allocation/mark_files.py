@@ -68,11 +68,12 @@ class MarkFiles:
 
 def _formatted(contents: Contents) -> dict[str, Any]:
     """What `_parse` reads; without leases, as `witness.json` has none."""
-    series = {name: [mark.end, mark.number] for name, mark in contents.marks.items()}
+    series = {name: [mark.end, mark.lease_number] for name, mark in contents.marks.items()}
     if not contents.count:
         return {"series": series}
     leases = [
-        [name, each.number, each.start, each.end, each.instance] for name, each in contents.leases
+        [name, each.lease_number, each.start, each.end, each.instance]
+        for name, each in contents.leases
     ]
     return {"series": series, "recorded": contents.count, "leases": leases}
 

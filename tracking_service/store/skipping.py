@@ -144,7 +144,8 @@ def skip_past(
         .where(Series.name == series)
         .values(
             lease_count=case(
-                (Series.lease_count < mark.number, mark.number), else_=Series.lease_count
+                (Series.lease_count < mark.lease_number, mark.lease_number),
+                else_=Series.lease_count,
             )
         )
         .returning(

@@ -31,7 +31,7 @@ def test_leases_are_disjoint_ascending_and_numbered(stores: Stores) -> None:
     given = [next(two).lease(SERIES, 1) for _ in range(6)]
 
     assert [Block(start, start + 10) for start in range(0, 60, 10)] == [one.block for one in given]
-    assert [1, 2, 3, 4, 5, 6] == [one.number for one in given]
+    assert [1, 2, 3, 4, 5, 6] == [one.lease_number for one in given]
     assert all(one.fresh for one in given)
     assert [990, 980, 970, 960, 950, 940] == [one.remaining for one in given]
 
@@ -66,8 +66,8 @@ def test_a_tail_that_was_handed_back_is_leased_first(stores: Stores) -> None:
     tail = second.lease(SERIES, 3)
     fresh = second.lease(SERIES, 1)
 
-    assert (Block(4, 10), 3, False) == (tail.block, tail.number, tail.fresh)
-    assert (Block(20, 30), 4, True) == (fresh.block, fresh.number, fresh.fresh)
+    assert (Block(4, 10), 3, False) == (tail.block, tail.lease_number, tail.fresh)
+    assert (Block(20, 30), 4, True) == (fresh.block, fresh.lease_number, fresh.fresh)
     assert [(0, 4, "spent"), (4, 10, "leased"), (10, 20, "leased"), (20, 30, "leased")] == (
         stores.states(SERIES)
     )
@@ -101,7 +101,7 @@ def test_the_rest_of_a_nearly_exhausted_series_is_one_shorter_block(stores: Stor
 
     assert [Block(0, 20), Block(20, 25)] == [one.block for one in given]
     assert [5, 0] == [one.remaining for one in given]
-    assert [1, 2] == [one.number for one in given]
+    assert [1, 2] == [one.lease_number for one in given]
 
 
 def test_an_exhausted_series_gives_nothing_and_records_nothing(stores: Stores) -> None:

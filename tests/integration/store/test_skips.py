@@ -37,7 +37,7 @@ def test_skip_past_goes_beyond_the_mark_and_sets_the_refused_block_aside(
 ) -> None:
     store = stores.store()
     refused = store.lease(wide, 1)
-    store.skip_past(wide, HighWaterMark(end=55, number=9), refused.block)
+    store.skip_past(wide, HighWaterMark(end=55, lease_number=9), refused.block)
     after = store.lease(wide, 1)
 
     assert [
@@ -47,7 +47,7 @@ def test_skip_past_goes_beyond_the_mark_and_sets_the_refused_block_aside(
     ] == stores.states(wide)
     assert Block(1_055, 1_065) == after.block
     # Higher than any number that was ever given, so that nobody refuses it again.
-    assert 10 == after.number
+    assert 10 == after.lease_number
 
 
 def test_skip_past_a_mark_that_lies_behind_still_leaves_the_margin(
@@ -55,11 +55,11 @@ def test_skip_past_a_mark_that_lies_behind_still_leaves_the_margin(
 ) -> None:
     store = stores.store()
     lease = store.lease(wide, 2)
-    store.skip_past(wide, HighWaterMark(end=10, number=0), lease.block)
+    store.skip_past(wide, HighWaterMark(end=10, lease_number=0), lease.block)
     after = store.lease(wide, 1)
 
     assert Block(1_020, 1_030) == after.block
-    assert 2 == after.number
+    assert 2 == after.lease_number
 
 
 def test_skip_past_leaves_returned_tails_out(stores: Stores, wide: str) -> None:
@@ -68,7 +68,7 @@ def test_skip_past_leaves_returned_tails_out(stores: Stores, wide: str) -> None:
         first.lease(wide, 1)
     refused = second.lease(wide, 1)
     first.hand_back(wide, [Block(5, 10), Block(10, 20)])
-    second.skip_past(wide, HighWaterMark(end=40, number=5), refused.block)
+    second.skip_past(wide, HighWaterMark(end=40, lease_number=5), refused.block)
 
     assert [
         (0, 5, "spent"),
@@ -83,7 +83,7 @@ def test_skip_past_leaves_returned_tails_out(stores: Stores, wide: str) -> None:
 def test_skip_past_does_not_touch_the_block_of_another_instance(stores: Stores) -> None:
     holder, other = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
     block = holder.lease(SERIES, 1).block
-    other.skip_past(SERIES, HighWaterMark(end=10, number=1), block)
+    other.skip_past(SERIES, HighWaterMark(end=10, lease_number=1), block)
 
     assert (0, 10, "leased") == stores.states(SERIES)[0]
 
@@ -91,7 +91,7 @@ def test_skip_past_does_not_touch_the_block_of_another_instance(stores: Stores) 
 def test_skip_past_the_end_exhausts_the_series(stores: Stores) -> None:
     store = stores.store()
     lease = store.lease(SERIES, 1)
-    store.skip_past(SERIES, HighWaterMark(end=5_000, number=1), lease.block)
+    store.skip_past(SERIES, HighWaterMark(end=5_000, lease_number=1), lease.block)
 
     assert 1000 == stores.counter(SERIES)
     assert [(0, 10, "skipped"), (10, 1000, "skipped")] == stores.states(SERIES)

@@ -97,7 +97,7 @@ def test_a_new_timeline_skips_the_series_ahead(failover: Failover) -> None:
     assert 40 + HUNDRED_BLOCKS <= start < 40 + 2 * HUNDRED_BLOCKS
     assert first.new_timeline
     # Above every high-water mark: nobody takes it for a database that went backwards.
-    assert first.number > LEASES_AHEAD
+    assert first.lease_number > LEASES_AHEAD
     assert [
         (0, 10, "spent"),
         (10, 20, "spent"),

@@ -155,8 +155,8 @@ def test_a_lease_number_that_was_given_before_is_refused_and_named(
     assert "CRITICAL" == record.levelname
     assert ("lease number", 1, 5) == (
         facts["went_back"],
-        facts["refused_number"],
-        facts["known_number"],
+        facts["refused_lease_number"],
+        facts["known_lease_number"],
     )
 
 

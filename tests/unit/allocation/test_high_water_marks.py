@@ -530,6 +530,6 @@ def test_what_was_written_beside_the_file_goes_into_it_when_the_lock_is_had(
     assert (False, True) == (beside.exists(), path.exists())
     # A neighbour that leased all the while misses nothing of it.
     assert [2, 3] == [
-        each.number
+        each.lease_number
         for each in marks.record(SERIES, lease(400, 4), instance=OTHER, since=reading) or ()
     ]

@@ -14,14 +14,14 @@ def lease(start: int, *, number: int, fresh: bool = True) -> Lease:
     [(500, 8, False), (501, 9, False), (499, 8, True), (500, 7, True), (499, 7, True)],
 )
 def test_a_fresh_block_must_be_beyond_both(start: int, number: int, ahead: bool) -> None:
-    mark = HighWaterMark(end=500, number=7)
+    mark = HighWaterMark(end=500, lease_number=7)
 
     assert mark.is_ahead_of(lease(start, number=number)) is ahead
 
 
 @pytest.mark.parametrize("number, ahead", [(8, False), (7, True), (6, True)])
 def test_a_tail_lies_below_the_mark_and_is_judged_by_its_number(number: int, ahead: bool) -> None:
-    mark = HighWaterMark(end=500, number=7)
+    mark = HighWaterMark(end=500, lease_number=7)
 
     assert mark.is_ahead_of(lease(0, number=number, fresh=False)) is ahead
 
