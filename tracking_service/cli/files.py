@@ -10,6 +10,8 @@ from typing import IO
 
 import click
 
+from tracking_service.allocation import Disk
+
 
 @contextmanager
 def whole_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
@@ -92,13 +94,9 @@ def _rename(partial: Path, path: Path, *, force: bool) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Write the folder to disk, too; some file systems refuse, and need not."""
+    # Some file systems refuse, and need not.
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        Disk().sync_folder(folder)
 
 
 def _exists(path: Path, remedy: str = "") -> click.ClickException:

@@ -98,7 +98,7 @@ def revoke(services: Services, name_or_id: str, yes: bool, as_json: bool) -> Non
     The command says which key that is, and asks. Its name is then free: to replace a token, revoke
     the key and make one of the same name.
     """
-    live = _find_live(services, name_or_id)
+    live = services.api_keys.find_live(name_or_id)
     if live is not None:
         confirm(_describe_revocation(live), yes=yes)
         # By id: a key that was made under the same name meanwhile is another one.
@@ -109,15 +109,6 @@ def revoke(services: Services, name_or_id: str, yes: bool, as_json: bool) -> Non
         print_json(_row(record))
     else:
         print_text(f"{record.name}: revoked")
-
-
-def _find_live(services: Services, name_or_id: str) -> KeyRecord | None:
-    """The key of this name or id, read as the store reads it, unless it is revoked."""
-    for record in services.api_keys.all():
-        # No name begins with a digit.
-        if record.revoked_at is None and name_or_id.lstrip("0") in (record.name, str(record.id)):
-            return record
-    return None
 
 
 def _describe_revocation(record: KeyRecord) -> str:

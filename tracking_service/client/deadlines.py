@@ -10,25 +10,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 from tracking_service.client.errors import Closed
-
-
-class Stream(Protocol):
-    """A connection of the HTTP library."""
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Wait for data."""
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send data."""
-
-    def close(self) -> None:
-        """Close it."""
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return the `socket`."""
 
 
 class Deadlines:
@@ -96,20 +80,18 @@ class Deadlines:
         self._sockets = []
         self._lock = threading.RLock()
 
-    def _watch(self, stream: Stream) -> None:
+    def _watch(self, stream: Any) -> None:
         read, write = stream.read, stream.write
 
         # The library's own `timeout` is for one wait. It is the longer one: the attempt's, from its
         # beginning.
-        def read_in_time(max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG001
+        def read_in_time(max_bytes: int, timeout: float | None = None) -> Any:  # noqa: ARG001
             return read(max_bytes, self.left())
 
         def write_in_time(buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG001
             write(buffer, self.left())
 
-        # setattr: for mypy a method is no attribute that may be replaced.
-        setattr(stream, "read", read_in_time)  # noqa: B010
-        setattr(stream, "write", write_in_time)  # noqa: B010
+        stream.read, stream.write = read_in_time, write_in_time
         connected = stream.get_extra_info("socket")
         with self._lock:
             if isinstance(connected, socket.socket):

@@ -63,13 +63,16 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
 }
 # What a proxy may say in its own name. Anything else of its is no answer of the service.
 _BY_PROXY: Mapping[int, type[ClientError]] = {
-    HTTPStatus.UNAUTHORIZED: errors.Unauthorized,
-    HTTPStatus.FORBIDDEN: errors.Forbidden,
-    HTTPStatus.REQUEST_TIMEOUT: errors.Unavailable,
-    HTTPStatus.TOO_MANY_REQUESTS: errors.Unavailable,
-    HTTPStatus.BAD_GATEWAY: errors.Unavailable,
-    HTTPStatus.SERVICE_UNAVAILABLE: errors.Unavailable,
-    HTTPStatus.GATEWAY_TIMEOUT: errors.Unavailable,
+    status: _BY_STATUS[status]
+    for status in (
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    )
 }
 # Where the type tells more than the status. A 404 of another type is no word about a number.
 _BY_TYPE: Mapping[str, type[ClientError]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from tracking_service.auth import Key, Scope, digest_of, new_token
 from tracking_service.errors import (
@@ -99,15 +99,18 @@ class ApiKeyStore:
         with self._database.transaction() as connection:
             return [KeyRecord(*row) for row in connection.execute(_RECORD.order_by(ApiKey.id))]
 
+    def find_live(self, name_or_id: str) -> KeyRecord | None:
+        """The key that `revoke` would revoke, or None."""
+        with self._database.transaction() as connection:
+            row = connection.execute(_RECORD.where(*_is_live(name_or_id))).one_or_none()
+        return None if row is None else KeyRecord(*row)
+
     def revoke(self, name_or_id: str) -> KeyRecord:
         """Revoke a key, for ever. Raises UnknownKeyError if there is none, or it is revoked."""
-        which = ApiKey.name == name_or_id
-        if re.fullmatch(r"[0-9]{1,18}", name_or_id):
-            which = ApiKey.id == int(name_or_id)
         with self._database.transaction(write=True) as connection:
             revoked = connection.execute(
                 update(ApiKey)
-                .where(which, ApiKey.revoked_at.is_(None))
+                .where(*_is_live(name_or_id))
                 .values(revoked_at=DatabaseTime())
                 .returning(ApiKey.id)
             ).scalar_one_or_none()
@@ -116,6 +119,14 @@ class ApiKeyStore:
                     f"there is no key {name_or_id!r}, or it has been revoked already"
                 )
             return _by_id(connection, revoked)
+
+
+def _is_live(name_or_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The conditions for the key of this name or id that is not revoked: at most one."""
+    which = ApiKey.name == name_or_id
+    if re.fullmatch(r"[0-9]{1,18}", name_or_id):
+        which = ApiKey.id == int(name_or_id)
+    return which, ApiKey.revoked_at.is_(None)
 
 
 def _by_id(connection: Connection, key_id: int) -> KeyRecord:

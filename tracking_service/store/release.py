@@ -17,6 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tracking_service.allocation import Block
+from tracking_service.allocation.ranges import Ranges
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import BlockRecord, Series
 
@@ -129,9 +130,12 @@ def _cut(row: Block, unspent: Sequence[Block]) -> list[_Part]:
 
     `unspent` are the unspent parts that begin in it, in order.
     """
+    ranges = Ranges()
+    for block in unspent:
+        ranges.add(block)
     parts: list[_Part] = []
     at = row.start
-    for block in _joined(unspent):
+    for block in ranges:
         if block.start < at or block.end > row.end:
             break
         if at < block.start:
@@ -141,14 +145,3 @@ def _cut(row: Block, unspent: Sequence[Block]) -> list[_Part]:
     if at < row.end:
         parts.append(_Part(Block(at, row.end), "spent"))
     return parts
-
-
-def _joined(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks in order, those that touch made one."""
-    joined: list[Block] = []
-    for block in blocks:
-        if joined and joined[-1].end == block.start:
-            joined[-1] = Block(joined[-1].start, block.end)
-        else:
-            joined.append(block)
-    return joined

@@ -46,11 +46,11 @@ def margin(
     return (2 * promotions - 1) * least + randbelow(least)
 
 
-def skip(connection: Connection, series_id: int, skipped: Block, *, instance: str) -> Block | None:
+def skip(connection: Connection, series_id: int, skipped: Block, *, instance: str) -> None:
     """Leave `skipped` out of a series whose row is locked, up to the series' end.
 
-    `skipped` begins at or below the counter: what lies between is left out by being leased.
-    Returns what was left out, or None where that is nothing. The block table records it.
+    `skipped` begins at or below the counter: what lies between is left out by being leased. The
+    block table records what was left out, if anything was.
     """
     connection.execute(
         update(BlockRecord)
@@ -69,7 +69,7 @@ def skip(connection: Connection, series_id: int, skipped: Block, *, instance: st
         .returning(Series.next_serial)
     ).scalar_one()
     if end <= skipped.start:
-        return None
+        return
     connection.execute(
         insert(BlockRecord).values(
             series_id=series_id,
@@ -80,7 +80,6 @@ def skip(connection: Connection, series_id: int, skipped: Block, *, instance: st
             leased_at=DatabaseTime(),
         )
     )
-    return Block(skipped.start, end)
 
 
 def skip_if_forgotten(
@@ -133,7 +132,7 @@ def skip_past(
     *,
     instance: str,
     randbelow: RandBelow,
-) -> Block | None:
+) -> None:
     """Move a series that went backwards beyond `mark`, and by a `margin` further.
 
     Others than the one who holds the mark may have leased, and the database forgot that too.
@@ -174,7 +173,7 @@ def skip_past(
         failover_skip=row.failover_skip,
         randbelow=randbelow,
     )
-    return skip(connection, row.id, Block(row.next_serial, beyond), instance=instance)
+    skip(connection, row.id, Block(row.next_serial, beyond), instance=instance)
 
 
 def skip_to(

@@ -11,33 +11,26 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracking_service.store.database.database import Database
 
 PATIENCE_SECONDS = 10.0
 """How long a fork waits for transactions, and they for it. Without a bound, a thread that forks in
 its own transaction would wait for ever."""
 
 
-class Guarded(Protocol):
-    """An object that is notified of forks."""
-
-    def prepare_fork(self) -> None:
-        """Close what the child must not inherit."""
-
-    def reset_after_fork(self) -> None:
-        """Start afresh in the child."""
-
-
 class ForkGuard:
     """Excludes transactions during a fork, and forks during one. One for all SQLite files."""
 
     def __init__(self) -> None:
-        self._guarded: weakref.WeakSet[Guarded] = weakref.WeakSet()
+        self._databases: weakref.WeakSet[Database] = weakref.WeakSet()
         self._reset()
 
-    def add(self, guarded: Guarded) -> None:
-        """Notify `guarded`, which is held weakly, of every fork."""
-        self._guarded.add(guarded)
+    def add(self, database: "Database") -> None:
+        """Notify `database`, which is held weakly, of every fork."""
+        self._databases.add(database)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -56,8 +49,8 @@ class ForkGuard:
         with self._changed:
             self._forking = True
             self._changed.wait_for(lambda: not self._inside, PATIENCE_SECONDS)
-        for guarded in self._guarded:
-            guarded.prepare_fork()
+        for database in self._databases:
+            database.prepare_fork()
 
     def after_fork_in_parent(self) -> None:
         with self._changed:
@@ -66,8 +59,8 @@ class ForkGuard:
 
     def after_fork_in_child(self) -> None:
         self._reset()
-        for guarded in self._guarded:
-            guarded.reset_after_fork()
+        for database in self._databases:
+            database.reset_after_fork()
 
     def _reset(self) -> None:
         self._changed = threading.Condition()

@@ -15,9 +15,7 @@ from tracking_service.numbering import Format, Pattern, from_options
 from tracking_service.records import follow, is_circle
 from tracking_service.store.api_keys import check_key
 from tracking_service.store.models import ApiKey, BatchRecord, BlockRecord, NumberSpace, Series
-
-ROWS = 1000
-"""Rows read at a time."""
+from tracking_service.store.transfer.lines import ROWS
 
 LEASE_COUNT_MOST = 2**62
 """Room for the leases to come."""

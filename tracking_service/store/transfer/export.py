@@ -14,14 +14,8 @@ from tracking_service.store.database import Database
 from tracking_service.store.models import BatchRecord, BlockRecord, NumberSpace, Series
 from tracking_service.store.schema import REVISION
 from tracking_service.store.skipping import RandBelow, skip, skip_if_forgotten
-from tracking_service.store.transfer.lines import Row, Writer, tables
+from tracking_service.store.transfer.lines import ANSWER_SECONDS, ROWS, Row, Writer, tables
 from tracking_service.store.transfer.standbys import await_standbys, check_standbys
-
-ROWS = 1000
-"""Rows read by one statement, so that none reaches the time-out."""
-
-ANSWER_SECONDS = 60.0
-"""How long the database may take for one answer; the whole may take longer."""
 
 _SEALED_BY = "export:"
 

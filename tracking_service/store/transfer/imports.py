@@ -13,14 +13,8 @@ from tracking_service.store.schema import REVISION
 from tracking_service.store.skipping import LEASES_AHEAD
 from tracking_service.store.timeline import server_timeline
 from tracking_service.store.transfer.checks import check_rows
-from tracking_service.store.transfer.lines import Reader, Row, tables
+from tracking_service.store.transfer.lines import ANSWER_SECONDS, ROWS, Reader, Row, tables
 from tracking_service.store.transfer.standbys import await_standbys, check_standbys
-
-ROWS = 1000
-"""Rows written by one statement, so that it stays below the time-out."""
-
-ANSWER_SECONDS = 60.0
-"""How long the database may take for one answer; the whole may take longer."""
 
 
 def import_(

@@ -22,6 +22,12 @@ from tracking_service.store.models import Base, UtcDateTime
 
 FORMAT = "tracking-service export 2"
 
+ROWS = 1000
+"""Rows read or written by one statement, so that none reaches the time-out."""
+
+ANSWER_SECONDS = 60.0
+"""How long the database may take for one answer; the whole transfer may take longer."""
+
 Row = dict[str, Any]
 
 
