@@ -106,11 +106,6 @@ class InvalidSeriesError(TrackingServiceError):
 class InvalidPatternError(InvalidSeriesError):
     """The pattern of a series is wrong."""
 
-    def __init__(self, message: str | None = None, *, position: int = 0) -> None:
-        """`position` is that of the fault in the pattern, from 0."""
-        super().__init__(message)
-        self.position = position
-
 
 class ShipmentRefusedError(TrackingServiceError):
     """The series' format cannot write a number for this shipment."""
@@ -131,27 +126,23 @@ class SpeculativeRequestError(TrackingServiceError):
 # Who may ask.
 
 
-class AccessError(TrackingServiceError):
-    """This request is not allowed."""
-
-
-class MissingTokenError(AccessError):
+class MissingTokenError(TrackingServiceError):
     """This needs a token, and the request brings none."""
 
 
-class InvalidTokenError(AccessError):
+class InvalidTokenError(TrackingServiceError):
     """The token is invalid or revoked."""
 
 
-class MissingScopeError(AccessError):
+class MissingScopeError(TrackingServiceError):
     """The key is not for this."""
 
 
-class SeriesNotAllowedError(AccessError):
+class SeriesNotAllowedError(TrackingServiceError):
     """The key is for other series."""
 
 
-class KeysUnavailableError(AccessError):
+class KeysUnavailableError(TrackingServiceError):
     """Whether the token is good cannot be looked up now."""
 
 

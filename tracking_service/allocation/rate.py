@@ -39,13 +39,3 @@ class RateMeter:
     def rate(self) -> float:
         """The smoothed rate, or the latest if it is higher: a rise counts at once."""
         return max(self._smoothed, self._latest)
-
-    def lasts(self, serials: int) -> float | None:
-        """For how many seconds `serials` last at this rate; None if nobody asks for any.
-
-        None at all last for none, though nobody asks any more.
-        """
-        if not serials:
-            return 0.0
-        rate = self.rate
-        return serials / rate if rate else None

@@ -8,9 +8,9 @@ all at once.
 import random
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from tracking_service.errors import StoreError, TrackingServiceError
+from tracking_service.telemetry.state import DatabaseState
 
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
@@ -20,8 +20,6 @@ PING_SECONDS = 5.0
 
 HANGING_SECONDS = 1.0
 """A database that has not answered for this many seconds counts as away."""
-
-DatabaseState = Literal["unknown", "up", "away"]
 
 Clock = Callable[[], float]
 """Seconds on a clock that never goes back."""

@@ -158,7 +158,9 @@ class Instance:
     def has_spent(self, series: str, serial: int, instance: str) -> bool:
         """Whether `instance`, which leased the serial, is this one and has handed it out."""
         opened = self.registry.open.get(series)
-        return opened is not None and instance == self.name and opened.has_spent(serial)
+        return (
+            opened is not None and instance == self.name and opened.numbers_ahead.has_spent(serial)
+        )
 
     def stop_being_ready(self) -> None:
         """Be no longer ready, and go on issuing: a shutdown has begun."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from tracking_service.errors import KeyChangedError, MalformedNumberError, SeriesClosedError
@@ -33,45 +32,49 @@ class SeriesSource(Protocol):
         """The number spaces whose id is greater than `after`, by id."""
 
 
-@dataclass(frozen=True, slots=True)
 class NumberSpace:
-    """A number space: its format, keyed, and the key's fingerprint, which no other space has."""
+    """A number space: its pattern and its format. Any number of threads may share it."""
 
-    name: str
-    format: Format
-    fingerprint: str
+    __slots__ = ("_format", "_key", "fingerprint", "name", "pattern")
 
+    def __init__(self, name: str, pattern: Pattern, key: bytes) -> None:
+        self.name = name
+        self.pattern = pattern
+        self.fingerprint = key_fingerprint(key)
+        """The key's, which no other space has."""
+        self._key = key
+        self._format: Format | None = None
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a number space is made of."""
-
-    name: str
-    pattern: Pattern
-    key: bytes = field(repr=False)
+    @property
+    def format(self) -> Format:
+        """The pattern under the key, made at its first use: of many spaces few are used."""
+        # Without a lock, which another thread might hold at a fork. Two threads may make two, and
+        # both write the same numbers.
+        made = self._format
+        if made is None:
+            made = self._format = Format(self.pattern, self._key)
+        return made
 
 
 class NumberSpaces:
-    """Makes each space's format once, when it is first needed, and refuses a key that is not the
-    one it knows.
+    """The number spaces that an instance knows. Refuses a key that is not the one it began with.
 
     A second key in one space could repeat a number.
     """
 
     def __init__(self, source: SeriesSource) -> None:
         self._source = source
-        # Changed without a lock, for it might be held by another thread at a fork: whichever of
-        # two threads is first makes a space.
-        self._facts: dict[str, _Facts] = {}
+        # Only added to, without a lock, which another thread might hold at a fork. Of two threads
+        # the first adds the space, and both get it.
         self._spaces: dict[str, NumberSpace] = {}
-        self._index: ShapeIndex[_Facts] = ShapeIndex()
+        self._index: ShapeIndex[NumberSpace] = ShapeIndex()
         self._last_id = 0
 
     def get(self, series: SeriesRecord) -> NumberSpace:
         """The space of a series. Raises KeyChangedError."""
         space = self._spaces.get(series.number_space)
         if space is None:
-            space = self._space(self._add(series.number_space, series.pattern, series.key))
+            space = self._add(series.number_space, series.pattern, series.key)
         if space.fingerprint != key_fingerprint(series.key):
             raise KeyChangedError.of(series.number_space)
         return space
@@ -99,14 +102,14 @@ class NumberSpaces:
             read = self._index.read(number)
         if read is None:
             raise MalformedNumberError("no series of this service has numbers of this shape")
-        return self._space(read[0]), read[1]
+        return read
 
     def patterns_near(self, typed: str) -> Iterator[Pattern]:
         """The patterns whose fixed characters are at most one slip away from those of a text.
 
         As far as they are known here; those that have the text's come first.
         """
-        return (facts.pattern for facts in self._index.near(typed))
+        return (space.pattern for space in self._index.near(typed))
 
     def holding(self, space: NumberSpace, serial: int) -> SeriesRecord | None:
         """The series that has leased this serial, as the database says now; None where none has.
@@ -136,19 +139,11 @@ class NumberSpaces:
         return [name for name in successors if series in follow(name, successors)[1:]]
 
     def _learn(self) -> None:
-        for facts in self._source.spaces(after=self._last_id):
-            self._add(facts.name, facts.pattern, facts.key)
-            self._last_id = max(self._last_id, facts.id)
+        for record in self._source.spaces(after=self._last_id):
+            self._add(record.name, record.pattern, record.key)
+            self._last_id = max(self._last_id, record.id)
 
-    def _add(self, name: str, pattern: Pattern, key: bytes) -> _Facts:
-        facts = self._facts.setdefault(name, _Facts(name, pattern, key))
-        self._index.add(name, facts.pattern.shape, facts)
-        return facts
-
-    def _space(self, facts: _Facts) -> NumberSpace:
-        space = self._spaces.get(facts.name)
-        if space is None:
-            written = Format(facts.pattern, facts.key)
-            made = NumberSpace(facts.name, written, key_fingerprint(facts.key))
-            space = self._spaces.setdefault(facts.name, made)
+    def _add(self, name: str, pattern: Pattern, key: bytes) -> NumberSpace:
+        space = self._spaces.setdefault(name, NumberSpace(name, pattern, key))
+        self._index.add(name, space.pattern.shape, space)
         return space

@@ -23,41 +23,29 @@ class ResetsAfterFork(Protocol):
     def reset_after_fork(self) -> None: ...
 
 
-class Closes(Protocol):
-    """Has something to put in order before the process ends."""
+class FollowsProcess(ResetsAfterFork, Protocol):
+    """Has something to put in order before the process ends, too."""
 
     def close(self) -> object: ...
 
 
-class FollowsProcess(ResetsAfterFork, Closes, Protocol):
-    """Lives as long as the process that it is in."""
+def follow_process(owner: FollowsProcess) -> None:
+    """Reset `owner` in the child of every fork, and close it when a process ends in good order.
 
-
-def follow_process(owner: "FollowsProcess") -> None:
-    """Reset `owner` in the child of every fork, and close it when a process ends in good order."""
-    reset_after_fork(owner)
-    close_at_exit(owner)
-
-
-def reset_after_fork(owner: ResetsAfterFork) -> None:
-    """Call `reset_after_fork` in the child of every fork, first of all."""
+    It is reset before the child does anything else, and closed in this process and in a child;
+    perhaps twice.
+    """
     reference = weakref.ref(owner)
 
     def reset() -> None:
         if (owner := reference()) is not None:
             owner.reset_after_fork()
 
-    os.register_at_fork(after_in_child=reset)
-
-
-def close_at_exit(owner: Closes) -> None:
-    """Call `close` when a process ends in good order, this one or a child; perhaps twice."""
-    reference = weakref.ref(owner)
-
     def close() -> None:
         if (owner := reference()) is not None:
             owner.close()
 
+    os.register_at_fork(after_in_child=reset)
     atexit.register(close)
     # A child that multiprocessing forked, such as a worker of granian, ends without atexit's
     # functions, and runs only these.

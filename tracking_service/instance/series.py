@@ -21,7 +21,6 @@ from tracking_service.instance.database_health import Clock, DatabaseHealth
 from tracking_service.instance.number_spaces import NumberSpace
 from tracking_service.instance.numbers_ahead import AheadLimit, NumbersAhead
 from tracking_service.instance.supply import SeriesSupply
-from tracking_service.numbering import Shipment
 from tracking_service.records import SeriesRecord
 from tracking_service.telemetry.state import SeriesState
 from tracking_service.wait_limiter import Wait
@@ -54,7 +53,7 @@ class OpenSeries:
         self.name = record.name
         self.format = space.format
         self.allocator = Allocator(record.name, on_low=wake)
-        self._ahead = NumbersAhead(self.allocator, space.format, ahead)
+        self.numbers_ahead = NumbersAhead(self.allocator, space.format, ahead)
         leases = GuardedLeases(
             record.name,
             fingerprint=space.fingerprint,
@@ -67,7 +66,7 @@ class OpenSeries:
         self.supply = SeriesSupply(
             record,
             self.allocator,
-            self._ahead,
+            self.numbers_ahead,
             leases,
             store,
             plan=plan,
@@ -78,13 +77,6 @@ class OpenSeries:
         self._health = health
         self._wait = wait
         self._has_relief = has_relief
-
-    def take_written(self, lane: Shipment) -> str | None:
-        """Hand out a number that was written ahead for a shipment; None if there is none.
-
-        There is one only for shipments that the format accepts.
-        """
-        return self._ahead.take(lane)
 
     def next(self) -> int:
         """Hand out one serial. Raises as `take` does."""
@@ -103,10 +95,10 @@ class OpenSeries:
             try:
                 return self.allocator.take(count)
             except SeriesExhaustedError:
-                if not self._ahead.reclaim():
+                if not self.numbers_ahead.reclaim():
                     raise
             except ReserveEmptyError:
-                if self._ahead.reclaim():
+                if self.numbers_ahead.reclaim():
                     continue
                 if self._gives_way:
                     raise
@@ -120,7 +112,7 @@ class OpenSeries:
             try:
                 return self.allocator.take(count)
             except ReserveEmptyError:
-                if self._ahead.reclaim():
+                if self.numbers_ahead.reclaim():
                     continue
                 failing = self.allocator.error is not None or self._health.failing
                 if self._gives_way or not wait.may_go_on(failing=failing):
@@ -135,14 +127,14 @@ class OpenSeries:
     @property
     def has_serials(self) -> bool:
         """Whether any serial is left in memory. Takes no lock, and may be a moment late."""
-        return self.allocator.has_serials or self._ahead.has_numbers
+        return self.allocator.has_serials or self.numbers_ahead.has_numbers
 
     def state(self) -> SeriesState:
         """What is held now."""
-        unspent = self._ahead.unspent
+        unspent = self.numbers_ahead.unspent
         return SeriesState(
             self.name,
-            self._ahead.spent,
+            self.numbers_ahead.spent,
             sum(map(len, unspent)),
             self.supply.meter.rate,
             self.supply.remaining,
@@ -151,10 +143,6 @@ class OpenSeries:
             self.supply.is_closed,
         )
 
-    def has_spent(self, serial: int) -> bool:
-        """Whether this instance has handed the serial out."""
-        return self._ahead.has_spent(serial)
-
     def close(self) -> None:
         """Hand out no more."""
-        self._ahead.close()
+        self.numbers_ahead.close()

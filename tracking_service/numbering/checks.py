@@ -45,7 +45,6 @@ class CheckAlgorithm:
     letter_a: int | None
     """The value of A in country codes and literals, B the next; None: letters are not covered."""
     catches: str
-    catches_substitutions: bool = True
     length: int | None = None
     """How many characters it covers, where that is fixed."""
 
@@ -184,7 +183,6 @@ _ALL = (
         finish=(5, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1),
         letter_a=None,
         catches="all but about 1.6 % of wrong digits, and all but about 2 % of swapped neighbours",
-        catches_substitutions=False,
         length=8,
     ),
 )

@@ -12,13 +12,11 @@ It is pure arithmetic and asks no database: a number carries all that finds its 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracking_service.errors import (
-    ShipmentRefusedError,
-)
+from tracking_service.errors import ShipmentRefusedError
 from tracking_service.numbering.ff1 import FF1, Permutation
 from tracking_service.numbering.pattern import Pattern
 from tracking_service.numbering.shape import COUNTRIES, DATES
-from tracking_service.numbering.space_key import checked_key
+from tracking_service.numbering.space_key import KEY_BYTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,16 +82,15 @@ class Format:
         "_serial_first",
         "_start",
         "_visible",
-        "capacity",
         "pattern",
         "width",
     )
 
     def __init__(self, pattern: Pattern, key: bytes) -> None:
         """ValueError, which does not show the key, where it is not KEY_BYTES long."""
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"the key of a number space is {KEY_BYTES} bytes, not {len(key)}")
         self.pattern = pattern
-        self.capacity = pattern.capacity
-        """A serial is in [0, capacity)."""
         self.width = pattern.width
         """How many characters a number has, all of them ASCII."""
         self._alphabet = pattern.alphabet
@@ -116,7 +113,6 @@ class Format:
             for part in pattern.parts
             if part.kind in COUNTRIES and part.fixed is not None
         )
-        key = checked_key(key)
         self._ff1 = None
         if pattern.is_encrypted:
             self._ff1 = FF1(
@@ -141,7 +137,7 @@ class Format:
                 )
 
     def encode(self, serial: int, shipment: Shipment, moment: float | None = None) -> str:
-        """Write the number of a serial; ValueError where it is outside [0, capacity).
+        """Write the number of a serial; ValueError outside of the pattern's [0, capacity).
 
         A shipment that `check` refuses is refused here as well: its number would tell a lie.
         """
@@ -267,8 +263,8 @@ class Format:
 
         if permutation is not None:
             return permutation.encrypt_many(start, end)
-        if not 0 <= start <= end <= self.capacity:
-            raise ValueError(f"[{start}, {end}) is outside [0, {self.capacity})")
+        if not 0 <= start <= end <= self.pattern.capacity:
+            raise ValueError(f"[{start}, {end}) is outside [0, {self.pattern.capacity})")
         size = np.uint64(self._alphabet.radix ** ((self._length + 1) // 2))
         serials = np.arange(start, end, dtype=np.uint64)
         left = serials // size

@@ -200,7 +200,7 @@ def _refuse(text: str, at: int, why: str) -> NoReturn:
     if not shown.isprintable():
         shown = ascii(shown)[1:-1]
     where = f"at character {at + 1}, {shown}" if shown else "at its end"
-    raise InvalidPatternError(f"the pattern {text!r} is wrong {where}: {why}", position=at)
+    raise InvalidPatternError(f"the pattern {text!r} is wrong {where}: {why}")
 
 
 def _check_serial(text: str, at: int, part: Part, alphabet: Alphabet) -> None:

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from tracking_service.clock import utc_now
 from tracking_service.errors import StoreError
-from tracking_service.instance.database_health import Clock, DatabaseState
+from tracking_service.instance.database_health import Clock
+from tracking_service.telemetry.state import DatabaseState
 
 READING_SECONDS = 30.0
 """While one request reads the database, others do not wait for it: longer than it can take."""

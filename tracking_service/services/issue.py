@@ -37,7 +37,7 @@ class Issuer:
         opened = self._instance.series(series)
         if opened.supply.exhausted:
             opened = self._instance.stand_in(opened)
-        number = opened.take_written(shipment)
+        number = opened.numbers_ahead.take(shipment)
         if number is not None:
             return number, wall_time()
         opened.format.check(shipment)

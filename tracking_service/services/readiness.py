@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from tracking_service.errors import TrackingServiceError
-from tracking_service.instance.database_health import DatabaseState
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import DEFAULT_SERIES
+from tracking_service.telemetry.state import DatabaseState
 
 AWAY = "the database cannot be reached"
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from tracking_service.clock import wall_time
-from tracking_service.instance.database_health import Clock, DatabaseState
+from tracking_service.instance.database_health import Clock
 from tracking_service.instance.instance import Instance
 from tracking_service.numbering import Pattern
 from tracking_service.numbering.preview import preview
 from tracking_service.records import SeriesRecord
 from tracking_service.services.aged_read import AgedRead
+from tracking_service.telemetry.state import DatabaseState
 
 FRESH_SECONDS = 5.0
 """An instance asks the database no more often than this for one set of series, however many

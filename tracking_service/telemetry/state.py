@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+DatabaseState = Literal["unknown", "up", "away"]
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
@@ -35,5 +37,5 @@ class SeriesState:
 class InstanceState:
     """An instance."""
 
-    database: Literal["unknown", "up", "away"]
+    database: DatabaseState
     series: tuple[SeriesState, ...]

@@ -58,15 +58,6 @@ def test_nobody_asking_is_a_rate_of_0_in_the_end() -> None:
     assert 0 == meter.rate
 
 
-def test_serials_last_as_long_as_the_rate_lets_them() -> None:
-    meter, _, _ = meter_at(500)
-
-    assert 20.0 == pytest.approx(meter.lasts(10_000))
-    assert 0.0 == meter.lasts(0)
-    assert None is RateMeter().lasts(10_000)
-    assert 0.0 == RateMeter().lasts(0)
-
-
 def test_a_pause_longer_than_the_memory_leaves_nothing() -> None:
     meter, total, now = meter_at(600)
 

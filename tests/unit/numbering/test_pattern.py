@@ -85,7 +85,6 @@ def test_a_wrong_pattern_is_refused_at_the_place(text: str, character: int, why:
     with pytest.raises(InvalidPatternError, match=why) as refusal:
         parse(text, "digits")
 
-    assert character - 1 == refusal.value.position
     assert "\n" not in str(refusal.value)
     if text[character - 1 :]:
         assert f"at character {character}, " in str(refusal.value)
