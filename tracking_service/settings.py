@@ -19,7 +19,7 @@ from tracking_service.errors import SettingsError
 PREFIX = "TRACKING_"
 
 # `int` and `float` accept more than is meant: 1_0, digits of other scripts, spaces, 1e3, inf, nan.
-_WRITTEN: Mapping[type[Any], re.Pattern[str]] = {
+_NUMERALS: Mapping[type[Any], re.Pattern[str]] = {
     int: re.compile(r"-?[0-9]+"),
     float: re.compile(r"-?[0-9]+(?:\.[0-9]+)?"),
 }
@@ -110,7 +110,7 @@ class Settings:
         "what an instance is called in blocks, logs and status, before its process id and a random"
         " part; by default the host's name",
         form=r"[A-Za-z0-9._-]{1,100}",
-        told="1 to 100 of A-Z, a-z, 0-9, dot, hyphen and underscore",
+        form_help="1 to 100 of A-Z, a-z, 0-9, dot, hyphen and underscore",
     )
 
     log_format: str = _setting(
@@ -200,16 +200,16 @@ def parse(setting: Field[Any], text: str) -> Any:
             raise SettingsError(f"{env} has {invisible}{shown}, which cannot be meant: take it out")
         form = setting.metadata.get("form")
         if form is not None and re.fullmatch(form, text) is None:
-            raise SettingsError(f"{env} must be {setting.metadata['told']}, not {text!r}")
+            raise SettingsError(f"{env} must be {setting.metadata['form_help']}, not {text!r}")
         return text
-    if _WRITTEN[kind].fullmatch(text) is None:
+    if _NUMERALS[kind].fullmatch(text) is None:
         noun = "a whole number" if kind is int else "a number"
         example: Any = setting.default
-        raise SettingsError(f"{env} must be {noun}, such as {written(example)}, not {text!r}")
+        raise SettingsError(f"{env} must be {noun}, such as {format_bound(example)}, not {text!r}")
     # Exact for the whole numbers of every range; and `int` does not take text of any length.
     value = float(text)
     if not setting.metadata["least"] <= value <= setting.metadata["most"]:
-        raise SettingsError(f"{env} must be from {written_range(setting)}, not {text}")
+        raise SettingsError(f"{env} must be from {format_range(setting)}, not {text}")
     return kind(value)
 
 
@@ -231,15 +231,15 @@ def _invisible(text: str) -> str | None:
     return None if found is None else f"{found!r} within"
 
 
-def written_range(setting: Field[Any]) -> str:
+def format_range(setting: Field[Any]) -> str:
     """The range of a setting that is a number, both ends within it, such as `0 to 65535`."""
-    return f"{written(setting.metadata['least'])} to {written(setting.metadata['most'])}"
+    return f"{format_bound(setting.metadata['least'])} to {format_bound(setting.metadata['most'])}"
 
 
-def written(number: float) -> str:
+def format_bound(number: float) -> str:
     """A bound or a default as people write it.
 
-    >>> written(900.0), written(31_536_000.0), written(0.25)
+    >>> format_bound(900.0), format_bound(31_536_000.0), format_bound(0.25)
     ('900', '31536000', '0.25')
     """
     return f"{number:.15g}"

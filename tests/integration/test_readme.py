@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command_tree import commands
 from tests.support.commands import ROOT
-from tracking_service.settings import Settings, written, written_range
+from tracking_service.settings import Settings, format_bound, format_range
 
 QUOTED = re.compile(r"`([^`]+)`")
 SETTINGS = {each.metadata["env"]: each for each in dataclasses.fields(Settings)}
@@ -33,7 +33,7 @@ def rows_of_settings() -> dict[str, list[str]]:
 def range_of(setting: dataclasses.Field[Any]) -> str:
     """The range of a setting, as the table writes it."""
     if "least" in setting.metadata:
-        return written_range(setting)
+        return format_range(setting)
     choices = setting.metadata.get("choices", ())
     if isinstance(setting.default, bool):
         choices = ("on", "off")
@@ -45,7 +45,7 @@ def default_of(setting: dataclasses.Field[Any]) -> str:
     default: Any = setting.default
     if isinstance(default, bool):
         return "on" if default else "off"
-    return default if isinstance(default, str) else written(default)
+    return default if isinstance(default, str) else format_bound(default)
 
 
 def test_the_settings_are_those_of_the_code() -> None:

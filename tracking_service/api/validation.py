@@ -135,6 +135,7 @@ def _check_series(valid: Mapping[str, Any], issuer: Issuer, caller: Key | None) 
     if caller is not None:
         caller.check_series(series)
     # Not `Issuer.check`, which would open the series and lease for a request that gets no number.
-    written = issuer.known_format(series)
-    if written is not None and {"origin_country_id", "destination_country_id"} <= valid.keys():
-        written.check(Shipment(valid["origin_country_id"], valid["destination_country_id"]))
+    number_format = issuer.known_format(series)
+    countries = {"origin_country_id", "destination_country_id"}
+    if number_format is not None and countries <= valid.keys():
+        number_format.check(Shipment(valid["origin_country_id"], valid["destination_country_id"]))

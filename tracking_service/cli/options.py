@@ -11,7 +11,7 @@ from flask.cli import ScriptInfo
 
 from tracking_service.container import services_of
 from tracking_service.errors import SettingsError, TrackingServiceError
-from tracking_service.settings import Settings, parse, written, written_range
+from tracking_service.settings import Settings, format_bound, format_range, parse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,8 +55,8 @@ def setting_option(name: str) -> Callable[[Command], Command]:
     default: Any = setting.default
     text, metavar = setting.metadata["help"], "TEXT"
     if "least" in setting.metadata:
-        text, metavar = f"{text}; {written_range(setting)}", "NUMBER"
-        default = written(default)
+        text, metavar = f"{text}; {format_range(setting)}", "NUMBER"
+        default = format_bound(default)
 
     def parsed(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
         if value is None:

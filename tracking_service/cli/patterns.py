@@ -8,7 +8,7 @@ import click
 from tracking_service.countries import COUNTRIES
 from tracking_service.numbering import Pattern, parse
 from tracking_service.numbering.alphabets import ALPHABETS
-from tracking_service.numbering.builtin import FORMATS, built_in, check_makeable
+from tracking_service.numbering.builtin import BUILT_IN, built_in, check_makeable
 from tracking_service.numbering.checks import CHECKS
 
 P = ParamSpec("P")
@@ -21,7 +21,7 @@ def pattern_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--country", help="s10: the country of origin, such as MY."),
         click.option("--service", help="s10: the service indicator, such as RA."),
         click.option(
-            "--format", type=click.Choice(FORMATS), help="A pattern that has a name, instead."
+            "--format", type=click.Choice(BUILT_IN), help="A pattern that has a name, instead."
         ),
         click.option(
             "--check", type=click.Choice(sorted(CHECKS)), help="Check algorithm of {check}."

@@ -25,9 +25,9 @@ from tracking_service.instance.process import instance_name
 from tracking_service.numbering.builtin import (
     FORMER_ROUTED,
     ROUTED,
+    built_in_name,
     default_block_size,
     default_serials,
-    format_name,
 )
 from tracking_service.numbering.preview import MODULE_MM, preview, preview_facts
 from tracking_service.records import SeriesRecord
@@ -106,25 +106,25 @@ def preview_series(_services: Services, /, as_json: bool, **given: str | None) -
     The examples are written under a key that no series has.
     """
     pattern = pattern_of(**given)
-    told = preview(pattern, wall_time())
-    facts = {**pattern.options, **preview_facts(told)}
+    described = preview(pattern, wall_time())
+    facts = {**pattern.options, **preview_facts(described)}
     if as_json:
         print_json(facts)
         return
-    inventions = told.inventions
+    inventions = described.inventions
     print_facts(
         {
             **facts,
-            "examples": " ".join(told.examples),
-            "numbers": f"{told.numbers:,}",
+            "examples": " ".join(described.examples),
+            "numbers": f"{described.numbers:,}",
             "invented_per_real": (
                 "the serial is in the clear: whoever has seen one knows others"
                 if inventions is None
                 else f"one in {inventions:,.0f} is real, when a million are issued"
             ),
-            "check_catches": told.catches or "nothing: there is no check character",
-            "barcode_modules": f"{told.barcode_modules} at the most, with quiet zones",
-            "barcode_mm": f"{told.barcode_mm} at {MODULE_MM} mm a module",
+            "check_catches": described.catches or "nothing: there is no check character",
+            "barcode_modules": f"{described.barcode_modules} at the most, with quiet zones",
+            "barcode_mm": f"{described.barcode_mm} at {MODULE_MM} mm a module",
         }
     )
 
@@ -203,7 +203,7 @@ def _row(record: SeriesRecord) -> dict[str, Any]:
         warning = "nearly exhausted"
     return {
         "name": record.name,
-        "format": format_name(record.pattern),
+        "format": built_in_name(record.pattern),
         **record.pattern.options,
         "block_size": record.block_size,
         "first_serial": record.first_serial,

@@ -11,7 +11,7 @@ from tracking_service.errors import InvalidSeriesError
 from tracking_service.numbering.checks import CHECKS
 from tracking_service.numbering.pattern import Pattern, parse
 
-FORMATS = ("routed", "s10")
+BUILT_IN = ("routed", "s10")
 
 ROUTED = parse("{origin}{destination}{body:11}{check}", "crockford")
 """That of the default series."""
@@ -29,7 +29,7 @@ _S10 = re.compile(r"[A-Z]{2}\{body:8\}\{check\}\{origin:[A-Z]{2}\}")
 
 
 def built_in(name: str, options: Mapping[str, str], countries: Container[str]) -> Pattern:
-    """The pattern of one of FORMATS, which these options complete; else InvalidSeriesError.
+    """The pattern of one of BUILT_IN, which these options complete; else InvalidSeriesError.
 
     `countries` are all that are officially assigned: numbering keeps no list of its own.
     """
@@ -58,7 +58,7 @@ def check_makeable(pattern: Pattern, countries: Collection[str]) -> None:
                 f"{part.fixed} is no officially assigned ISO 3166-1 alpha-2 code, so no shipment"
                 " has it"
             )
-    if format_name(pattern) == "s10":
+    if built_in_name(pattern) == "s10":
         _check_service(pattern.text[:2])
 
 
@@ -70,8 +70,8 @@ def _check_service(indicator: str) -> None:
         )
 
 
-def format_name(pattern: Pattern) -> str | None:
-    """Which of FORMATS a pattern is, if it is one."""
+def built_in_name(pattern: Pattern) -> str | None:
+    """Which of BUILT_IN a pattern is, if it is one."""
     if pattern in (ROUTED, FORMER_ROUTED):
         return "routed"
     return "s10" if _S10.fullmatch(pattern.text) and pattern.check is CHECKS["s10"] else None

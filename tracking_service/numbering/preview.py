@@ -25,7 +25,7 @@ QUIET_MODULES = 10
 """The least width of the quiet zone on each side."""
 
 ISSUED = 1_000_000
-"""How many issued numbers the chance of an invention is told for."""
+"""How many issued numbers the chance of an invention is computed for."""
 
 _SYMBOL, _STOP = 11, 13
 _SHIPMENT = Shipment("MY", "ID")
@@ -33,7 +33,7 @@ _SHIPMENT = Shipment("MY", "ID")
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What can be told of a pattern without a series."""
+    """What is known of a pattern without a series."""
 
     examples: tuple[str, ...]
     """Numbers under a key that no series has."""
@@ -57,7 +57,7 @@ class Preview:
 
 def preview(pattern: Pattern, moment: float) -> Preview:
     """Describe a pattern; the examples are issued at `moment`, in seconds since 1970."""
-    written = Format(pattern, bytes(KEY_BYTES))
+    number_format = Format(pattern, bytes(KEY_BYTES))
     shipment = Shipment(
         pattern.only("origin") or _SHIPMENT.origin,
         pattern.only("destination") or _SHIPMENT.destination,
@@ -67,7 +67,9 @@ def preview(pattern: Pattern, moment: float) -> Preview:
     if pattern.is_encrypted:
         inventions = pattern.capacity * (check.alphabet.radix if check else 1) / ISSUED
     return Preview(
-        examples=tuple(written.encode(serial, shipment, moment) for serial in range(EXAMPLES)),
+        examples=tuple(
+            number_format.encode(serial, shipment, moment) for serial in range(EXAMPLES)
+        ),
         length=pattern.width,
         numbers=pattern.capacity,
         inventions=inventions,
@@ -108,14 +110,14 @@ def barcode_modules(is_digit: Sequence[bool]) -> int:
     return symbols * _SYMBOL + _STOP + 2 * QUIET_MODULES
 
 
-def preview_facts(told: Preview) -> dict[str, Any]:
-    """A preview as the command and the API tell it."""
+def preview_facts(described: Preview) -> dict[str, Any]:
+    """A preview as the command and the API show it."""
     return {
-        "examples": list(told.examples),
-        "length": told.length,
-        "numbers": told.numbers,
-        "invented_per_real": told.inventions,
-        "check_catches": told.catches,
-        "barcode_modules": told.barcode_modules,
-        "barcode_mm": told.barcode_mm,
+        "examples": list(described.examples),
+        "length": described.length,
+        "numbers": described.numbers,
+        "invented_per_real": described.inventions,
+        "check_catches": described.catches,
+        "barcode_modules": described.barcode_modules,
+        "barcode_mm": described.barcode_mm,
     }

@@ -52,12 +52,12 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        head = f"{_written_time(record)} {record.levelname} {record.name}: "
+        head = f"{_format_time(record)} {record.levelname} {record.name}: "
         # A second line of another library's message must not look like a record.
         line = head + record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
         line += "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
         if error := _error_of(record):
-            line += f"\n{written_error(error)}"
+            line += f"\n{format_error(error)}"
         return line
 
 
@@ -67,7 +67,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, object] = {
-            "time": _written_time(record),
+            "time": _format_time(record),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -75,11 +75,11 @@ class JsonFormatter(logging.Formatter):
         for key, value in _fields(record).items():
             line.setdefault(key, value)
         if error := _error_of(record):
-            line["exception"] = written_error(error)
+            line["exception"] = format_error(error)
         return json.dumps(line, default=str)
 
 
-FORMATS: Mapping[str, type[logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
+FORMATTERS: Mapping[str, type[logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
 
 
 def configure_logging(log_format: str = "text") -> None:
@@ -89,12 +89,12 @@ def configure_logging(log_format: str = "text") -> None:
         return
     # Where there is no standard error, its number may be that of another file.
     handler = logging.NullHandler() if sys.stderr is None else BackgroundHandler(2)
-    handler.setFormatter(FORMATS[log_format]())
+    handler.setFormatter(FORMATTERS[log_format]())
     root.addHandler(handler)
     root.setLevel(logging.INFO)
 
 
-def written_error(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """An exception and its causes, the cause first, several lines."""
     parts: list[str] = []
     seen: set[int] = set()
@@ -121,7 +121,7 @@ def _error_of(record: logging.LogRecord) -> BaseException | None:
     return record.exc_info[1] if record.exc_info else None
 
 
-def _written_time(record: logging.LogRecord) -> str:
+def _format_time(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="milliseconds") + "Z"
 

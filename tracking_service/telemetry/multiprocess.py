@@ -130,13 +130,13 @@ def _identity(pid: int, proc: Path) -> str:
 
     https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     """
-    told = []
+    known = []
     with suppress(OSError):
-        told.append(str((proc / "self" / "ns" / "pid").readlink()))
+        known.append(str((proc / "self" / "ns" / "pid").readlink()))
     with suppress(OSError):
         # In clock ticks since the boot. What is in parentheses may hold anything, spaces too.
-        told.append((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
-    return hashlib.sha256(" ".join(told).encode()).hexdigest()[:8]
+        known.append((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+    return hashlib.sha256(" ".join(known).encode()).hexdigest()[:8]
 
 
 def add(total: dict[MetricKey, list[float]], rows: dict[MetricKey, list[float]]) -> None:

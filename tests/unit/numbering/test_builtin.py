@@ -8,13 +8,13 @@ from tracking_service.errors import InvalidSeriesError
 from tracking_service.numbering import Format, Pattern, Shipment, parse
 from tracking_service.numbering.alphabets import ALPHABETS
 from tracking_service.numbering.builtin import (
-    FORMATS,
+    BUILT_IN,
     FORMER_ROUTED,
     ROUTED,
     built_in,
+    built_in_name,
     default_block_size,
     default_serials,
-    format_name,
     is_built_in,
 )
 from tracking_service.numbering.checks import CHECKS
@@ -25,11 +25,11 @@ OPTIONS = {"routed": {}, "s10": MALAYSIA}
 
 
 def test_each_name_is_a_pattern_and_each_pattern_knows_its_name() -> None:
-    assert set(OPTIONS) == set(FORMATS)
+    assert set(OPTIONS) == set(BUILT_IN)
     for name, options in OPTIONS.items():
-        assert name == format_name(built_in(name, options, COUNTRIES))
-    assert "routed" == format_name(FORMER_ROUTED)
-    assert format_name(parse("RA{body:8}{check}{origin:MY}", "digits", "luhn")) is None
+        assert name == built_in_name(built_in(name, options, COUNTRIES))
+    assert "routed" == built_in_name(FORMER_ROUTED)
+    assert built_in_name(parse("RA{body:8}{check}{origin:MY}", "digits", "luhn")) is None
 
 
 def test_they_are_these() -> None:

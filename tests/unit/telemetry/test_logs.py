@@ -12,7 +12,7 @@ import pytest
 
 from tracking_service.errors import SchemaError
 from tracking_service.telemetry.background_log import BackgroundHandler
-from tracking_service.telemetry.logs import FORMATS, configure_logging, request_id
+from tracking_service.telemetry.logs import FORMATTERS, configure_logging, request_id
 
 SECRET = "hunter2"
 
@@ -32,7 +32,7 @@ def write() -> Callable[..., str]:
                 **fields,
             }
         )
-        return FORMATS[log_format]().format(record)
+        return FORMATTERS[log_format]().format(record)
 
     return write
 
@@ -75,19 +75,19 @@ def test_a_field_does_not_hide_what_every_line_has(write: Callable[..., str]) ->
     assert "INFO" == json.loads(write("json", level="mine"))["level"]
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("log_format", FORMATTERS)
 def test_what_belongs_to_a_request_has_its_id(
     write: Callable[..., str], log_format: str, current_id: str
 ) -> None:
     assert current_id in write(log_format)
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("log_format", FORMATTERS)
 def test_what_belongs_to_none_has_no_id(write: Callable[..., str], log_format: str) -> None:
     assert "request_id" not in write(log_format)
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("log_format", FORMATTERS)
 @pytest.mark.parametrize(
     "text", ["a\nb", "a\r\n2023-11-14T22:13:20.999Z ERROR x: forged", "\x1b[2J"]
 )
@@ -112,7 +112,7 @@ def test_an_exception_is_a_field_of_its_line_in_json(write: Callable[..., str]) 
     assert "in failure" in told
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("log_format", FORMATTERS)
 def test_what_others_say_in_an_exception_is_left_out(
     write: Callable[..., str], log_format: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_what_others_say_in_an_exception_is_left_out(
     assert line.index("RuntimeError") < line.index("ValueError")
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("log_format", FORMATTERS)
 @pytest.mark.parametrize("error", [SchemaError("no such column"), OSError(28, "no space left")])
 def test_what_our_own_and_the_system_say_is_told(
     write: Callable[..., str], log_format: str, error: Exception
@@ -147,7 +147,7 @@ def bare_logging() -> Iterator[logging.Logger]:
         yield root
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("log_format", FORMATTERS)
 def test_logs_go_to_standard_error_once(log_format: str) -> None:
     with bare_logging() as root:
         configure_logging(log_format)
@@ -155,7 +155,7 @@ def test_logs_go_to_standard_error_once(log_format: str) -> None:
     (handler,) = root.handlers
 
     assert isinstance(handler, BackgroundHandler)
-    assert FORMATS[log_format] is type(handler.formatter)
+    assert FORMATTERS[log_format] is type(handler.formatter)
     assert logging.INFO == root.level
 
 

@@ -1,8 +1,8 @@
 """Spans of OpenTelemetry, a request each, whichever way it is answered. Only where TRACKING_TRACES is on.
 
 Flask's instrumentation hooks into Flask, which the fast path goes ahead of; that for WSGI lies around
-both. It writes path and query into a span, and they hold numbers and customers' names: it is told
-of neither, and the span is named by its route.
+both. It writes path and query into a span, and they hold numbers and customers' names: it is shown
+neither, and the span is named by its route.
 
 https://opentelemetry-python-contrib.readthedocs.io/en/latest/instrumentation/wsgi/wsgi.html
 """
@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
 from tracking_service.api.middleware.metrics import ROUTE, TRACEPARENT
 
 _WHOLE = "tracking.environ"
-"""Key of what is told that holds the request's whole environment."""
+"""Key of what it is shown, for the request's whole environment."""
 
 _KEPT_BACK = ("PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI", "HTTP_REFERER")
 
@@ -24,8 +24,8 @@ _KEPT_BACK = ("PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI", "HTTP_REFER
 def traced(application: WSGIApplication) -> WSGIApplication:
     """Put a span around each request to `application`, by the tracer provider that is set up."""
 
-    def within(told: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ: WSGIEnvironment = told[_WHOLE]
+    def within(shown: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ: WSGIEnvironment = shown[_WHOLE]
         context = trace.get_current_span().get_span_context()
         if context.is_valid:
             # So that the log has the id of this trace, if another began it or not.
@@ -39,17 +39,17 @@ def traced(application: WSGIApplication) -> WSGIApplication:
     def traced_application(
         environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        told = {name: value for name, value in environ.items() if name not in _KEPT_BACK}
-        return middleware({**told, "PATH_INFO": "", _WHOLE: environ}, start_response)
+        shown = {name: value for name, value in environ.items() if name not in _KEPT_BACK}
+        return middleware({**shown, "PATH_INFO": "", _WHOLE: environ}, start_response)
 
     return traced_application
 
 
 def _name(
-    span: trace.Span, told: WSGIEnvironment, _status: str, _headers: list[tuple[str, str]]
+    span: trace.Span, shown: WSGIEnvironment, _status: str, _headers: list[tuple[str, str]]
 ) -> None:
     """Name a span by its method and route; one of no route keeps its method alone."""
-    route = told[_WHOLE].get(ROUTE)
+    route = shown[_WHOLE].get(ROUTE)
     if route is not None:
-        span.update_name(f"{told['REQUEST_METHOD']} {route}")
+        span.update_name(f"{shown['REQUEST_METHOD']} {route}")
         span.set_attribute("http.route", route)
