@@ -28,7 +28,7 @@ def upgraded(first_database: FirstDatabase) -> Iterator[Stores]:
 
 
 def verifier(stores: Stores) -> Verifier:
-    return Verifier(NumberSpaces(stores.catalogue), stores.blocks.holding, lambda *_: False)
+    return Verifier(NumberSpaces(stores.series), stores.blocks.holding, lambda *_: False)
 
 
 def test_every_number_that_it_issued_verifies_and_decodes(
@@ -45,7 +45,7 @@ def test_every_number_that_it_issued_verifies_and_decodes(
     assert facts["serials"] == serials
     assert facts["ranges"] == {
         each.name: [each.first_serial, each.next_serial, each.end_serial]
-        for each in upgraded.catalogue.all()
+        for each in upgraded.series.all()
     }
 
 
@@ -53,9 +53,9 @@ def test_it_goes_on_with_its_patterns_and_repeats_no_number(
     upgraded: Stores, first_database: FirstDatabase
 ) -> None:
     stores = upgraded
-    patterns = {each.name: each.pattern for each in stores.catalogue.all()}
+    patterns = {each.name: each.pattern for each in stores.series.all()}
     theirs = parse("LX{body:8}{check}{origin:ID}", "digits", "s10")
-    spaces = NumberSpaces(stores.catalogue)
+    spaces = NumberSpaces(stores.series)
     made = set()
     for name, country in (
         ("default", "MY"),
@@ -82,8 +82,8 @@ def test_its_routed_series_stay_of_one_kind(upgraded: Stores) -> None:
     do = flask("series", "create", "sea", "--format", "routed", env={"DATABASE_URL": stores.text})
 
     assert 0 == do.returncode, do.stderr
-    assert FORMER_ROUTED == stores.catalogue.find("sea").pattern
-    assert 10**13 + 10**6 == stores.catalogue.find("sea").first_serial
+    assert FORMER_ROUTED == stores.series.find("sea").pattern
+    assert 10**13 + 10**6 == stores.series.find("sea").first_serial
     with pytest.raises(PatternTakenError, match="one of the series default"):
         stores.create("new", pattern=ROUTED)
 
@@ -129,4 +129,4 @@ def test_a_database_with_numbers_of_new_patterns_does_not_go_back(
         assert 0 != down.returncode
         assert "would issue some of them again" in down.stderr
         assert "Traceback" not in down.stderr
-        assert ROUTED == stores.catalogue.find("default").pattern
+        assert ROUTED == stores.series.find("default").pattern

@@ -140,14 +140,14 @@ def test_series_keys_and_batches_come_along(old: Stores, new: Stores) -> None:
         " ('under way', 'f', 't', NULL, NULL, '2999-02-01'),"
         " ('over', 'f', 't', '[[5, 9]]', '2025-01-01', '2025-02-01')"
     )
-    before = old.catalogue.all()
+    before = old.series.all()
     transfer.import_(new.database, exported(old))
 
-    assert before == new.catalogue.all()
+    assert before == new.series.all()
     assert [("done", [[0, 5]])] == new.rows("SELECT key, ranges FROM batch")
     # The sequences go on after the ids that came.
     new.create("another", pattern=ROUTED)
-    assert {"another", "default", "s10-post"} == {record.name for record in new.catalogue.all()}
+    assert {"another", "default", "s10-post"} == {record.name for record in new.series.all()}
 
 
 def test_a_new_server_is_no_failover(old: Stores, new: Stores) -> None:

@@ -100,9 +100,9 @@ def test_an_instance_of_the_version_before_refuses_what_a_successor_has_answered
         migrate(url)
         with Stores(url) as stores:
             pattern = built_in("s10", {"service": "RB", "country": "MY"}, {"MY"})
-            stores.catalogue.create("rb", pattern=pattern, serials=1_000, block_size=100)
+            stores.series.create("rb", pattern=pattern, serials=1_000, block_size=100)
             stores.store().skip_to("my-post", to=10**8)
-            stores.catalogue.set_successor("my-post", "rb")
+            stores.series.set_successor("my-post", "rb")
         present = later.enter_context(Instance(env))
         answered, refused, again = ask(present), ask(before), ask(present)
 

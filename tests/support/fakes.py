@@ -1,4 +1,4 @@
-"""A block store and a catalogue in memory, which can be slow, fail, hang and forget."""
+"""A block store and a series store in memory, which can be slow, fail, hang and forget."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class FakeSeries(SeriesRecord):
     created_at: datetime = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-class FakeCatalogue:
+class FakeSeriesStore:
     """Knows the series that it is given."""
 
     def __init__(self, *series: SeriesRecord) -> None:

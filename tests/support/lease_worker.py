@@ -31,7 +31,7 @@ def lease(url: str, series: str, count: int) -> list[tuple[int, int]]:
     """Lease, or create, as soon as all the other processes are ready to."""
     with Stores(url) as stores:
         store = stores.store(instance_name())
-        stores.catalogue.all()
+        stores.series.all()
         _together[0].wait(SECONDS)
         if series == CREATE:
             names = [f"s{index}-{instance_name().rpartition(':')[2]}" for index in range(count)]

@@ -30,7 +30,7 @@ class Stores(Lifetime):
         )
         self.randbelow: RandBelow = secrets.randbelow
         """Draws the part of a skip that is left to chance."""
-        self.catalogue = SeriesStore(self.database)
+        self.series = SeriesStore(self.database)
         self.blocks = BlockReader(self.database)
 
     @property
@@ -64,7 +64,7 @@ class Stores(Lifetime):
 
         The serials of the first one in a space begin at 0.
         """
-        return self.catalogue.create(
+        return self.series.create(
             name,
             pattern=pattern or pattern_of(number_space),
             serials=serials,
@@ -94,7 +94,7 @@ class Stores(Lifetime):
 
     def counter(self, series: str) -> int:
         """The next serial that no lease has taken."""
-        return self.catalogue.find(series).next_serial
+        return self.series.find(series).next_serial
 
     def close(self) -> None:
         self.database.close()

@@ -1,4 +1,4 @@
-"""An instance over a fake store and a fake catalogue, and the issuer that uses it."""
+"""An instance over a fake store and a fake series store, and the issuer that uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import FakeCatalogue, FakeObserver, FakeSeries, FakeStore, SharedStore
+from tests.support.fakes import FakeObserver, FakeSeries, FakeSeriesStore, FakeStore, SharedStore
 from tests.support.numbers import POST
 from tests.support.waiting import wait_until
 from tracking_service.allocation import Allocator, HighWaterMarks
@@ -32,14 +32,14 @@ class Issuing:
         self.instances: list[str] = []
         self.dropped: list[str] = []
         """The instance's name each time that it was told of a fork, in the child."""
-        self.catalogue = FakeCatalogue(FakeSeries("default"), FakeSeries("gifts"), S10)
+        self.series_store = FakeSeriesStore(FakeSeries("default"), FakeSeries("gifts"), S10)
         self.observer = FakeObserver()
         self.marks = HighWaterMarks(folder)
         clock = {"clock": options["clock"]} if "clock" in options else {}
         self.limiter = WaitLimiter(places=places, threads=threads, **clock)
         self.instance = Instance(
             self._store_for,
-            self.catalogue,
+            self.series_store,
             self.marks,
             limiter=self.limiter,
             observer=self.observer,
@@ -83,7 +83,7 @@ class Issuing:
     def serial(self, series: str = "default", shipment: Shipment = SHIPMENT) -> int:
         """Issue a number and read it back."""
         number, _ = self.issuer.issue(shipment, series)
-        record = self.catalogue.series[series]
+        record = self.series_store.series[series]
         read = Format(record.pattern, record.key).decode(number)
         assert shipment.origin == read.origin
         return read.serial

@@ -66,11 +66,11 @@ def read_batch(body: bytes, count: int, idempotency_key: str | None) -> Batch:
         data = json.loads(body)
         numbers = _numbers(data["tracking_numbers"])
         created_at = _moment(data["created_at"])
-        told = data["count"]
+        stated = data["count"]
     except UNREADABLE as error:
         raise _unexpected(body) from error
     found = len(set(numbers))
-    if not (type(told) is int and told == found == len(numbers) == count):
+    if not (type(stated) is int and stated == found == len(numbers) == count):
         raise UnexpectedAnswer(f"the answer has {found} numbers instead of {count}")
     return Batch(numbers, created_at, idempotency_key)
 

@@ -203,12 +203,13 @@ class Exchange(Generic[T]):
         """
         reason = one_line(str(error)) or type(error).__name__
         if crowded:
-            told = "all connections of this client are in use"
+            message = "all connections of this client are in use"
         else:
             self._terms.endpoints.failed(attempt.endpoint)
-            told = f"{attempt.endpoint.url} did not answer: {reason}"
+            message = f"{attempt.endpoint.url} did not answer: {reason}"
         kind = Unavailable if crowded else Unreachable
-        self._last = kind(f"{told} (request {attempt.request_id})", request_id=attempt.request_id)
+        message = f"{message} (request {attempt.request_id})"
+        self._last = kind(message, request_id=attempt.request_id)
         self._last.__cause__ = error
 
     def not_of_use(

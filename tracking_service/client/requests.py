@@ -104,11 +104,11 @@ def _check_key(key: str | None) -> None:
 
 
 def _parameters(shipment: Shipment, series: str | None) -> dict[str, str]:
-    written = shipment.parameters() | ({} if series is None else {"series": series})
-    faults = {name: fault for name, value in written.items() if (fault := _fault(value))}
+    parameters = shipment.parameters() | ({} if series is None else {"series": series})
+    faults = {name: fault for name, value in parameters.items() if (fault := _fault(value))}
     if faults:
         _refuse(faults)
-    return written
+    return parameters
 
 
 def _fault(value: str) -> str | None:
@@ -128,8 +128,8 @@ def _is_text(value: str) -> bool:
 
 def _refuse(faults: Mapping[str, str]) -> None:
     problem = Problem(400, "/problems/invalid-request", errors=tuple(faults.items()))
-    told = "; ".join(f"{name} {fault}" for name, fault in faults.items())
-    raise BadRequest(told, problem=problem)
+    message = "; ".join(f"{name} {fault}" for name, fault in faults.items())
+    raise BadRequest(message, problem=problem)
 
 
 def _segment(number: str) -> str:

@@ -144,11 +144,11 @@ class Spool:
         self._append(self._header.line(), *([batch_line(self._unused)] if self._unused else []))
 
     def _append(self, *lines: str) -> None:
-        check, written = self._check, []
+        check, checked = self._check, []
         for line in lines:
             check = check_of(line, check)
-            written.append(f"{line} {check.hex()}\n")
-        data = memoryview("".join(written).encode("ascii"))
+            checked.append(f"{line} {check.hex()}\n")
+        data = memoryview("".join(checked).encode("ascii"))
         end = os.fstat(self._descriptor).st_size
         try:
             while data:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.fakes import FakeCatalogue, FakeSeries
+from tests.support.fakes import FakeSeries, FakeSeriesStore
 from tests.support.numbers import POST
 from tracking_service.api import hooks
 from tracking_service.api.middleware.fast_path import FastPath
@@ -35,7 +35,7 @@ def issuer() -> Mock:
     There are the series `default`, `returns` and `my-post`, which is S10.
     """
     fake: Mock = create_autospec(Issuer, instance=True)
-    spaces = NumberSpaces(FakeCatalogue(FakeSeries("default"), FakeSeries("returns"), MY_POST))
+    spaces = NumberSpaces(FakeSeriesStore(FakeSeries("default"), FakeSeries("returns"), MY_POST))
     # Not a mock: it spends nothing, so a test that asks for no calls does not mean it.
     fake.known_format = lambda series: spaces.find(series).format
     serials = count()

@@ -143,5 +143,5 @@ def test_closing_says_what_it_does_and_asks(
     assert f"{said} Go on? [y/N]:" in shown.screen
     assert code == shown.code
     with Stores(migrated_sqlite_url) as stores:
-        assert (code == 1) == (stores.catalogue.find("air").closed_at is None)
+        assert (code == 1) == (stores.series.find("air").closed_at is None)
     assert 0 == flask("series", "close", "air", "--yes", env=env).returncode

@@ -73,13 +73,13 @@ def resealed(facts: list[Row]) -> list[str]:
 
 def refuse(fresh: Stores, lines: list[str]) -> str:
     """Import and expect it to fail with one line; return that."""
-    before = fresh.catalogue.all()
+    before = fresh.series.all()
     with pytest.raises(ExportError) as refused:
         transfer.import_(fresh.database, lines)
     message = str(refused.value)
 
     assert 1 == len(message.splitlines())
-    assert before == fresh.catalogue.all()
+    assert before == fresh.series.all()
     return message
 
 

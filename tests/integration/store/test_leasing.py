@@ -210,7 +210,7 @@ def test_the_database_refuses_what_makes_no_sense(stores: Stores, change: str) -
 
 
 def test_serials_are_not_leased_to_be_written_under_another_key(stores: Stores) -> None:
-    space_key = stores.catalogue.find(SERIES).key
+    space_key = stores.series.find(SERIES).key
     store = stores.store()
     with pytest.raises(KeyChangedError, match="number space X"):
         store.lease(SERIES, 1, fingerprint=key_fingerprint(bytes(32)))

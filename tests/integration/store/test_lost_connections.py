@@ -40,7 +40,7 @@ def test_a_connection_that_was_lost_between_leases_is_replaced(postgres: Stores)
     first = store.lease(SERIES, 1).block
     ended = end_sessions(postgres)
     second = store.lease(SERIES, 1).block
-    record = postgres.catalogue.find(SERIES)
+    record = postgres.series.find(SERIES)
 
     assert 1 <= ended
     assert [Block(0, 10), Block(10, 20)] == [first, second]
@@ -152,7 +152,7 @@ def test_a_frozen_server_is_given_up_in_time(
     asks: dict[str, Callable[[], object]] = {
         "lease": lambda: store.lease(SERIES, 1),
         "ping": store.ping,
-        "find": lambda: own.catalogue.find(SERIES),
+        "find": lambda: own.series.find(SERIES),
         "holding": lambda: own.blocks.holding(SERIES, 3),
     }
     own_server.pause()

@@ -53,7 +53,7 @@ def crowded(stores: Stores) -> Stores:
 def test_the_series_of_a_serial_is_found_by_one_descent_of_an_index(crowded: Stores) -> None:
     assert_descends(
         crowded,
-        lambda: crowded.catalogue.nearest(SPACE, FIRST + 1_500 * SERIALS + 7),
+        lambda: crowded.series.nearest(SPACE, FIRST + 1_500 * SERIALS + 7),
         index="series.uq_series_number_space_id_first_serial",
         times=1,
     )
@@ -64,7 +64,7 @@ def test_counters_are_looked_at_in_one_statement_by_a_descent_for_each(crowded: 
 
     assert_descends(
         crowded,
-        lambda: crowded.catalogue.count_leased(asked),
+        lambda: crowded.series.count_leased(asked),
         index="series.uq_series_number_space_id_first_serial",
         times=3,
     )
@@ -72,7 +72,7 @@ def test_counters_are_looked_at_in_one_statement_by_a_descent_for_each(crowded: 
 
 def test_the_nearest_series_begins_at_the_serial_or_next_before_it(crowded: Stores) -> None:
     def nearest(serial: int) -> str | None:
-        found = crowded.catalogue.nearest(SPACE, serial)
+        found = crowded.series.nearest(SPACE, serial)
         return found.name if found else None
 
     assert ["default", "default", "many-0", "many-0", "many-1"] == [
@@ -80,21 +80,21 @@ def test_the_nearest_series_begins_at_the_serial_or_next_before_it(crowded: Stor
     ]
     assert f"many-{COUNT - 1}" == nearest(32**11 - 1)
     assert nearest(-1) is None
-    assert crowded.catalogue.nearest("nothing", 0) is None
+    assert crowded.series.nearest("nothing", 0) is None
 
 
 def test_what_is_leased_is_counted_by_each_series_counter(crowded: Stores) -> None:
     def counted(*serials: int) -> int:
-        return crowded.catalogue.count_leased([(SPACE, serial) for serial in serials])
+        return crowded.series.count_leased([(SPACE, serial) for serial in serials])
 
     assert [1, 0, 0] == [counted(FIRST + 99), counted(FIRST + 100), counted(0)]
     assert 2 == counted(FIRST, FIRST + 99, FIRST + 100, FIRST + 1_999, FIRST + 10**9)
-    assert 0 == crowded.catalogue.count_leased([("nothing", 5)])
+    assert 0 == crowded.series.count_leased([("nothing", 5)])
 
 
 def verifier(stores: Stores) -> tuple[Verifier, str]:
     """A verifier that knows the default series' space, and a number of another series of it."""
-    spaces = NumberSpaces(stores.catalogue)
+    spaces = NumberSpaces(stores.series)
     number = spaces.find("default").format.encode(FIRST + 5, SHIPMENT)
     return Verifier(spaces, stores.blocks.holding, lambda *_: True), number
 
@@ -132,7 +132,7 @@ def test_a_key_that_changed_is_seen_whatever_series_the_serial_seems_to_be_of(
     )
     for text in (
         number,
-        NumberSpaces(crowded.catalogue).find("default").format.encode(7, SHIPMENT),
+        NumberSpaces(crowded.series).find("default").format.encode(7, SHIPMENT),
     ):
         with pytest.raises(KeyChangedError):
             verify.verify(text)

@@ -44,7 +44,7 @@ def test_the_margins_of_one_history_lie_apart(
 
 
 def test_the_margin_is_far_more_than_any_lease(stores: Stores) -> None:
-    default = stores.catalogue.find("default")
+    default = stores.series.find("default")
     s10 = margin(remaining=10**8, block_size=1_000, failover_skip=10**5)
 
     # The largest lease of each is a thousandth of what is left.
@@ -108,5 +108,5 @@ def test_a_series_of_which_a_skip_leaves_nothing_stays_skipped(stores: Stores) -
             stores.store().lease("few", 1)
 
     # Told once by the skip, and then as of any series that ran out: it is in the database.
-    assert 0 == stores.catalogue.find("few").remaining
+    assert 0 == stores.series.find("few").remaining
     assert [(0, 10, "leased"), (10, 20, "skipped")] == stores.states("few")

@@ -30,9 +30,9 @@ SMALL = parse("R{body:6}{check}", "digits")
 
 
 def create(
-    catalogue: SeriesStore, name: str, pattern: Pattern = ROUTED, *, serials: int = 10**13
+    series_store: SeriesStore, name: str, pattern: Pattern = ROUTED, *, serials: int = 10**13
 ) -> SeriesRecord:
-    return catalogue.create(name, pattern=pattern, serials=serials, block_size=100)
+    return series_store.create(name, pattern=pattern, serials=serials, block_size=100)
 
 
 def post(service: str, country: str = "MY") -> Pattern:
@@ -40,12 +40,12 @@ def post(service: str, country: str = "MY") -> Pattern:
 
 
 @pytest.fixture
-def catalogue(stores: Stores) -> SeriesStore:
-    return stores.catalogue
+def series_store(stores: Stores) -> SeriesStore:
+    return stores.series
 
 
-def test_the_default_series_is_there(catalogue: SeriesStore) -> None:
-    default = catalogue.find("default")
+def test_the_default_series_is_there(series_store: SeriesStore) -> None:
+    default = series_store.find("default")
 
     assert ROUTED == default.pattern
     assert (0, 0, 10**13) == (default.first_serial, default.next_serial, default.end_serial)
@@ -54,9 +54,9 @@ def test_the_default_series_is_there(catalogue: SeriesStore) -> None:
     assert 32 == len(default.key)
 
 
-def test_series_of_one_pattern_get_disjoint_ranges_of_one_space(catalogue: SeriesStore) -> None:
-    made = [create(catalogue, name) for name in ("air", "sea")]
-    default = catalogue.find("default")
+def test_series_of_one_pattern_get_disjoint_ranges_of_one_space(series_store: SeriesStore) -> None:
+    made = [create(series_store, name) for name in ("air", "sea")]
+    default = series_store.find("default")
 
     assert [(10**13, 2 * 10**13), (2 * 10**13, 3 * 10**13)] == [
         (record.first_serial, record.end_serial) for record in made
@@ -64,21 +64,21 @@ def test_series_of_one_pattern_get_disjoint_ranges_of_one_space(catalogue: Serie
     assert all(record.first_serial == record.next_serial for record in made)
     assert {default.key} == {record.key for record in made}
     assert {default.number_space} == {record.number_space for record in made}
-    assert ["air", "default", "sea", "small"] == [record.name for record in catalogue.all()]
-    assert made[0] == catalogue.find("air")
+    assert ["air", "default", "sea", "small"] == [record.name for record in series_store.all()]
+    assert made[0] == series_store.find("air")
 
 
-def test_a_space_that_is_full_takes_no_more(catalogue: SeriesStore) -> None:
-    create(catalogue, "one", SMALL, serials=999_900)
+def test_a_space_that_is_full_takes_no_more(series_store: SeriesStore) -> None:
+    create(series_store, "one", SMALL, serials=999_900)
 
     with pytest.raises(NumberSpaceTakenError, match="has 100 serials left, and two needs 101"):
-        create(catalogue, "two", SMALL, serials=101)
+        create(series_store, "two", SMALL, serials=101)
 
-    last = create(catalogue, "two", SMALL, serials=100)
+    last = create(series_store, "two", SMALL, serials=100)
 
     assert 10**6 == last.end_serial
     with pytest.raises(NumberSpaceTakenError, match="has 0 serials left"):
-        create(catalogue, "three", SMALL, serials=1)
+        create(series_store, "three", SMALL, serials=1)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ def test_a_space_that_is_full_takes_no_more(catalogue: SeriesStore) -> None:
 def test_a_pattern_that_could_write_a_number_of_another_series_is_refused(
     stores: Stores, text: str, alphabet: str, series: str | None
 ) -> None:
-    create(stores.catalogue, "post", post("RA"), serials=10)
+    create(stores.series, "post", post("RA"), serials=10)
     before = stores.rows("SELECT count(*) FROM number_space")
     pattern = parse(text, alphabet)
     if series is None:
-        assert pattern == create(stores.catalogue, "new", pattern, serials=10).pattern
+        assert pattern == create(stores.series, "new", pattern, serials=10).pattern
         return
     with pytest.raises(PatternTakenError, match=f"as one of the series {series}, whose"):
-        create(stores.catalogue, "new", pattern, serials=10)
+        create(stores.series, "new", pattern, serials=10)
     assert before == stores.rows("SELECT count(*) FROM number_space")
 
 
@@ -124,13 +124,13 @@ def test_of_patterns_that_meet_hosts_make_one(stores: Stores) -> None:
                 pattern = parse(f"{letter}{'123'[:host]}{{body:{12 - host}}}", "digits")
                 together.wait(30)
                 with suppress(PatternTakenError):
-                    create(own.catalogue, f"{letter.lower()}-{host}", pattern, serials=9)
+                    create(own.series, f"{letter.lower()}-{host}", pattern, serials=9)
                     made += 1
         return made
 
     with ThreadPoolExecutor(HOSTS) as pool:
         assert 6 == sum(pool.map(make, range(HOSTS)))
-    assert 6 + 2 == len(stores.catalogue.spaces())
+    assert 6 + 2 == len(stores.series.spaces())
 
 
 @pytest.mark.parametrize("pattern", [ROUTED, SMALL], ids=["in a space", "in a space to be made"])
@@ -152,12 +152,12 @@ def test_a_series_that_the_database_refuses_is_not_tried_for_ever(stores: Stores
         stores.create("late", block_size=10_000)
 
 
-def test_keys_differ_from_space_to_space(catalogue: SeriesStore) -> None:
+def test_keys_differ_from_space_to_space(series_store: SeriesStore) -> None:
     made = [
-        create(catalogue, f"post-{service.lower()}", post(service), serials=10)
+        create(series_store, f"post-{service.lower()}", post(service), serials=10)
         for service in ("RA", "RB", "RC")
     ]
-    keys = {record.key for record in [*made, catalogue.find("default")]}
+    keys = {record.key for record in [*made, series_store.find("default")]}
 
     assert 4 == len(keys)
     assert {32} == {len(key) for key in keys}
@@ -172,7 +172,7 @@ def test_a_key_shows_nowhere(stores: Stores, caplog: pytest.LogCaptureFixture) -
     # As one does who looks for a fault in the database's traffic.
     with caplog.at_level(logging.INFO, logger="sqlalchemy"):
         with Stores(stores.text) as loud:
-            made = create(loud.catalogue, "post", post("RA"), serials=10)
+            made = create(loud.series, "post", post("RA"), serials=10)
         with pytest.raises(ConflictError) as failure:
             stores.change(
                 "INSERT INTO number_space (name, format, options, key)"
@@ -182,7 +182,7 @@ def test_a_key_shows_nowhere(stores: Stores, caplog: pytest.LogCaptureFixture) -
             )
 
     assert "INSERT INTO number_space" in caplog.text
-    space = NumberSpaces(stores.catalogue).get(made)
+    space = NumberSpaces(stores.series).get(made)
     told = [repr(made), str(made), caplog.text, str(failure.value), repr(space), repr(space.format)]
     for text in told:
         assert not [form for form in shown(made.key) if form in text]
@@ -193,8 +193,8 @@ SHIPMENTS = (Shipment("MY", "ID"), Shipment("ID", "MY"))
 
 def numbers_of(stores: Stores, series: str) -> list[str]:
     """Every number that a series can write for the shipments, lease by lease to its end."""
-    record = stores.catalogue.find(series)
-    number_format = NumberSpaces(stores.catalogue).get(record).format
+    record = stores.series.find(series)
+    number_format = NumberSpaces(stores.series).get(record).format
     store = stores.store(f"host:1:{series}")
     blocks = [
         store.lease(series, 1).block
@@ -214,7 +214,7 @@ def test_no_number_is_written_by_two_series_and_each_is_found_again(stores: Stor
         stores.create(name, pattern=ROUTED, serials=100, block_size=50)
     written = {name: numbers_of(stores, name) for name in names}
     everything = [number for numbers in written.values() for number in numbers]
-    verifier = Verifier(NumberSpaces(stores.catalogue), stores.blocks.holding, lambda *_: False)
+    verifier = Verifier(NumberSpaces(stores.series), stores.blocks.holding, lambda *_: False)
     found = {
         name: {verifier.trace(number).series for number in numbers[::20]}
         for name, numbers in written.items()

@@ -116,7 +116,7 @@ def test_an_operator_skips_to_a_serial_or_by_so_many(stores: Stores, words: dict
 
 def test_an_operator_may_skip_the_whole_rest(stores: Stores) -> None:
     assert Block(0, 1000) == stores.store().skip_to(SERIES, to=1000)
-    assert 0 == stores.catalogue.find(SERIES).remaining
+    assert 0 == stores.series.find(SERIES).remaining
 
 
 @pytest.mark.parametrize("words", [{"to": 10}, {"to": 9}, {"to": 0}, {"to": 1001}, {"by": 991}])
@@ -145,7 +145,7 @@ def guarded(stores: Stores, folder: Path, observer: FakeObserver, instance: str)
     """Leases of an instance that keeps its high-water marks in `folder`."""
     return GuardedLeases(
         SERIES,
-        fingerprint=key_fingerprint(stores.catalogue.find(SERIES).key),
+        fingerprint=key_fingerprint(stores.series.find(SERIES).key),
         end_serial=1000,
         instance=instance,
         store=stores.store(instance),

@@ -34,29 +34,29 @@ def post(stores: Stores, name: str, country: str) -> None:
 
 
 def test_a_successor_is_named_changed_and_taken_back(three: Stores) -> None:
-    catalogue = three.catalogue
-    assert catalogue.find("air").successor is None
-    assert [] == catalogue.notices()
+    series_store = three.series
+    assert series_store.find("air").successor is None
+    assert [] == series_store.notices()
 
-    catalogue.set_successor("air", "air-2")
-    assert "air-2" == catalogue.find("air").successor
-    assert [SeriesNotice("air", "air-2", False, 10)] == catalogue.notices()
+    series_store.set_successor("air", "air-2")
+    assert "air-2" == series_store.find("air").successor
+    assert [SeriesNotice("air", "air-2", False, 10)] == series_store.notices()
 
-    catalogue.set_successor("air", "air-3")
-    assert "air-3" == catalogue.find("air").successor
+    series_store.set_successor("air", "air-3")
+    assert "air-3" == series_store.find("air").successor
 
-    catalogue.set_successor("air", None)
-    assert [] == catalogue.notices()
+    series_store.set_successor("air", None)
+    assert [] == series_store.notices()
 
 
 def test_a_closed_series_is_offered_only_with_a_successor(three: Stores) -> None:
-    catalogue = three.catalogue
-    catalogue.set_successor("air", "air-2")
-    catalogue.close("air")
-    catalogue.close("air-3")
+    series_store = three.series
+    series_store.set_successor("air", "air-2")
+    series_store.close("air")
+    series_store.close("air-3")
 
     def offered(only: set[str] | None, limit: int = 10) -> list[str]:
-        return [each.name for each in catalogue.offered(only, limit)]
+        return [each.name for each in series_store.offered(only, limit)]
 
     assert ["air", "air-2", "default", "small"] == offered(None)
     assert ["air", "air-2"] == offered(None, 2)
@@ -66,22 +66,22 @@ def test_a_closed_series_is_offered_only_with_a_successor(three: Stores) -> None
 @pytest.mark.parametrize("names", [("air", "nil"), ("nil", "air")])
 def test_both_series_must_be_there(three: Stores, names: tuple[str, str]) -> None:
     with pytest.raises(UnknownSeriesError, match="'nil'"):
-        three.catalogue.set_successor(*names)
+        three.series.set_successor(*names)
     with pytest.raises(UnknownSeriesError, match="'nil'"):
-        three.catalogue.set_successor("nil", None)
+        three.series.set_successor("nil", None)
     with pytest.raises(UnknownSeriesError, match="'nil'"):
-        three.catalogue.close("nil")
+        three.series.close("nil")
 
 
 def test_a_circle_is_refused(three: Stores) -> None:
-    three.catalogue.set_successor("air", "air-2")
-    three.catalogue.set_successor("air-2", "air-3")
+    three.series.set_successor("air", "air-2")
+    three.series.set_successor("air-2", "air-3")
 
     with pytest.raises(InvalidSeriesError, match="air -> air is a circle"):
-        three.catalogue.set_successor("air", "air")
+        three.series.set_successor("air", "air")
     with pytest.raises(InvalidSeriesError, match="air-3 -> air -> air-2 -> air-3 is a circle"):
-        three.catalogue.set_successor("air-3", "air")
-    assert three.catalogue.find("air-3").successor is None
+        three.series.set_successor("air-3", "air")
+    assert three.series.find("air-3").successor is None
 
 
 def test_of_hosts_that_name_at_once_none_makes_a_circle(stores: Stores) -> None:
@@ -97,13 +97,13 @@ def test_of_hosts_that_name_at_once_none_makes_a_circle(stores: Stores) -> None:
             for _ in range(6):
                 together.wait(30)
                 try:
-                    own.catalogue.set_successor(names[host], names[(host + 1) % HOSTS])
+                    own.series.set_successor(names[host], names[(host + 1) % HOSTS])
                 except InvalidSeriesError:
                     refused += 1
                 together.wait(30)
                 if host == 0:
                     for name in names:
-                        own.catalogue.set_successor(name, None)
+                        own.series.set_successor(name, None)
         return refused
 
     with ThreadPoolExecutor(HOSTS) as pool:
@@ -118,7 +118,7 @@ def test_leases_go_on_while_a_successor_is_named(three: Stores) -> None:
     def name_again() -> None:
         with Stores(three.text) as own:
             while not stop.is_set():
-                own.catalogue.set_successor("air", "air-2")
+                own.series.set_successor("air", "air-2")
 
     namer = threading.Thread(target=name_again)
     namer.start()
@@ -128,7 +128,7 @@ def test_leases_go_on_while_a_successor_is_named(three: Stores) -> None:
     finally:
         stop.set()
         namer.join(30)
-    line = follow("air", {"air": three.catalogue.find("air").successor})
+    line = follow("air", {"air": three.series.find("air").successor})
     assert (["air", "air-2"], False) == (line, is_circle(line))
 
 
@@ -138,7 +138,7 @@ def test_a_successor_that_refuses_other_shipments_is_refused(stores: Stores) -> 
     post(stores, "rc", "SG")
     stores.create("any")
 
-    stores.catalogue.set_successor("ra", "rb")
+    stores.series.set_successor("ra", "rb")
 
     for first, second, fault in (
         ("ra", "rc", "their origin is SG for rc and MY for ra"),
@@ -146,8 +146,8 @@ def test_a_successor_that_refuses_other_shipments_is_refused(stores: Stores) -> 
         ("any", "ra", "their origin is MY for ra and any for any"),
     ):
         with pytest.raises(InvalidSeriesError, match=fault):
-            stores.catalogue.set_successor(first, second)
-    assert "rb" == stores.catalogue.find("ra").successor
+            stores.series.set_successor(first, second)
+    assert "rb" == stores.series.find("ra").successor
 
 
 def test_nothing_is_leased_from_a_closed_series(three: Stores) -> None:
@@ -155,37 +155,37 @@ def test_nothing_is_leased_from_a_closed_series(three: Stores) -> None:
     three.create("more", serials=100, number_space="more")
     store.hand_back("more", [store.lease("more", 1).block])
 
-    three.catalogue.close("more")
+    three.series.close("more")
 
-    closed_at = three.catalogue.find("more").closed_at
+    closed_at = three.series.find("more").closed_at
     assert closed_at is not None
-    assert [SeriesNotice("more", None, True, 90)] == three.catalogue.notices()
+    assert [SeriesNotice("more", None, True, 90)] == three.series.notices()
     # Neither the tail nor what the counter has left, nor more than that.
     for blocks in (1, 1000):
         with pytest.raises(SeriesClosedError, match="more is closed and gives no more numbers"):
             store.lease("more", blocks)
     assert 10 == three.counter("more")
 
-    three.catalogue.close("more")
-    assert closed_at == three.catalogue.find("more").closed_at
+    three.series.close("more")
+    assert closed_at == three.series.find("more").closed_at
 
 
 def test_a_successor_is_not_closed_nor_a_closed_series_made_one(three: Stores) -> None:
-    three.catalogue.set_successor("air", "air-2")
+    three.series.set_successor("air", "air-2")
     with pytest.raises(InvalidSeriesError, match="air-2 is the successor of air"):
-        three.catalogue.close("air-2")
-    assert three.catalogue.find("air-2").closed_at is None
+        three.series.close("air-2")
+    assert three.series.find("air-2").closed_at is None
 
-    three.catalogue.close("air-3")
+    three.series.close("air-3")
     with pytest.raises(InvalidSeriesError, match="air-3 is closed"):
-        three.catalogue.set_successor("air", "air-3")
+        three.series.set_successor("air", "air-3")
 
     # Those who ask for what is closed get its successor's numbers.
-    three.catalogue.close("air")
+    three.series.close("air")
     with pytest.raises(InvalidSeriesError, match="air-2 is the successor of air"):
-        three.catalogue.close("air-2")
-    three.catalogue.set_successor("air", None)
-    three.catalogue.close("air-2")
+        three.series.close("air-2")
+    three.series.set_successor("air", None)
+    three.series.close("air-2")
     with pytest.raises(SeriesClosedError):
         three.store().lease("air-2", 1)
 
@@ -194,6 +194,6 @@ def test_an_exhausted_series_says_so_before_and_after_it_has_a_successor(three: 
     store = three.store()
     store.lease("air", 1)
     for successor in (None, "air-2"):
-        three.catalogue.set_successor("air", successor)
+        three.series.set_successor("air", successor)
         with pytest.raises(SeriesExhaustedError, match="air has no serials left"):
             store.lease("air", 1)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.fakes import FakeCatalogue, FakeSeries
+from tests.support.fakes import FakeSeries, FakeSeriesStore
 from tests.support.numbers import POST, completed
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
@@ -36,7 +36,7 @@ class Desk:
     spent_here: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        self.spaces = NumberSpaces(self.stores.catalogue)
+        self.spaces = NumberSpaces(self.stores.series)
         self.verifier = Verifier(self.spaces, self.stores.blocks.holding, self.has_spent)
         self.asked: list[tuple[str, int, str]] = []
 
@@ -45,7 +45,7 @@ class Desk:
         return serial in self.spent_here
 
     def number(self, serial: int, series: str = "default") -> str:
-        return self.spaces.get(self.stores.catalogue.find(series)).format.encode(serial, SHIPMENT)
+        return self.spaces.get(self.stores.series.find(series)).format.encode(serial, SHIPMENT)
 
     def status(self, serial: int) -> str:
         """What verifying says, or the name of the error that it raises."""
@@ -236,7 +236,7 @@ def test_of_a_hundred_thousand_invented_numbers_none_was_issued() -> None:
     """Ten million are leased. The key and the inventions are the same at every run."""
     series = FakeSeries("default", next_serial=10_000_000, end_serial=10**13)
     blocks = CountingBlocks()
-    verifier = Verifier(NumberSpaces(FakeCatalogue(series)), blocks.holding, lambda *_: True)
+    verifier = Verifier(NumberSpaces(FakeSeriesStore(series)), blocks.holding, lambda *_: True)
     chance = random.Random(20_240_101)
     refused = 0
     for _ in range(100_000):

@@ -95,7 +95,7 @@ def test_faults_come_as_the_parameters_are_documented(issuing: Issuing) -> None:
 
 def test_a_series_that_is_open_is_known_from_memory(issuing: Issuing, reads: Reads) -> None:
     issuing.serial("ra")
-    issuing.catalogue.failure = StoreUnavailableError()
+    issuing.series_store.failure = StoreUnavailableError()
 
     assert NOT_MY | HEAVY == told(issuing, shipped("ra"))
     assert 0 == reads.count
@@ -110,7 +110,7 @@ def test_no_series_is_opened_for_a_request_at_fault(issuing: Issuing, reads: Rea
 
 
 def test_a_database_that_is_away_adds_no_fault(issuing: Issuing) -> None:
-    issuing.catalogue.failure = StoreUnavailableError()
+    issuing.series_store.failure = StoreUnavailableError()
 
     assert HEAVY == told(issuing, shipped("none"))
 

@@ -44,7 +44,7 @@ class Stepped:
         self.jitter = Jitter()
         self.issuing = make(clock=self.clock, uniform=self.jitter, threaded=False, wait_seconds=0.0)
         self.store, self.observer = self.issuing.store, self.issuing.observer
-        self.catalogue = self.issuing.catalogue
+        self.series_store = self.issuing.series_store
         self.instance = self.issuing.instance
         self.leaser, self.health = self.instance.leaser, self.instance.health
         self.registry = self.instance.registry
@@ -71,7 +71,7 @@ def stepped(make_issuing: Callable[..., Issuing]) -> Stepped:
 def test_a_series_that_is_asked_for_is_opened_and_stocked(stepped: Stepped) -> None:
     future = stepped.registry.request("default")
     assert ("unknown", False) == (stepped.health.database, future.done())
-    assert [] == stepped.catalogue.found + stepped.store.calls
+    assert [] == stepped.series_store.found + stepped.store.calls
 
     stepped.step()
 
@@ -163,7 +163,7 @@ def test_an_unknown_series_is_told_to_who_asked_and_asked_for_again_next_time(
         with pytest.raises(UnknownSeriesError, match="unknown-x"):
             future.result(0)
 
-    assert ["unknown-x"] * 2 == stepped.catalogue.found
+    assert ["unknown-x"] * 2 == stepped.series_store.found
     assert {} == stepped.registry.open
 
 
@@ -176,14 +176,14 @@ def test_a_series_that_cannot_be_opened_holds_no_other_up(
     stepped: Stepped, broken: FakeSeries
 ) -> None:
     stepped.opened()
-    stepped.catalogue.series["broken"] = broken
+    stepped.series_store.series["broken"] = broken
     refused, sound = (stepped.registry.request(name) for name in ("broken", "gifts"))
     stepped.step()
 
     assert refused.exception(0)
     assert "gifts" == sound.result(0).name
     assert (False, "up") == (stepped.health.failing, stepped.health.database)
-    assert 1 == stepped.catalogue.found.count("broken")
+    assert 1 == stepped.series_store.found.count("broken")
 
 
 def test_it_tries_for_ever_with_a_bounded_back_off(stepped: Stepped) -> None:
@@ -328,7 +328,7 @@ def test_series_whose_rows_cannot_be_had_leave_the_others_stocked(
 
 def test_a_series_that_holds_little_comes_before_one_that_is_opened(stepped: Stepped) -> None:
     allocator = stepped.opened()
-    stepped.catalogue.failure = AWAY
+    stepped.series_store.failure = AWAY
     stepped.registry.request("gifts")
     allocator.take(60)
     stepped.step()

@@ -38,7 +38,7 @@ def test_nothing_is_asked_before_the_start(issuing: Issuing) -> None:
     future = issuing.instance.registry.request("default")
 
     assert not future.done()
-    assert [] == issuing.catalogue.found + issuing.store.calls
+    assert [] == issuing.series_store.found + issuing.store.calls
 
 
 def test_all_who_ask_for_a_series_share_one_future(issuing: Issuing) -> None:
@@ -48,7 +48,7 @@ def test_all_who_ask_for_a_series_share_one_future(issuing: Issuing) -> None:
 
     series = opened(issuing)
 
-    assert ["default"] == issuing.catalogue.found
+    assert ["default"] == issuing.series_store.found
     assert series is registry.request("default").result(0)
 
 
@@ -65,7 +65,7 @@ def test_a_refill_comes_before_the_block_ends(issuing: Issuing) -> None:
 @pytest.mark.parametrize("series", [1, 5])
 def test_one_lease_at_a_time_however_many_ask(issuing: Issuing, series: int) -> None:
     names = [f"series-{number}" for number in range(series)]
-    issuing.catalogue.series |= {name: FakeSeries(name) for name in names}
+    issuing.series_store.series |= {name: FakeSeries(name) for name in names}
     issuing.instance.start()
     opening = InThreads(20, lambda: [issuing.instance.series(name) for name in names]).join()
     allocators = [issuing.allocator(name) for name in names]
@@ -83,7 +83,7 @@ def test_one_lease_at_a_time_however_many_ask(issuing: Issuing, series: int) -> 
     got = [pair for pairs in hammered.results for pair in pairs]  # type: ignore[attr-defined]
     assert 20_000 == len(got) == len(set(got))
     assert 1 == issuing.store.most_at_once
-    assert sorted(["default", *names]) == sorted(issuing.catalogue.found)
+    assert sorted(["default", *names]) == sorted(issuing.series_store.found)
 
 
 @pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "fails"])
@@ -91,7 +91,7 @@ def test_nobody_with_serials_in_memory_notices_that_the_database_is_away(
     eager: Issuing, hangs: bool
 ) -> None:
     eager.store.block_size = 10_000
-    eager.catalogue.series["default"] = FakeSeries("default", block_size=10_000)
+    eager.series_store.series["default"] = FakeSeries("default", block_size=10_000)
     series = opened(eager)
     if hangs:
         eager.store.open.clear()

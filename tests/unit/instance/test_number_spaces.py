@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.fakes import FakeCatalogue, FakeSeries, InThreads
+from tests.support.fakes import FakeSeries, FakeSeriesStore, InThreads
 from tests.support.numbers import POST
 from tracking_service.errors import KeyChangedError
 from tracking_service.instance.number_spaces import NumberSpaces
@@ -10,7 +10,7 @@ from tracking_service.instance.number_spaces import NumberSpaces
 
 @pytest.fixture
 def spaces() -> NumberSpaces:
-    return NumberSpaces(FakeCatalogue())
+    return NumberSpaces(FakeSeriesStore())
 
 
 def test_the_series_of_a_space_share_its_format(spaces: NumberSpaces) -> None:
@@ -46,6 +46,6 @@ def test_the_fingerprint_is_of_the_key_and_does_not_show_it(spaces: NumberSpaces
     series = FakeSeries("default")
     fingerprint = spaces.get(series).fingerprint
 
-    assert fingerprint == NumberSpaces(FakeCatalogue()).get(series).fingerprint
+    assert fingerprint == NumberSpaces(FakeSeriesStore()).get(series).fingerprint
     assert 16 == len(fingerprint)
     assert series.key.hex()[:16] != fingerprint

@@ -26,7 +26,7 @@ AWAY = StoreUnavailableError("the database does not answer")
 
 
 def is_away(issuing: Issuing) -> None:
-    issuing.catalogue.failure = AWAY
+    issuing.series_store.failure = AWAY
     issuing.instance.start()
     issuing.until(lambda: issuing.instance.health.database == "away", "the failure")
 
@@ -34,14 +34,14 @@ def is_away(issuing: Issuing) -> None:
 def test_a_series_that_nobody_asks_for_costs_nothing(issuing: Issuing) -> None:
     issuing.ready()
 
-    assert ["default"] == issuing.catalogue.found
+    assert ["default"] == issuing.series_store.found
 
 
 def test_a_series_is_looked_up_once(issuing: Issuing) -> None:
     opened = InThreads(8, lambda: issuing.instance.series("gifts")).join()
 
     assert 1 == len(set(map(id, opened.results)))
-    assert 1 == issuing.catalogue.found.count("gifts")
+    assert 1 == issuing.series_store.found.count("gifts")
 
 
 def test_an_unknown_series_is_named_to_each_that_asks(issuing: Issuing) -> None:
@@ -63,10 +63,10 @@ def test_an_unknown_series_is_not_looked_up_again_at_once(
     for _ in range(5):
         with pytest.raises(UnknownSeriesError):
             issuing.instance.series("none")
-    assert 1 == issuing.catalogue.found.count("none")
+    assert 1 == issuing.series_store.found.count("none")
 
     # A new series is seen without a restart.
-    issuing.catalogue.series["none"] = FakeSeries("none")
+    issuing.series_store.series["none"] = FakeSeries("none")
     clock.now += UNKNOWN_SECONDS - 0.001
     with pytest.raises(UnknownSeriesError):
         issuing.instance.series("none")
@@ -83,12 +83,12 @@ def test_only_so_many_unknown_names_are_remembered(make_issuing: Callable[..., I
             issuing.instance.series(name)
 
     # The first was dropped with all others when one too many came.
-    assert 2 == issuing.catalogue.found.count(names[0])
+    assert 2 == issuing.series_store.found.count(names[0])
 
 
 def test_a_key_that_changed_opens_nothing_and_holds_no_other_series_up(issuing: Issuing) -> None:
     issuing.ready()
-    issuing.catalogue.series["other"] = FakeSeries("other", key=b"k" * 32)
+    issuing.series_store.series["other"] = FakeSeries("other", key=b"k" * 32)
 
     asked = InThreads(4, lambda: issuing.instance.series("other")).join()
 
@@ -101,7 +101,7 @@ def test_a_key_that_changed_opens_nothing_and_holds_no_other_series_up(issuing: 
 def test_a_fault_of_the_service_itself_tells_callers_nothing(
     issuing: Issuing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    issuing.catalogue.series["odd"] = FakeSeries("odd", number_space="odd", key=b"short")
+    issuing.series_store.series["odd"] = FakeSeries("odd", number_space="odd", key=b"short")
 
     with pytest.raises(InternalError, match="as the log says"):
         issuing.instance.series("odd")
@@ -110,7 +110,7 @@ def test_a_fault_of_the_service_itself_tells_callers_nothing(
 
 def test_a_first_use_waits_no_longer_than_it_may(make_issuing: Callable[..., Issuing]) -> None:
     issuing = make_issuing(wait_seconds=0.05)
-    issuing.catalogue.failure = AWAY
+    issuing.series_store.failure = AWAY
     began = time.monotonic()
 
     with pytest.raises(ReserveEmptyError):
@@ -127,7 +127,7 @@ def test_few_may_wait_for_a_first_use_while_the_database_is_away(issuing: Issuin
     others = InThreads(6, lambda: issuing.instance.series("gifts")).join()
     assert [ReserveEmptyError] * 6 == [type(error) for error in others.errors]
 
-    issuing.catalogue.failure = None
+    issuing.series_store.failure = None
     assert [] == waiting.join().errors
 
 
@@ -149,7 +149,7 @@ def test_one_that_waits_for_a_series_takes_the_place_of_one_that_would_for_anoth
 ) -> None:
     issuing = make_issuing(places=1)
     issuing.serial()
-    issuing.store.failure = issuing.catalogue.failure = AWAY
+    issuing.store.failure = issuing.series_store.failure = AWAY
     issuing.allocator().take(issuing.allocator().left)
     issuing.until(lambda: issuing.instance.health.database == "away", "the failure")
 
@@ -159,7 +159,7 @@ def test_one_that_waits_for_a_series_takes_the_place_of_one_that_would_for_anoth
         with pytest.raises(ReserveEmptyError):
             issuing.instance.series(series).next()
 
-    issuing.store.failure = issuing.catalogue.failure = None
+    issuing.store.failure = issuing.series_store.failure = None
     assert [] == waiting.join().errors
 
 

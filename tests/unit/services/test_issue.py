@@ -50,7 +50,7 @@ def test_a_long_host_name_fits_the_column(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_nothing_is_asked_before_the_start(issuing: Issuing) -> None:
-    assert [] == issuing.catalogue.found + issuing.store.calls
+    assert [] == issuing.series_store.found + issuing.store.calls
     assert "unknown" == issuing.instance.health.database
 
 

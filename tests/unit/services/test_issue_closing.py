@@ -34,7 +34,7 @@ def test_closing_hands_the_rest_of_every_series_back(issuing: Issuing) -> None:
 def test_one_that_was_never_started_has_nothing_to_hand_back(issuing: Issuing) -> None:
     assert 0 == issuing.instance.close(0)
 
-    assert [] == issuing.catalogue.found + issuing.store.calls
+    assert [] == issuing.series_store.found + issuing.store.calls
 
 
 def test_nothing_is_issued_after_closing(issuing: Issuing) -> None:
@@ -163,7 +163,7 @@ def test_closing_amid_requests_parts_all_into_issued_and_handed_back(
 @pytest.mark.parametrize("attempt", range(10))
 def test_closing_while_series_are_opened_is_safe(issuing: Issuing, attempt: int) -> None:
     for number in range(50):
-        issuing.catalogue.series[f"s-{number}"] = FakeSeries(f"s-{number}")
+        issuing.series_store.series[f"s-{number}"] = FakeSeries(f"s-{number}")
     names = iter([f"s-{number}" for number in range(50)])
 
     def ask() -> None:

@@ -1,6 +1,6 @@
 """A series that has no serials left gives way to its successor; one that is closed gives nothing.
 
-The fake catalogue changes as an operator would change the database; the clock moves by hand.
+The fake series store changes as an operator would change the database; the clock moves by hand.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def issuing(make_issuing: Callable[..., Issuing], clock: Clock) -> Issuing:
     issuing = make_issuing(clock=clock, uniform=Jitter(), threaded=False, wait_seconds=0.0)
     for name in LINE:
         pattern = parse(f"N{LINE.index(name)}{{body:10}}{{check}}", "crockford")
-        issuing.catalogue.series[name] = FakeSeries(name, number_space=name, pattern=pattern)
+        issuing.series_store.series[name] = FakeSeries(name, number_space=name, pattern=pattern)
     issuing.store.end = 150
     return issuing
 
 
 def tell(issuing: Issuing, name: str, **said: Any) -> None:
     """Say something of a series, as an operator does."""
-    issuing.catalogue.series[name] = replace(issuing.catalogue.series[name], **said)
+    issuing.series_store.series[name] = replace(issuing.series_store.series[name], **said)
 
 
 def hear(issuing: Issuing, clock: Clock) -> None:
@@ -65,7 +65,7 @@ def giver(issuing: Issuing, series: str = "default") -> str:
     """Issue a number for those who ask for `series`; the series that it is of."""
     number, _ = issuing.issuer.issue(SHIPMENT, series)
     name = LINE[int(number[1])]
-    record = issuing.catalogue.series[name]
+    record = issuing.series_store.series[name]
     Format(record.pattern, record.key).decode(number)
     return name
 

@@ -68,7 +68,7 @@ def go_away(issuing: Issuing, clock: Clock, error: Exception = AWAY) -> None:
 
 def test_nothing_is_ready_before_the_first_block(stepped: Issuing) -> None:
     assert Readiness(False, "no block has been leased yet", 0.0, "unknown") == readiness(stepped)
-    assert [] == stepped.catalogue.found + stepped.store.calls
+    assert [] == stepped.series_store.found + stepped.store.calls
 
 
 def test_an_idle_instance_is_ready_for_as_long_as_nobody_asks(ready: Issuing) -> None:
@@ -128,14 +128,14 @@ def test_an_idle_instance_outlasts_any_outage(ready: Issuing, clock: Clock) -> N
 
 
 def test_started_while_the_database_is_away_it_becomes_ready_by_itself(stepped: Issuing) -> None:
-    stepped.catalogue.failure = AWAY
+    stepped.series_store.failure = AWAY
     stepped.instance.start()
     stepped.step()
 
     reason = "the database cannot be reached, and no serials are left in memory"
     assert Readiness(False, reason, 0.0, "away") == readiness(stepped)
 
-    stepped.catalogue.failure = None
+    stepped.series_store.failure = None
     stepped.step()
     assert readiness(stepped).ready
 

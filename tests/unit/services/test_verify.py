@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.fakes import FakeCatalogue, FakeSeries
+from tests.support.fakes import FakeSeries, FakeSeriesStore
 from tests.support.numbers import completed
 from tracking_service.errors import (
     CheckCharacterError,
@@ -49,8 +49,8 @@ class Verified:
     """A verifier and what it asks."""
 
     def __init__(self, state: str | None = "leased", *, spent: bool = False) -> None:
-        self.catalogue = FakeCatalogue(*SERIES)
-        self.spaces = NumberSpaces(self.catalogue)
+        self.series_store = FakeSeriesStore(*SERIES)
+        self.spaces = NumberSpaces(self.series_store)
         self.format = self.spaces.get(SERIES[0]).format
         self.blocks = FakeBlocks(None if state is None else block(state))
         self.asked_spent: list[tuple[str, int, str]] = []
@@ -179,7 +179,7 @@ def test_a_number_that_no_series_writes_is_malformed() -> None:
 
 def test_whether_a_series_writes_it_is_not_known_without_the_database() -> None:
     verified = Verified()
-    verified.catalogue.failure = StoreUnavailableError()
+    verified.series_store.failure = StoreUnavailableError()
 
     with pytest.raises(StoreUnavailableError):
         verified.verifier.verify("RA473124829MY")
@@ -187,7 +187,7 @@ def test_whether_a_series_writes_it_is_not_known_without_the_database() -> None:
 
 def test_a_key_that_changed_reads_no_number() -> None:
     verified = Verified("spent")
-    verified.catalogue.series = {"default": FakeSeries("default", key=b"k" * 32)}
+    verified.series_store.series = {"default": FakeSeries("default", key=b"k" * 32)}
 
     with pytest.raises(KeyChangedError):
         verified.verifier.verify(verified.number(150))
@@ -211,7 +211,7 @@ def test_an_operator_is_told_the_serial_and_the_block() -> None:
 
 def test_a_number_that_is_none_is_told_so_while_the_database_is_away() -> None:
     verified = Verified()
-    verified.catalogue.failure = StoreUnavailableError()
+    verified.series_store.failure = StoreUnavailableError()
     number = verified.number(150)
     last = "A" if number[-1] != "A" else "B"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import numbers
-from tests.support.fakes import FakeCatalogue, FakeSeries
+from tests.support.fakes import FakeSeries, FakeSeriesStore
 from tracking_service.errors import MalformedNumberError, StoreUnavailableError
 from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Shipment
@@ -24,11 +24,11 @@ def no_block(series: str, serial: int) -> None:
 
 def refused(series: SeriesRecord, slip: Callable[[str], str], *, away: bool = False) -> bool:
     """Whether the number of the series' first serial, so spoilt, looks like a typo."""
-    catalogue = FakeCatalogue(series)
-    spaces = NumberSpaces(catalogue)
+    series_store = FakeSeriesStore(series)
+    spaces = NumberSpaces(series_store)
     number = spaces.get(series).format.encode(0, SHIPMENT)
     if away:
-        catalogue.failure = StoreUnavailableError()
+        series_store.failure = StoreUnavailableError()
     with pytest.raises(MalformedNumberError) as caught:
         Verifier(spaces, no_block, lambda *_: True).verify(slip(number))
     return caught.value.likely_typo is True

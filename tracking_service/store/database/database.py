@@ -17,7 +17,7 @@ from tracking_service.store.database.bulkhead import Bulkhead
 from tracking_service.store.database.errors import SequenceBehindError, translated
 from tracking_service.store.database.fork_guard import fork_guard
 from tracking_service.store.database.sqlite import Sqlite
-from tracking_service.store.database.sqlite_file import create_file
+from tracking_service.store.database.sqlite_file import make_empty_file
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Database:
         """
         if self.backend == "sqlite":
             try:
-                create_file(Path(self.url.database or ""), home=home)
+                make_empty_file(Path(self.url.database or ""), home=home)
             except OSError as error:
                 message = f"{error.filename} cannot be made: {error.strerror}"
                 raise StoreUnavailableError(message) from error

@@ -34,7 +34,7 @@ class Sqlite:
         self._timeout_seconds = timeout_seconds
 
     def make_engine(self, **pool: Any) -> Engine:
-        """Return an engine on the file. Its connections make no file: `create_file` does."""
+        """Return an engine on the file. It makes no file: `Database.create_file` does."""
         engine = create_engine(
             self._url,
             # A statement's parameters may be a key, and are not for any log or traceback.

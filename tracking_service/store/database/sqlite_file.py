@@ -37,8 +37,8 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def create_file(path: Path, *, home: Path) -> None:
-    """Make an empty file at `path` if there is none; also the folder `home`, if it lies there.
+def make_empty_file(path: Path, *, home: Path) -> None:
+    """Make an empty file at `path` if there is none. If it is to lie in `home`, make that too.
 
     Raises OSError.
     """

@@ -129,11 +129,11 @@ class Reader:
             raise self.damaged(f"it has not the columns of {table.name}")
         return {column.name: self._value(table, column, row[column.name]) for column in table.c}
 
-    def _value(self, table: Table, column: Column[Any], written: Any) -> Any:
+    def _value(self, table: Table, column: Column[Any], value: Any) -> Any:
         try:
-            if written is None and column.nullable:
+            if value is None and column.nullable:
                 return None
-            return _parse_value(column, written)
+            return _parse_value(column, value)
         except (ValueError, TypeError) as error:
             what = f"{column.name} of this row of {table.name} is not possible"
             raise self.damaged(what) from error
@@ -152,26 +152,26 @@ def _format_value(value: Any) -> str:
     raise TypeError(f"a {type(value).__name__} in an export")
 
 
-def _parse_value(column: Column[Any], written: Any) -> Any:
+def _parse_value(column: Column[Any], value: Any) -> Any:
     """The value of a column. Raises ValueError or TypeError."""
     kind = column.type
     if isinstance(kind, Integer):
         most = 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
-        if type(written) is not int or not column.primary_key <= written <= most:
+        if type(value) is not int or not column.primary_key <= value <= most:
             raise ValueError("not an integer in range")
     elif isinstance(kind, LargeBinary):
-        return base64.b64decode(written, validate=True)
+        return base64.b64decode(value, validate=True)
     elif isinstance(kind, UtcDateTime):
-        moment = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError("a moment without an offset")
         return moment
     elif isinstance(kind, String):
-        if not isinstance(written, str) or "\0" in written or len(written) > (kind.length or 0):
+        if not isinstance(value, str) or "\0" in value or len(value) > (kind.length or 0):
             raise ValueError("not a text, or too long")
-    elif written is None:
+    elif value is None:
         raise ValueError("null")
-    return written
+    return value
 
 
 def _not_whole() -> ExportError:
