@@ -12,7 +12,9 @@ from werkzeug.test import TestResponse
 
 from tests.support.apps import opened_app
 from tests.support.client import PARAMETERS
+from tracking_service.app import BODY_BYTES_MOST
 from tracking_service.container import services_of
+from tracking_service.serving.options import OPTIONS
 
 PATH = "/api/tracking-numbers/"
 BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
@@ -114,3 +116,7 @@ def test_a_body_in_a_content_coding_is_a_415(app: Flask, coding: str) -> None:
 @pytest.mark.parametrize("coding", ["identity", "Identity", ""])
 def test_a_body_as_it_is_may_say_so(app: Flask, coding: str) -> None:
     assert 201 == post(app, {"Content-Encoding": coding}).status_code
+
+
+def test_the_app_takes_as_long_a_body_as_its_server() -> None:
+    assert BODY_BYTES_MOST == OPTIONS["max_request_body_size"]

@@ -27,7 +27,7 @@ SCOPES: Final[dict[str, Scope | None]] = {
     "site.series_list": Scope.ISSUE,
     "site.history": Scope.OPERATE,
     "site.fleet_status": Scope.OPERATE,
-    # It tells what anybody can work out, and nothing of any series.
+    # It shows what anybody can compute, and nothing of any series.
     "site.series_preview": None,
     "site.home": None,
     "site.fleet": None,
@@ -58,10 +58,10 @@ def authenticate(environ: WSGIEnvironment, keyring: Keyring, scope: Scope) -> Ke
 
 
 def own_idempotency_key(key: str, caller: Key | None) -> str:
-    """Return a key that no other caller can give.
+    """Bind an idempotency key to its caller, so that no other caller can give it.
 
-    Two callers may choose the same, and neither is to be refused for it or told what the other got.
-    It goes by the name of the caller's key, so that it outlasts the exchange of a token.
+    Two callers may choose the same key: neither must be refused for it, or get the other's numbers.
+    The caller's API key counts by its name, so that a new token of the same name keeps the key.
     """
     if caller is None:
         return key

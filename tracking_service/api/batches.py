@@ -106,7 +106,7 @@ def read_request(body: bytes, key: str | None = None) -> BatchRequest:
         raise ValidationError({**faults, **error.messages_dict}) from None
     data = dict(pairs)
     given = Counter(name for name, _ in pairs)
-    # As in a query: of two values nobody could say which is meant, but of what is ignored anyway.
+    # As in a query: nobody can say which of two values is meant. Unknown names may repeat.
     for name in _SCHEMA.load_fields:
         if given[name] > 1:
             faults[name] = [TWICE]
@@ -119,7 +119,7 @@ def read_request(body: bytes, key: str | None = None) -> BatchRequest:
 
 
 def _number(digits: str) -> Decimal:
-    """A JSON number, its digits kept; one that is out of all bounds is infinite, as good as any.
+    """A JSON number with all its digits; infinity if no Decimal can hold it: no rule accepts either.
 
     https://docs.python.org/3/library/decimal.html#decimal.MAX_EMAX
     """
@@ -199,7 +199,7 @@ def render(batch: Batch, media_type: str, offset: str) -> bytes | Iterator[bytes
     """Write a batch: whole where it is small, a part at a time where it is large."""
     parts = RENDERINGS[media_type](batch, offset)
     # With its length known it needs no chunked coding, and a server can send it with its head in
-    # one piece. A process that is killed between two leaves half an answer.
+    # one piece: a process that is killed between two pieces leaves half an answer.
     return b"".join(parts) if len(batch) <= CHUNK else parts
 
 

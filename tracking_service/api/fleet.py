@@ -56,7 +56,7 @@ def _instance(instance: FleetInstance, own: str, held: int) -> dict[str, Any]:
     return {
         "name": instance.name,
         "this": is_this,
-        # No block records it: that of another instance is known to that one alone.
+        # No block records a version: each instance knows its own alone.
         "version": __version__ if is_this else None,
         "since": format_utc(instance.since),
         "leased_at": format_utc(instance.leased_at),

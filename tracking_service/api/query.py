@@ -1,4 +1,4 @@
-"""Reads a query string: strictly, and for a valid request from what earlier ones meant.
+"""Reads a query string: strictly, and fast where its fields were valid in a request before.
 
 A query string is application/x-www-form-urlencoded
 (https://url.spec.whatwg.org/#urlencoded-parsing), read more strictly than usual parsers do, which

@@ -127,10 +127,10 @@ def verify_tracking_number(number: str) -> Response:
 
 @get(blueprint, "/api/tracking-numbers/<number>/barcode.svg")
 def draw_barcode(number: str) -> Response:
-    """Draw the barcode of a number whose check character is right; whether it was issued is open."""
+    """Draw the barcode of a number whose check character is right, issued or not."""
     svg = barcode_svg(current_services().verifier.read(number))
     response = Response(svg, content_type="image/svg+xml")
-    # It never changes. Not `public`: where keys are needed, no shared cache may keep it.
+    # Not `public`: where keys are needed, no shared cache may keep it.
     response.headers["Cache-Control"] = f"max-age={BARCODE_KEEP_SECONDS}"
     return response
 

@@ -105,7 +105,7 @@ def fleet_status() -> Response:
 
 @get(blueprint, "/api/series-preview")
 def series_preview() -> Response:
-    """What numbers of a pattern look like, and what they are worth. Asks no database."""
+    """What numbers of a pattern look like, and how many there are. Asks no database."""
     given = request.args
     faults = {
         name: [TWICE] for name in ("pattern", "alphabet", "check") if len(given.getlist(name)) > 1

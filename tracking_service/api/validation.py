@@ -32,7 +32,7 @@ _MEMO = FieldMemo(
     {**_RULES, "created_at": lambda text: _RULES["created_at"](restore_plus(text))},
     defaults=_OPTIONAL,
 )
-# As the document has them: headers, then the body or the query. "" is the body as a whole.
+# The order in the OpenAPI document: headers, then the body or the query; "" is the whole body.
 _ORDER = {name: at for at, name in enumerate((KEY_HEADER, "", *_SCHEMA.load_fields, "count"))}
 
 

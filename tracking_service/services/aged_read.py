@@ -1,4 +1,4 @@
-"""What is read from the database for people to watch: seldom, and old rather than waited for."""
+"""Reads from the database what people watch: seldom, and shows the last answer rather than wait."""
 
 import time
 from collections.abc import Callable
@@ -11,15 +11,16 @@ from tracking_service.instance.database_health import Clock
 from tracking_service.telemetry.state import DatabaseState
 
 READING_SECONDS = 30.0
-"""While one request reads the database, others do not wait for it: longer than it can take."""
+"""While one request reads the database, others get the last answer, for up to so many seconds: more
+than a reading can take."""
 
 Answer = TypeVar("Answer")
 
 
 class AgedRead(Generic[Answer]):
-    """The last answer to one question to the database, asked no more often than is said.
+    """The last answer to one question to the database.
 
-    However many requests come, an instance asks once in `fresh_seconds`. With the database away,
+    However many requests come, an instance asks once in `fresh_seconds`. While the database is away,
     the answer stays the last one.
 
     It has no lock, so that a fork cannot copy one that is held. Two requests may read the database

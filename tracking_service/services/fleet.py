@@ -16,7 +16,7 @@ FRESH_SECONDS = 3.0
 """An instance asks the database no more often than this, however many pages are open."""
 
 INSTANCES = 100
-"""Instances that are told of, those that leased last."""
+"""Instances that are shown: those that leased last."""
 
 LOOKED_UP = 20
 """Instances of which the first lease is looked up in one reading; the others' turn comes next."""
@@ -86,7 +86,7 @@ class FleetWatch:
     ) -> None:
         """`read` and `first_leases` are those of `FleetReader`; `reserve_seconds` is the setting.
 
-        `own` tells this instance's name, and how many serials it has spent of each series.
+        `own` returns this instance's name, and how many serials it has spent of each series.
         """
         self._read = read
         self._first_leases = first_leases

@@ -1,16 +1,17 @@
 """How fast the series of a fleet go, from what the database proves of spent serials.
 
-An instance leases ahead, so that a lease says what it may spend, and not what it has spent. But it
-leases again only when it holds little: no more than four times what it leases then, as a refill
-takes it from its low water, L, to 1.25 L (`allocation/reserve.py`), and that is L / 4 or more. So at
-its lease n, of s(n) serials, it has spent
+An instance leases ahead, so a lease says what it may spend, and not what it has spent. But it leases
+only when it holds no more than its low water, L, and then at least L / 4, to have 1.25 L again
+(`allocation/reserve.py`): it holds at most four times what it leases. So at its lease n, of s(n)
+serials, it has spent at least
 
     P(n) = s(1) + … + s(n - 1) - 4 s(n)
 
-at the least. In a steady state, where it holds just its low water, P grows exactly as it spends; the
-lease that fills a reserve proves nothing until most of that reserve is spent. A lease of a single
-block may prove more: whatever is asked, low water is no more than the reserve's seconds of it.
-What this instance has spent it knows itself, and counts.
+In a steady state, where it holds just its low water, P grows exactly as it spends; the lease that
+fills a reserve proves nothing until most of that reserve is spent. A lease of a single block may
+prove more: low water is what `reserve_seconds` take at the instance's rate, and that rate is at most
+what it would be had all been spent that was leased before. What this instance has spent it knows
+itself, and counts.
 """
 
 from bisect import bisect_right
@@ -24,17 +25,16 @@ from tracking_service.allocation.reserve import SURPLUS, is_scarce
 from tracking_service.records import FleetRecord, LeasedBlock, SeriesCount
 
 WINDOW = timedelta(hours=1)
-"""A rate is that of the last hour, or of all leases that are read where those of it prove none."""
+"""A rate is that of the last hour, or of all leases that are read if those of that hour prove none."""
 
 HELD_MOST = 1 / (SURPLUS - 1)
 """An instance that leases holds at most this multiple of the lease."""
 
 SHORTEST_SECONDS = 10.0
-"""A rate is that of no shorter time: leases that come together would make it as high as any."""
-
+"""A rate is of at least so many seconds: leases that come together would make it as high as any."""
 
 SAMPLE = timedelta(minutes=1)
-"""How far apart the samples are, at the least, that are remembered of this instance."""
+"""The least interval between two samples that are remembered of this instance."""
 
 SAMPLES = 70
 """Samples that are remembered of a series."""

@@ -61,8 +61,9 @@ class Issuer:
         return opened.name, opened.format, blocks
 
     def format_of(self, series: str) -> Format:
-        """The format of a series. Raises UnknownSeriesError, and ReserveEmptyError in its stead
-        where the database does not answer.
+        """The format of a series.
+
+        Raises UnknownSeriesError, or ReserveEmptyError if the database does not answer.
         """
         return self._instance.series(series).format
 
@@ -87,13 +88,13 @@ class Issuer:
         opened.format.check(shipment)
 
     def _take(self, opened: OpenSeries, take: Callable[[OpenSeries], T]) -> tuple[OpenSeries, T]:
-        """Take from a series, or else from the first of those that follow it that has enough."""
+        """Take from a series, or else from the first of its successors that has enough."""
         tried = set()
         while True:
             try:
                 return opened, take(opened)
             except (SeriesExhaustedError, ReserveEmptyError) as error:
-                # A successor is not begun for a lease that is late: only once there is none.
+                # While a lease may still come, only a successor with serials in memory stands in.
                 late = error.transient and not self._instance.registry.has_relief(opened.name)
                 tried.add(opened.name)
                 successor = opened.supply.successor

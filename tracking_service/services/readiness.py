@@ -27,7 +27,7 @@ def assess_readiness(instance: Instance) -> Readiness:
     if instance.leaving:
         return Readiness(False, "shutting down", None, database)
     series = instance.registry.open.get(DEFAULT_SERIES)
-    # What the default series has no serials for, those that follow it give.
+    # Where the default series has no serials, those that follow it give numbers.
     line = () if series is None else (series, *instance.registry.followers(series))
     error = instance.health.error or (line[-1].supply.error if line else None)
     failure = _failure(database, error)

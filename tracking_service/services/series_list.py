@@ -19,7 +19,7 @@ FRESH_SECONDS = 5.0
 requests come."""
 
 CALLERS = 64
-"""For so many sets of series, those of keys that are for some alone, a list is remembered."""
+"""Lists that are remembered, one for each set of series that keys are for."""
 
 LISTED = 1000
 """How many series are listed, the first by name. A caller who needs another one knows its name."""

@@ -1,4 +1,4 @@
-"""The use case's other half: a tracking number back to its series, serial and block.
+"""The use case: a tracking number back to its series, serial and block.
 
 No table of numbers exists. The number's shape tells its space, the space's format decodes the
 serial, and two indexed look-ups find the series in whose range it lies, and its block. Their cost
@@ -112,7 +112,7 @@ class Verifier:
 
     def _find(self, text: str) -> TracedNumber:
         space, number = self._spaces.read(text)
-        # First of all: what is no number under any key is so without a database.
+        # First, for it needs no database: what is no number under any key.
         space.format.pattern.check_number(number)
         decoded = space.format.decode(number)
         series = self._spaces.holding(space, decoded.serial)

@@ -2,7 +2,8 @@
 
 If a proxy and this server disagree where a request ends, a client can smuggle requests past the
 proxy. Waitress refuses most ambiguous requests (bare line feeds, differing lengths, unknown
-transfer codings). The parser refuses others, which the standard lets a server refuse. Small responses are sent in one piece, and errors are problem details.
+transfer codings). The parser refuses others, which the standard lets a server refuse. Small responses
+are sent in one piece, and errors are problem details.
 
 Standard: https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (framing), #section-5.2 (folded lines),
 #section-3.2 (Host), #section-2.3 (versions); https://www.rfc-editor.org/rfc/rfc9457 (problems)

@@ -24,7 +24,7 @@ OPTIONS: Final[dict[str, Any]] = {
     # that the balancer closes an idle connection first and no request crosses the closing
     "cleanup_interval": 10,  # seconds between two checks for such connections
     "max_request_header_size": 16_384,  # bytes; the longest valid query takes about a quarter
-    "max_request_body_size": 65_536,  # bytes, as BODY_BYTES_MOST in app.py; a POST has some 600
+    "max_request_body_size": 65_536,  # bytes, as BODY_BYTES_MOST in app.py: a test compares them
     "channel_request_lookahead": 0,  # requests read ahead; more, and one could arrive while the
     # answer before it is saying `Connection: close`
     "clear_untrusted_proxy_headers": True,  # any client may forge them; False behind a proxy

@@ -98,7 +98,7 @@ def issue_for_key(
 ) -> bytes:
     """Issue one number, or the one that was issued for `key` before; return the answer's body.
 
-    This one asks the database. Raises as `issue_from_query` does, and as `Batches.issue`.
+    Asks the database, unlike `issue_from_query`. Raises what that does, and what `Batches.issue` does.
     """
     request, fingerprint = _read(query_string, key, issuer, caller)
     issued = batches.issue(

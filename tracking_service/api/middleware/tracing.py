@@ -1,8 +1,8 @@
-"""Spans of OpenTelemetry, a request each, whichever way it is answered. Only where TRACKING_TRACES is on.
+"""A span of OpenTelemetry for each request, of the fast path and of Flask alike.
 
-Flask's instrumentation hooks into Flask, which the fast path goes ahead of; that for WSGI lies around
-both. It writes path and query into a span, and they hold numbers and customers' names: it is shown
-neither, and the span is named by its route.
+Imported only where TRACKING_TRACES is on. Flask's own instrumentation would miss the fast path, which
+comes before Flask; that for WSGI lies around both. It writes path and query into a span, and they
+hold numbers and customers' names: so it is shown neither, and the span is named by its route.
 
 https://opentelemetry-python-contrib.readthedocs.io/en/latest/instrumentation/wsgi/wsgi.html
 """
@@ -28,7 +28,7 @@ def traced(application: WSGIApplication) -> WSGIApplication:
         environ: WSGIEnvironment = shown[_WHOLE]
         context = trace.get_current_span().get_span_context()
         if context.is_valid:
-            # So that the log has the id of this trace, if another began it or not.
+            # So that the log has this trace's id, also where the trace begins here.
             environ[TRACEPARENT] = (
                 f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
             )
