@@ -40,7 +40,7 @@ SHIPMENT = Shipment("MY", "ID")
 
 def stocked(serials: int) -> Allocator:
     """An allocator with as many blocks as that takes, one after the other."""
-    allocator = Allocator("default", on_low=lambda: None)
+    allocator = Allocator("default", wake_leaser=lambda: None)
     starts = range(0, serials + BLOCK_SIZE, BLOCK_SIZE)
     allocator.add([Block(start, start + BLOCK_SIZE) for start in starts], low_water=0)
     return allocator

@@ -46,7 +46,7 @@ class SeriesNotice:
     """Serials that no lease has taken yet."""
 
 
-def follow(name: str, successors: Mapping[str, str | None]) -> list[str]:
+def succession_line(name: str, successors: Mapping[str, str | None]) -> list[str]:
     """The series of this name and those that follow it; of a circle, up to the first repeat."""
     line = [name]
     while (after := successors.get(line[-1])) is not None:

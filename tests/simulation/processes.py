@@ -132,7 +132,7 @@ class Process(Client):
             clock=world.clock,
             uniform=world.uniform,
             new_name=lambda: world.new_name(host),
-            follow=lambda _: None,
+            register_hooks=lambda _: None,
         )
         self.issuer = RecordingIssuer(self.instance)
         self.issuer.process = self
@@ -164,7 +164,7 @@ class Process(Client):
         child.pinned = self.pinned
         for name, opened in self.instance.registry.open.items():
             inherited = copy(opened)
-            inherited.allocator = Allocator(name, on_low=lambda: None)
+            inherited.allocator = Allocator(name, wake_leaser=lambda: None)
             inherited.allocator.add(opened.allocator.unspent, low_water=0)
             child.instance.registry.open[name] = inherited
             child.held[name] = list(self.held[name])

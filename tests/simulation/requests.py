@@ -65,7 +65,7 @@ def _one(process: Process, opened: OpenSeries) -> bool:
     """Ask for one number, and wait for a lease where none is left; return whether it came."""
     world, series = process.world, opened.name
     for _ in range(TRIES):
-        line = (opened, *process.instance.registry.followers(opened))
+        line = (opened, *process.instance.registry.successors_of(opened))
         left = sum(0 if each.allocator.closed else each.allocator.left for each in line)
         try:
             if world.draw.random() < 0.03:

@@ -23,19 +23,21 @@ class Allocator:
     no two callers see the same one. A serial below next is never handed out again, whatever happens
     to its caller.
 
-    `next` costs one lock and one comparison while it is below the mark at which more blocks are
-    wanted. At the mark it calls `on_low`, once for each refill and with the lock held, which may
-    only wake the leasing thread. No method waits for a database; only `wait_for_change` waits at
-    all.
+    `next` costs one lock and one comparison until it comes to the low water. There it calls
+    `wake_leaser`, once for each refill. No method waits for a database; only `wait_for_change`
+    waits at all.
     """
 
-    def __init__(self, series: str, *, on_low: Callable[[], None]) -> None:
+    def __init__(self, series: str, *, wake_leaser: Callable[[], None]) -> None:
+        """`wake_leaser` sets the event that `instance/leaser.py` waits for. It is called with the
+        lock held, so it must not wait.
+        """
         self.series = series
-        self._on_low = on_low
+        self._wake_leaser = wake_leaser
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._reserve: deque[Block] = deque()
-        self._start = self._next = self._end = self._mark = 0
+        self._start = self._next = self._end = self._low_at = 0
         self._low_water = 0
         self._finished = Ranges()
         self._spent_before = 0
@@ -58,10 +60,10 @@ class Allocator:
         """
         with self._lock:
             serial = self._next
-            if serial < self._mark:
+            if serial < self._low_at:
                 self._next = serial + 1
                 return serial
-            return self._next_at_mark()
+            return self._next_when_low()
 
     def take(self, count: int) -> tuple[Block, ...]:
         """Hand out `count` serials at once, in as few blocks as possible; all or none.
@@ -78,16 +80,13 @@ class Allocator:
                 taken.append(Block(self._next, end))
                 count -= end - self._next
                 self._next = end
-            self._look_at_mark()
+            self._wake_if_low()
             return tuple(taken)
 
     def take_run(self, most: int) -> Block | None:
-        """Hand out up to `most` serials in one block; None where `next` has more to do than count.
-
-        That is near the mark at which more blocks are wanted, and where no serial is left.
-        """
+        """Hand out up to `most` serials in one block; None at the low water, and if none is left."""
         with self._lock:
-            end = min(self._next + most, self._mark)
+            end = min(self._next + most, self._low_at)
             if end <= self._next:
                 return None
             run = Block(self._next, end)
@@ -107,32 +106,32 @@ class Allocator:
                     self._kept.append(block)
                 else:
                     self._reserve.appendleft(block)
-            self._set_mark()
+            self._set_low_at()
             self._notify()
 
-    def _next_at_mark(self) -> int:
+    def _next_when_low(self) -> int:
         self._require(1)
         if self._next == self._end:
             self._begin(self._reserve.popleft())
         serial = self._next
         self._next = serial + 1
-        self._look_at_mark()
+        self._wake_if_low()
         return serial
 
     def _require(self, count: int) -> None:
         if self.closed:
             raise copy(self._closed_by)
         if self._left() < count:
-            self._on_low()
+            self._wake_leaser()
             # A copy: one error raised by many threads would collect all their tracebacks.
             raise copy(self.error) if self.error else ReserveEmptyError()
 
-    def _look_at_mark(self) -> None:
-        if self._next > self._mark or self._next == self._end:
-            # Once for each refill: `add` sets the mark again.
-            self._mark = self._end
+    def _wake_if_low(self) -> None:
+        if self._next > self._low_at or self._next == self._end:
+            # Once for each refill: `add` sets it again.
+            self._low_at = self._end
             if self._left() <= self._low_water:
-                self._on_low()
+                self._wake_leaser()
 
     def _begin(self, block: Block) -> None:
         if self._start < self._next:
@@ -142,15 +141,15 @@ class Allocator:
                 self._finished.add(Block(self._start, self._next))
         self._start = self._next = block.start
         self._end = block.end
-        self._set_mark()
+        self._set_low_at()
 
     def _left(self) -> int:
         return self._end - self._next + sum(map(len, self._reserve))
 
-    def _set_mark(self) -> None:
-        # The mark is the serial that leaves the low water, if it lies in the block in use.
+    def _set_low_at(self) -> None:
+        # The serial that leaves the low water, if it lies in the block in use.
         at = self._next + self._left() - self._low_water - 1
-        self._mark = min(max(at, self._next), self._end)
+        self._low_at = min(max(at, self._next), self._end)
 
     def wait_for_change(self, seen: int, seconds: float, *, demand: int) -> bool:
         """Ask for more, and wait until `changes` is no longer `seen`; return False after `seconds`.
@@ -160,7 +159,7 @@ class Allocator:
         with self._lock:
             self.demand += demand
             # Only now, because the leasing thread reads the demand.
-            self._on_low()
+            self._wake_leaser()
             try:
                 return self._changed.wait_for(lambda: self.changes != seen, max(0.0, seconds))
             finally:
@@ -178,16 +177,16 @@ class Allocator:
             self._reserve.extend(blocks)
             self.error = None
             self._low_water = low_water
-            self._set_mark()
+            self._set_low_at()
             self._notify()
 
     def set_low_water(self, low_water: int) -> None:
         """Ask for more when at most `low_water` serials are left."""
         with self._lock:
-            # An unchanged mark that was reached has woken the leasing thread already.
+            # At an unchanged low water the leasing thread has been woken already.
             if low_water != self._low_water:
                 self._low_water = low_water
-                self._set_mark()
+                self._set_low_at()
 
     def set_error(self, error: AllocationError) -> None:
         """Set what requests raise that wait, or find no serial left."""
@@ -213,7 +212,7 @@ class Allocator:
             self._reserve.clear()
             self.closed = True
             # Keeps the count of spent serials, and makes the unspent ones unreachable.
-            self._end = self._mark = self._next
+            self._end = self._low_at = self._next
             self._notify()
             return tuple(self._kept)
 

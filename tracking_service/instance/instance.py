@@ -22,12 +22,12 @@ from tracking_service.errors import ReserveEmptyError
 from tracking_service.instance.database_health import Clock, DatabaseHealth, Uniform
 from tracking_service.instance.leaser import Leaser
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, NumberSpaces, SeriesSource
-from tracking_service.instance.numbers_ahead import AheadLimit
+from tracking_service.instance.numbers_ahead import NumbersAheadLimit
 from tracking_service.instance.process import (
-    FollowsProcess,
+    ProcessHooks,
     ResetsAfterFork,
-    follow_process,
     instance_name,
+    register_hooks,
 )
 from tracking_service.instance.registry import SeriesRegistry
 from tracking_service.instance.series import OpenSeries
@@ -55,7 +55,7 @@ class Instance:
         clock: Clock = time.monotonic,
         uniform: Uniform = random.uniform,
         new_name: Callable[[], str] = instance_name,
-        follow: Callable[[FollowsProcess], None] = follow_process,
+        register_hooks: Callable[[ProcessHooks], None] = register_hooks,
     ) -> None:
         """`store_for` makes the block store of an instance of a given name. `number_spaces` are
         those that requests read numbers with. `reserve_seconds` and `wait_seconds` are the
@@ -64,8 +64,8 @@ class Instance:
         `parts` are reset in the child of a fork, before the instance itself. Without `threaded`
         nothing leases but calls of `leaser.step`.
 
-        `new_name` names the process, and its child after a fork, as no other is named. `follow`
-        has the instance told of forks and of the end of the process.
+        `new_name` names the process, and its child after a fork, as no other is named.
+        `register_hooks` has the instance reset at forks and closed at the end of the process.
         """
         self.number_spaces = number_spaces or NumberSpaces(series_source)
         self.limiter = limiter or WaitLimiter(clock=clock)
@@ -81,19 +81,19 @@ class Instance:
         self._uniform = uniform
         self._new_name = new_name
         self._begin()
-        follow(self)
+        register_hooks(self)
 
     def _begin(self) -> None:
         self.name = self._new_name()
         self._store = self._store_for(self.name)
         self.health = DatabaseHealth(self._clock)
-        self._ahead = AheadLimit()
+        self._numbers_limit = NumbersAheadLimit()
         self._woken = threading.Event()
         self.registry = SeriesRegistry(
             self._open_series,
             health=self.health,
             wait=self._wait,
-            wake=self._woken.set,
+            wake_leaser=self._woken.set,
             clock=self._clock,
         )
         self.leaser = Leaser(
@@ -132,20 +132,21 @@ class Instance:
             series = self.registry.get(name)
         return series
 
-    def stand_in(self, series: OpenSeries) -> OpenSeries:
-        """The first of a series and the open ones that follow it that has serials in memory.
+    def first_with_serials(self, series: OpenSeries) -> OpenSeries:
+        """The series, or else the first of its open successors, that has serials in memory.
 
-        The series itself where none has any.
+        The series itself if none has any.
         """
-        # Not by `followers`, which costs more than the number: each of a successor passes here.
+        # Not by `successors_of`, which costs more than a number does: once a series is exhausted,
+        # every request for it comes here.
         opened, found = self.registry.open, series
         for _ in range(len(opened)):
             if found.has_serials:
                 return found
-            follower = opened.get(found.supply.successor or "")
-            if follower is None:
+            successor = opened.get(found.supply.successor or "")
+            if successor is None:
                 break
-            found = follower
+            found = successor
         return series
 
     def state(self) -> InstanceState:
@@ -199,8 +200,8 @@ class Instance:
             observer=self._observer,
             health=self.health,
             wait=self._wait,
-            wake=self._woken.set,
-            ahead=self._ahead,
-            has_relief=partial(self.registry.has_relief, name),
+            wake_leaser=self._woken.set,
+            numbers_limit=self._numbers_limit,
+            successor_has_serials=partial(self.registry.successor_has_serials, name),
             clock=self._clock,
         )

@@ -7,7 +7,7 @@ from typing import Protocol
 from tracking_service.errors import KeyChangedError, MalformedNumberError, SeriesClosedError
 from tracking_service.numbering import Format, Pattern, ShapeIndex, compact, key_fingerprint
 from tracking_service.numbering.pattern import LONGEST
-from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord, follow
+from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord, succession_line
 
 DEFAULT_SERIES = "default"
 SERIES_NAME = re.compile(r"[a-z0-9-]{1,32}")
@@ -136,7 +136,7 @@ class NumberSpaces:
     def predecessors(self, series: str) -> Sequence[str]:
         """The series that this one follows, at whatever distance. Raises StoreError."""
         successors = {notice.name: notice.successor for notice in self._source.notices()}
-        return [name for name in successors if series in follow(name, successors)[1:]]
+        return [name for name in successors if series in succession_line(name, successors)[1:]]
 
     def _learn(self) -> None:
         for record in self._source.spaces(after=self._last_id):

@@ -29,7 +29,7 @@ NUMBERS_MOST = 65_536
 """Numbers that wait in all lanes of one process, at most: some 5 MB."""
 
 
-class AheadLimit:
+class NumbersAheadLimit:
     """Bounds how many numbers wait in all lanes of all series of one process."""
 
     def __init__(self, numbers: int = NUMBERS_MOST) -> None:
@@ -75,7 +75,9 @@ class NumbersAhead:
     One lock guards all lanes of the series. The allocator's is taken inside it, never around it.
     """
 
-    def __init__(self, allocator: Allocator, number_format: Format, limit: AheadLimit) -> None:
+    def __init__(
+        self, allocator: Allocator, number_format: Format, limit: NumbersAheadLimit
+    ) -> None:
         """A pattern that shows a date gets no runs, for its numbers tell when they are issued."""
         self._allocator = allocator
         self._format = number_format
@@ -87,7 +89,7 @@ class NumbersAhead:
         self._writes = False
         self._is_dated = number_format.pattern.is_dated
 
-    def take(self, lane: Shipment) -> str | None:
+    def take_number(self, lane: Shipment) -> str | None:
         """Hand out a number of this lane; None if there is none, and one is to be written singly.
 
         A lane has a run only if the format accepts its shipments.

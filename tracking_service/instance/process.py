@@ -23,13 +23,13 @@ class ResetsAfterFork(Protocol):
     def reset_after_fork(self) -> None: ...
 
 
-class FollowsProcess(ResetsAfterFork, Protocol):
-    """Has something to put in order before the process ends, too."""
+class ProcessHooks(ResetsAfterFork, Protocol):
+    """What a process calls when it forks and when it ends."""
 
     def close(self) -> object: ...
 
 
-def follow_process(owner: FollowsProcess) -> None:
+def register_hooks(owner: ProcessHooks) -> None:
     """Reset `owner` in the child of every fork, and close it when a process ends in good order.
 
     It is reset before the child does anything else, and closed in this process and in a child;

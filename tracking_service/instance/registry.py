@@ -47,7 +47,7 @@ class SeriesRegistry:
         *,
         health: DatabaseHealth,
         wait: Callable[[], AbstractContextManager[Wait]],
-        wake: Callable[[], None],
+        wake_leaser: Callable[[], None],
         clock: Clock = time.monotonic,
     ) -> None:
         self.open: dict[str, OpenSeries] = {}
@@ -55,7 +55,7 @@ class SeriesRegistry:
         self._open_series = open_series
         self._health = health
         self._wait = wait
-        self._wake = wake
+        self._wake_leaser = wake_leaser
         self._clock = clock
         self._lock = threading.Lock()
         self._requested: dict[str, Future[OpenSeries]] = {}
@@ -73,26 +73,26 @@ class SeriesRegistry:
         return self.open.get(name) or self._first_use(name)
 
     def has_serials(self) -> bool:
-        """Whether any open series has serials in memory. Takes no lock."""
-        return any(series.allocator.has_serials for series in tuple(self.open.values()))
+        """Whether any open series has serials in memory, those in lanes too. Takes no lock."""
+        return any(series.has_serials for series in tuple(self.open.values()))
 
-    def followers(self, series: OpenSeries) -> Iterator[OpenSeries]:
-        """The open series that follow one, in order; each once. Takes no lock."""
-        # Of one that was opened just now the successor is newer than of others: they may seem to
-        # form a circle for a moment.
+    def successors_of(self, series: OpenSeries) -> Iterator[OpenSeries]:
+        """The open successors of a series, at any distance, in order; each once. Takes no lock."""
+        # The successor of a series opened just now is newer than the others': for a moment they may
+        # form a circle.
         seen = {series.name}
         while (name := series.supply.successor) is not None and name not in seen:
             seen.add(name)
-            follower = self.open.get(name)
-            if follower is None:
+            successor = self.open.get(name)
+            if successor is None:
                 return
-            yield follower
-            series = follower
+            yield successor
+            series = successor
 
-    def has_relief(self, name: str) -> bool:
-        """Whether an open series that follows this one has serials in memory. Takes no lock."""
+    def successor_has_serials(self, name: str) -> bool:
+        """Whether any open successor of this series has serials in memory. Takes no lock."""
         series = self.open.get(name)
-        return series is not None and any(each.has_serials for each in self.followers(series))
+        return series is not None and any(each.has_serials for each in self.successors_of(series))
 
     def request(self, name: str) -> Future[OpenSeries]:
         """Ask for a series to be opened; requests at the same time share a future.
@@ -112,7 +112,7 @@ class SeriesRegistry:
                     raise ReserveEmptyError
                 else:
                     self._requested[name] = future
-                    self._wake()
+                    self._wake_leaser()
             return future
 
     def open_requested(self) -> bool:

@@ -19,7 +19,7 @@ from tracking_service.allocation import (
 from tracking_service.errors import ReserveEmptyError, SeriesExhaustedError
 from tracking_service.instance.database_health import Clock, DatabaseHealth
 from tracking_service.instance.number_spaces import NumberSpace
-from tracking_service.instance.numbers_ahead import AheadLimit, NumbersAhead
+from tracking_service.instance.numbers_ahead import NumbersAhead, NumbersAheadLimit
 from tracking_service.instance.supply import SeriesSupply
 from tracking_service.records import SeriesRecord
 from tracking_service.telemetry.state import SeriesState
@@ -41,19 +41,19 @@ class OpenSeries:
         observer: Observer,
         health: DatabaseHealth,
         wait: Callable[[], AbstractContextManager[Wait]],
-        wake: Callable[[], None],
-        ahead: AheadLimit,
-        has_relief: Callable[[], bool] = lambda: False,
+        wake_leaser: Callable[[], None],
+        numbers_limit: NumbersAheadLimit,
+        successor_has_serials: Callable[[], bool] = lambda: False,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`wait` begins a request's wait; `wake` wakes the leasing thread; `ahead` bounds how many
-        numbers are written before they are asked for; `has_relief` returns whether a successor has
-        serials in memory.
+        """`wait` begins a request's wait; `wake_leaser` wakes the leasing thread; `numbers_limit`
+        bounds how many numbers are written before they are asked for; `successor_has_serials`
+        returns whether a successor has serials in memory.
         """
         self.name = record.name
         self.format = space.format
-        self.allocator = Allocator(record.name, on_low=wake)
-        self.numbers_ahead = NumbersAhead(self.allocator, space.format, ahead)
+        self.allocator = Allocator(record.name, wake_leaser=wake_leaser)
+        self.numbers_ahead = NumbersAhead(self.allocator, space.format, numbers_limit)
         leases = GuardedLeases(
             record.name,
             fingerprint=space.fingerprint,
@@ -76,7 +76,7 @@ class OpenSeries:
         """What only the leasing thread calls and sets."""
         self._health = health
         self._wait = wait
-        self._has_relief = has_relief
+        self._successor_has_serials = successor_has_serials
 
     def next(self) -> int:
         """Hand out one serial. Raises as `take` does."""
@@ -100,7 +100,7 @@ class OpenSeries:
             except ReserveEmptyError:
                 if self.numbers_ahead.reclaim():
                     continue
-                if self._gives_way:
+                if self._prefers_successor:
                     raise
                 break
         with self._wait() as wait:
@@ -115,14 +115,14 @@ class OpenSeries:
                 if self.numbers_ahead.reclaim():
                     continue
                 failing = self.allocator.error is not None or self._health.failing
-                if self._gives_way or not wait.may_go_on(failing=failing):
+                if self._prefers_successor or not wait.may_go_on(failing=failing):
                     raise
             self.allocator.wait_for_change(seen, wait.seconds_left(), demand=count)
 
     @property
-    def _gives_way(self) -> bool:
+    def _prefers_successor(self) -> bool:
         """Whether not to wait for a lease, as a successor has serials in memory."""
-        return (self.supply.exhausted or self._health.failing) and self._has_relief()
+        return (self.supply.exhausted or self._health.failing) and self._successor_has_serials()
 
     @property
     def has_serials(self) -> bool:

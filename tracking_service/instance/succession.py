@@ -43,12 +43,7 @@ class Succession:
         by_name = {notice.name: notice for notice in self._notices()}
         self._read_again_at = self._clock() + NOTICE_SECONDS
         for series in self._registry.open.values():
-            notice = by_name.get(series.name)
-            series.supply.successor = None if notice is None else notice.successor
-            if notice is not None and not series.supply.is_closed:
-                series.supply.is_to_close = notice.is_closed
-                # Others may have leased what was left, and an idle instance has not asked since.
-                series.supply.remaining = notice.remaining
+            series.supply.apply_notice(by_name.get(series.name))
 
     def open_successors(self) -> None:
         """Ask for the successors of series that end to be opened."""

@@ -26,7 +26,7 @@ from tracking_service.errors import (
 )
 from tracking_service.instance.database_health import Clock
 from tracking_service.instance.numbers_ahead import NumbersAhead
-from tracking_service.records import SeriesRecord
+from tracking_service.records import SeriesNotice, SeriesRecord
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +47,15 @@ TROUBLE_SECONDS = 5.0
 class SeriesSupply:
     """Keeps the allocator of one series supplied.
 
-    Only the leasing thread calls its methods and sets its attributes, so that it needs no lock;
-    others read single attributes, each replaced whole.
+    Only the leasing thread calls its methods, so that it needs no lock. Others read single
+    attributes, each replaced whole.
     """
 
     def __init__(
         self,
         record: SeriesRecord,
         allocator: Allocator,
-        ahead: NumbersAhead,
+        numbers_ahead: NumbersAhead,
         leases: GuardedLeases,
         store: BlockStore,
         *,
@@ -63,8 +63,8 @@ class SeriesSupply:
         observer: Observer,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`ahead` are the numbers that are written ahead of the allocator's serials; serials go
-        back to `store`.
+        """`numbers_ahead` holds numbers of serials of the allocator; unspent serials go back to
+        `store`.
         """
         self.meter = RateMeter()
         """Serials a second that this instance spends."""
@@ -85,7 +85,7 @@ class SeriesSupply:
         self._name = record.name
         self._block_size = record.block_size
         self._allocator = allocator
-        self._ahead = ahead
+        self._numbers_ahead = numbers_ahead
         self._leases = leases
         self._store = store
         self._plan = plan
@@ -110,13 +110,21 @@ class SeriesSupply:
         """Whether few serials are left in the series; True before the first lease."""
         return self.remaining is None or is_scarce(self.remaining, self._block_size)
 
+    def apply_notice(self, notice: SeriesNotice | None) -> None:
+        """Take over what the database says of the series; None: no successor, and not closed."""
+        self.successor = None if notice is None else notice.successor
+        if notice is not None and not self.is_closed:
+            self.is_to_close = notice.is_closed
+            # Others may have leased what was left, and an idle instance has not asked since.
+            self.remaining = notice.remaining
+
     def measure(self) -> None:
         """Measure the rate, set the allocator's low water by it, and empty the lanes that are idle.
 
         Call it about once a second.
         """
-        self.meter.sample(self._ahead.spent, self._clock())
-        self._ahead.tick(is_scarce=self.is_scarce)
+        self.meter.sample(self._numbers_ahead.spent, self._clock())
+        self._numbers_ahead.tick(is_scarce=self.is_scarce)
         self._allocator.set_low_water(self._low_water())
 
     def lease_if_low(self, *, at_least: int = 0) -> bool:
@@ -182,7 +190,9 @@ class SeriesSupply:
 
         Raises StoreError.
         """
-        serials = self._store.hand_back(self._name, self._ahead.close() + self._leases.kept_aside)
+        serials = self._store.hand_back(
+            self._name, self._numbers_ahead.close() + self._leases.kept_aside
+        )
         self._observer.handed_back(self._name, serials)
         return serials
 
@@ -190,7 +200,7 @@ class SeriesSupply:
         self.error = error = SeriesClosedError.of(self._name)
         self.exhausted = self.is_closed = True
         self.remaining = 0
-        self._ahead.close(error)
+        self._numbers_ahead.close(error)
 
     def _leave_alone(
         self, error: TrackingServiceError, began: float, seconds: float, *, told: AllocationError

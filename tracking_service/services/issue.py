@@ -36,8 +36,8 @@ class Issuer:
         """
         opened = self._instance.series(series)
         if opened.supply.exhausted:
-            opened = self._instance.stand_in(opened)
-        number = opened.numbers_ahead.take(shipment)
+            opened = self._instance.first_with_serials(opened)
+        number = opened.numbers_ahead.take_number(shipment)
         if number is not None:
             return number, wall_time()
         opened.format.check(shipment)
@@ -55,7 +55,7 @@ class Issuer:
         """
         opened = self._instance.series(series)
         if opened.supply.exhausted:
-            opened = self._instance.stand_in(opened)
+            opened = self._instance.first_with_serials(opened)
         opened.format.check(shipment)
         opened, blocks = self._take(opened, lambda each: each.take(count))
         return opened.name, opened.format, blocks
@@ -95,7 +95,8 @@ class Issuer:
                 return opened, take(opened)
             except (SeriesExhaustedError, ReserveEmptyError) as error:
                 # While a lease may still come, only a successor with serials in memory stands in.
-                late = error.transient and not self._instance.registry.has_relief(opened.name)
+                registry = self._instance.registry
+                late = error.transient and not registry.successor_has_serials(opened.name)
                 tried.add(opened.name)
                 successor = opened.supply.successor
                 if late or successor is None or successor in tried:

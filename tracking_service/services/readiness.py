@@ -28,7 +28,7 @@ def assess_readiness(instance: Instance) -> Readiness:
         return Readiness(False, "shutting down", None, database)
     series = instance.registry.open.get(DEFAULT_SERIES)
     # Where the default series has no serials, those that follow it give numbers.
-    line = () if series is None else (series, *instance.registry.followers(series))
+    line = () if series is None else (series, *instance.registry.successors_of(series))
     error = instance.health.error or (line[-1].supply.error if line else None)
     failure = _failure(database, error)
     states = [each.state() for each in line]

@@ -54,7 +54,7 @@ _ROW = [
 
 # As the counter is: a large block times many is beyond PostgreSQL's integer.
 _WANTED = cast(Series.block_size, BigInteger) * bindparam("blocks", type_=BigInteger)
-_TAKE = (
+_ADVANCE_COUNTER = (
     update(Series)
     .where(
         Series.name == bindparam("series"),
@@ -124,7 +124,7 @@ def lease(
     before. Raises UnknownSeriesError, SeriesExhaustedError, SeriesClosedError, and KeyChangedError
     if the key of the series' number space has not this `fingerprint`.
     """
-    row, taken = _take(connection, series, blocks)
+    row, taken = _advance_counter(connection, series, blocks)
     if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
         # Others would write these serials under the one key, and the caller under the other.
         raise KeyChangedError.of(row.space)
@@ -138,7 +138,7 @@ def lease(
     )
     if skips:
         try:
-            row, taken = _take(connection, series, blocks)
+            row, taken = _advance_counter(connection, series, blocks)
         except SeriesExhaustedError:
             return None
     if taken:
@@ -159,9 +159,9 @@ def lease(
     )
 
 
-def _take(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
+def _advance_counter(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
     """Move the counter on; return the row and by how many serials, 0 where a tail is to go first."""
-    row = connection.execute(_TAKE, {"series": series, "blocks": blocks}).one_or_none()
+    row = connection.execute(_ADVANCE_COUNTER, {"series": series, "blocks": blocks}).one_or_none()
     if row is None:
         return _take_rest(connection, series, blocks)
     taken = _Row(*row)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select, text, update
 from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
 from tracking_service.numbering import from_options
 from tracking_service.numbering.shape import COUNTRIES
-from tracking_service.records import SeriesNotice, follow, is_circle
+from tracking_service.records import SeriesNotice, is_circle, succession_line
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.models import NumberSpace, Series
 
@@ -92,7 +92,7 @@ def _check(rows: Mapping[str, Row[*tuple[Any, ...]]], name: str, successor: str)
     if rows[successor].closed_at is not None:
         raise InvalidSeriesError(f"{successor} is closed: it cannot be the successor of {name}")
     successors = {each: row.successor for each, row in rows.items()}
-    line = follow(name, {**successors, name: successor})
+    line = succession_line(name, {**successors, name: successor})
     if is_circle(line):
         raise InvalidSeriesError(f"{' -> '.join(line)} is a circle: no series can follow itself")
     own, its = (from_options(rows[each].options) for each in (name, successor))

@@ -15,7 +15,7 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering.builtin import built_in
-from tracking_service.records import SeriesNotice, follow, is_circle
+from tracking_service.records import SeriesNotice, is_circle, succession_line
 
 HOSTS = 4
 
@@ -128,7 +128,7 @@ def test_leases_go_on_while_a_successor_is_named(three: Stores) -> None:
     finally:
         stop.set()
         namer.join(30)
-    line = follow("air", {"air": three.series.find("air").successor})
+    line = succession_line("air", {"air": three.series.find("air").successor})
     assert (["air", "air-2"], False) == (line, is_circle(line))
 
 

@@ -10,7 +10,7 @@ from tracking_service.errors import ReserveEmptyError
 
 
 class Calls:
-    """Counts `on_low`."""
+    """Counts `wake_leaser`."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -26,7 +26,7 @@ def calls() -> Calls:
 
 @pytest.fixture
 def allocator(calls: Calls) -> Allocator:
-    return Allocator("default", on_low=calls)
+    return Allocator("default", wake_leaser=calls)
 
 
 def test_serials_come_in_order_and_each_once(allocator: Allocator) -> None:
@@ -136,7 +136,7 @@ def test_a_low_water_that_stays_asks_no_second_time(allocator: Allocator, calls:
 def test_threads_that_hammer_get_each_serial_once_while_blocks_are_added(threads: int) -> None:
     each = 20_000 // threads
     low = threading.Semaphore(1)
-    allocator = Allocator("default", on_low=low.release)
+    allocator = Allocator("default", wake_leaser=low.release)
 
     def refill() -> None:
         for start in range(0, threads * each, 50):
@@ -181,7 +181,7 @@ def test_many_at_once_ask_for_more_at_the_low_water(allocator: Allocator, calls:
 
 @pytest.mark.usefixtures("often_switched")
 def test_many_at_once_and_single_serials_never_meet() -> None:
-    allocator = Allocator("default", on_low=lambda: None)
+    allocator = Allocator("default", wake_leaser=lambda: None)
     allocator.add((Block(start, start + 37) for start in range(0, 37_000, 37)), low_water=0)
 
     def hammer() -> list[int]:

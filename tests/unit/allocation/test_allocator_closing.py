@@ -11,7 +11,7 @@ from tracking_service.errors import ShuttingDownError
 
 @pytest.fixture
 def allocator() -> Allocator:
-    return Allocator("default", on_low=lambda: None)
+    return Allocator("default", wake_leaser=lambda: None)
 
 
 def test_closing_returns_exactly_the_rest(allocator: Allocator) -> None:
@@ -61,7 +61,7 @@ def test_a_lease_that_was_under_way_comes_back_with_the_next_close(allocator: Al
 def test_closing_amid_hammering_threads_parts_all_into_spent_and_unspent(attempt: int) -> None:
     low = threading.Event()
     enough = threading.Event()
-    allocator = Allocator("default", on_low=low.set)
+    allocator = Allocator("default", wake_leaser=low.set)
     added: list[int] = []
 
     def refill() -> None:

@@ -15,7 +15,7 @@ AWAY = ReserveEmptyError("the database is away", retry_after=7)
 
 
 class Calls:
-    """Counts `on_low`."""
+    """Counts `wake_leaser`."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -31,7 +31,7 @@ def calls() -> Calls:
 
 @pytest.fixture
 def dry(calls: Calls) -> Allocator:
-    return Allocator("default", on_low=calls)
+    return Allocator("default", wake_leaser=calls)
 
 
 def refused(allocator: Allocator) -> AllocationError:
@@ -127,7 +127,7 @@ def test_a_wait_ends_in_time(dry: Allocator, seconds: float) -> None:
 
 def test_more_is_asked_for_when_the_demand_is_known(dry: Allocator) -> None:
     seen: list[int] = []
-    allocator = Allocator("default", on_low=lambda: seen.append(allocator.demand))
+    allocator = Allocator("default", wake_leaser=lambda: seen.append(allocator.demand))
 
     allocator.wait_for_change(allocator.changes, 0.0, demand=15)
 

@@ -16,8 +16,8 @@ from tracking_service.instance.numbers_ahead import (
     LANES_COUNTED,
     RUN_FIRST,
     RUN_MOST,
-    AheadLimit,
     NumbersAhead,
+    NumbersAheadLimit,
 )
 from tracking_service.numbering import KEY_BYTES, Format, Shipment, parse
 
@@ -57,9 +57,9 @@ class Writing:
     def __init__(
         self, number_format: Format = CLEAR, *, serials: int = SERIALS, limit: int = 65_536
     ) -> None:
-        self.allocator = Allocator("default", on_low=lambda: None)
+        self.allocator = Allocator("default", wake_leaser=lambda: None)
         self.allocator.add([Block(0, serials)], low_water=0)
-        self.limit = AheadLimit(limit)
+        self.limit = NumbersAheadLimit(limit)
         self.ahead = NumbersAhead(self.allocator, number_format, self.limit)
         self.ahead.tick(is_scarce=False)
 
@@ -67,7 +67,7 @@ class Writing:
         """The serials of as many numbers, those written ahead and those written singly."""
         serials = []
         for _ in range(times):
-            number = self.ahead.take(lane)
+            number = self.ahead.take_number(lane)
             if number is None:
                 serials.append(self.allocator.next())
             else:
@@ -139,11 +139,11 @@ def test_a_lane_whose_run_lasts_gets_no_larger_one() -> None:
 
 def test_before_the_first_tick_nothing_is_written_ahead() -> None:
     """Whether a series is scarce is known from its first lease on."""
-    allocator = Allocator("default", on_low=lambda: None)
+    allocator = Allocator("default", wake_leaser=lambda: None)
     allocator.add([Block(0, SERIALS)], low_water=0)
-    ahead = NumbersAhead(allocator, CLEAR, AheadLimit())
+    ahead = NumbersAhead(allocator, CLEAR, NumbersAheadLimit())
 
-    assert {None} == {ahead.take(BUSY) for _ in range(10 * ASKED)}
+    assert {None} == {ahead.take_number(BUSY) for _ in range(10 * ASKED)}
 
 
 def test_an_idle_lane_gives_back_what_it_holds() -> None:
@@ -168,7 +168,7 @@ def test_a_series_that_becomes_scarce_holds_nothing_ahead() -> None:
     writing.ahead.tick(is_scarce=True)
 
     assert 0 == writing.waiting
-    assert {None} == {writing.ahead.take(BUSY) for _ in range(10 * ASKED)}
+    assert {None} == {writing.ahead.take_number(BUSY) for _ in range(10 * ASKED)}
 
 
 def test_a_serial_is_spent_when_its_number_is_handed_out() -> None:
@@ -200,7 +200,7 @@ def test_closing_returns_what_waits_as_unspent() -> None:
     assert set(range(SERIALS)) - set(spent) == {
         s for block in unspent for s in range(block.start, block.end)
     }
-    assert writing.ahead.take(BUSY) is None
+    assert writing.ahead.take_number(BUSY) is None
     assert len(spent) == writing.ahead.spent
     with pytest.raises(ShuttingDownError):
         writing.allocator.next()
@@ -210,7 +210,7 @@ def test_a_run_that_is_being_written_at_the_end_comes_back_whole() -> None:
     waits = WaitsToWrite()
     writing = Writing(waits)
     writing.ask(ASKED - 1)
-    asking = InThreads(1, lambda: writing.ahead.take(BUSY))
+    asking = InThreads(1, lambda: writing.ahead.take_number(BUSY))
     assert waits.begun.wait(30)
 
     held = writing.ahead.spent, writing.ahead.has_spent(ASKED - 1)
@@ -228,10 +228,10 @@ def test_while_a_run_is_written_others_of_its_lane_write_singly() -> None:
     waits = WaitsToWrite()
     writing = Writing(waits)
     writing.ask(ASKED - 1)
-    asking = InThreads(1, lambda: writing.ahead.take(BUSY))
+    asking = InThreads(1, lambda: writing.ahead.take_number(BUSY))
     assert waits.begun.wait(30)
 
-    singly = [writing.ahead.take(BUSY) for _ in range(3 * ASKED)]
+    singly = [writing.ahead.take_number(BUSY) for _ in range(3 * ASKED)]
     waits.may_write.set()
 
     assert {None} == set(singly)
@@ -246,7 +246,7 @@ def test_a_run_that_cannot_be_written_goes_back() -> None:
     writing.ask(ASKED - 1)
 
     with pytest.raises(MemoryError):
-        writing.ahead.take(BUSY)
+        writing.ahead.take_number(BUSY)
 
     assert 0 == writing.waiting
     assert list(range(ASKED - 1, SERIALS)) == sorted(writing.everything_else())
@@ -271,7 +271,7 @@ def test_lanes_without_a_run_are_counted_within_bounds() -> None:
     codes = [a + b for a in "ABCDEFGHIJ" for b in "ABCDEFGHIJ"]
     for _ in range(2 * ASKED):
         for at in range(LANES_COUNTED + 1):
-            writing.ahead.take(Shipment(codes[at % 100], codes[at // 100]))
+            writing.ahead.take_number(Shipment(codes[at % 100], codes[at // 100]))
 
     assert 0 == writing.waiting
 
@@ -279,7 +279,7 @@ def test_lanes_without_a_run_are_counted_within_bounds() -> None:
 def test_a_pattern_with_a_date_is_not_written_ahead() -> None:
     writing = Writing(written("{yyyy}{mm}{dd}{serial:7}"))
 
-    assert {None} == {writing.ahead.take(BUSY) for _ in range(10 * ASKED)}
+    assert {None} == {writing.ahead.take_number(BUSY) for _ in range(10 * ASKED)}
 
 
 @pytest.mark.usefixtures("often_switched")

@@ -16,7 +16,9 @@ from tracking_service.errors import (
     ShuttingDownError,
     StoreUnavailableError,
 )
+from tracking_service.instance.numbers_ahead import ASKED
 from tracking_service.instance.series import OpenSeries
+from tracking_service.numbering import Shipment
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Issuing
@@ -223,6 +225,21 @@ def test_while_another_series_has_serials_half_of_the_threads_are_left(
     assert [0, 1] == [dry.series("gifts").next() for _ in range(2)]
     dry.add("default", Block(5, 9))
     assert {5, 6, 7, 8} == set(waiting.join().results)
+
+
+def test_serials_of_a_lane_count_for_other_requests_get_them_without_a_wait(dry: Dry) -> None:
+    gifts, lane = dry.series("gifts"), Shipment("MY", "ID")
+    dry.add("gifts", Block(0, ASKED + 2))
+    assert 0 == gifts.next()
+    gifts.numbers_ahead.tick(is_scarce=False)
+    for _ in range(ASKED):
+        gifts.numbers_ahead.take_number(lane)
+    gifts.allocator.take(gifts.allocator.left)
+
+    assert dry.issuing.instance.registry.has_serials()
+    # All but the one that the lane's first number took.
+    assert ASKED - 1 == len({gifts.next() for _ in range(ASKED - 1)})
+    assert not dry.issuing.instance.registry.has_serials()
 
 
 def test_where_no_series_has_any_all_threads_may_wait(make_dry: Callable[..., Dry]) -> None:

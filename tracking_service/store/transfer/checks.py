@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from tracking_service.errors import ExportError, InvalidKeyError, TrackingServiceError
 from tracking_service.numbering import Format, Pattern, from_options
-from tracking_service.records import follow, is_circle
+from tracking_service.records import is_circle, succession_line
 from tracking_service.store.api_keys import check_key
 from tracking_service.store.models import ApiKey, BatchRecord, BlockRecord, NumberSpace, Series
 from tracking_service.store.transfer.lines import ROWS
@@ -93,7 +93,7 @@ def _successors(connection: Connection) -> Iterator[str]:
     for name, successor in successors.items():
         if successor is not None and successor not in successors:
             yield f"the successor of the series {name} is {successor}, which there is not"
-        if is_circle(follow(name, successors)):
+        if is_circle(succession_line(name, successors)):
             yield f"the series {name} is followed by a circle of series"
 
 
