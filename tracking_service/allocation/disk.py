@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tracking_service import file_locks
@@ -18,20 +19,30 @@ class Disk:
 
     def resolve(self, path: Path) -> Path:
         """The file itself, where a link leads to it."""
-        return path.resolve()
+        # Not Path.resolve, which before Python 3.13 raises RuntimeError for a link to itself.
+        return Path(os.path.realpath(path))
 
     def exists(self, path: Path) -> bool:
         return path.exists()
 
     def find(self, folder: Path, pattern: str) -> list[Path]:
         """The files in a folder whose names match; none where there is no folder."""
-        return list(folder.glob(pattern))
+        # Not Path.glob, which passes over a folder that may not be read.
+        try:
+            return [path for path in folder.iterdir() if fnmatchcase(path.name, pattern)]
+        except FileNotFoundError:
+            return []
 
     def read(self, path: Path) -> str | None:
-        """The text of a file, or None where there is none. Raises UnicodeDecodeError."""
+        """The text of a file, or None where there is none. Raises UnicodeDecodeError.
+
+        A link that leads nowhere is an error, not a missing file.
+        """
         try:
             return path.read_text(encoding="ascii")
         except FileNotFoundError:
+            if path.is_symlink():
+                raise
             return None
 
     def make_folder(self, folder: Path) -> None:

@@ -45,8 +45,7 @@ class Reading:
     mark: HighWaterMark
     path: Path
     """The file that has the mark's end."""
-    counts: Mapping[Path, int]
-    """How many leases had been recorded, by file."""
+    files: Mapping[Path, Contents]
 
 
 class HighWaterMarks:
@@ -91,7 +90,7 @@ class HighWaterMarks:
             if found.end > mark.end:
                 furthest = path
             mark = mark.merge(found)
-        return Reading(mark, furthest, {path: each.count for path, each in files.items()})
+        return Reading(mark, furthest, files)
 
     def record(
         self, series: str, lease: Lease, *, instance: str, since: Reading
@@ -104,15 +103,21 @@ class HighWaterMarks:
         """
         recorded = RecordedLease(lease.lease_number, lease.block.start, lease.block.end, instance)
         path = self.path(series)
-        own = path.with_suffix("") / f"{instance.replace(':', '-')}.json"
+        name = instance.replace(":", "-")
+        own = path.with_suffix("") / f"{name}.json"
         try:
             self._disk.make_folder(path.parent)
+            # The same for an instance of the version before, which reads no other of its own.
+            beside = self._disk.resolve(self._former[0]).with_suffix(f".{name}.{path.name}")
             try:
                 with self._locked(path) as paths:
                     files = self._load_all(series)
+                    # One that was moved away while the lock was waited for is not made anew.
+                    there = [each for each in paths if each == path or each in files]
                     absorbed = files.get(own, Contents()).leases
-                    self._add(paths, files, series, [*absorbed, (series, recorded)])
+                    self._add(there, files, series, [*absorbed, (series, recorded)])
                     self._disk.remove(own)
+                    self._disk.remove(beside)
             except BlockingIOError:
                 # A neighbour that is frozen would stop all others. A file of one's own needs no lock.
                 log.warning(
@@ -121,7 +126,8 @@ class HighWaterMarks:
                     extra={"file": str(path), "written": str(own)},
                 )
                 self._disk.make_folder(own.parent)
-                self._add([own], self._load_all(series), series, [(series, recorded)])
+                written = [own, beside] if self._disk.exists(self._former[0]) else [own]
+                self._add(written, self._load_all(series), series, [(series, recorded)])
         except OSError as error:
             raise HighWaterMarkError(f"{path}: {error.strerror}") from error
         return self._neighbours(series, instance, since)
@@ -129,11 +135,12 @@ class HighWaterMarks:
     def _neighbours(self, series: str, instance: str, since: Reading) -> list[RecordedLease] | None:
         found: list[tuple[str, RecordedLease]] = []
         for path, contents in self._load_all(series).items():
-            new = contents.count - since.counts.get(path, 0)
-            if not 0 <= new <= len(contents.leases):
+            before = since.files.get(path, Contents())
+            if not 0 <= contents.count - before.count <= len(contents.leases):
                 return None
-            # Not leases[-new:], which is all of them where new is 0.
-            found += contents.leases[len(contents.leases) - new :]
+            # Not the last so many: a file of one instance may have been removed, and begun again.
+            known = set(before.leases)
+            found += [each for each in contents.leases if each not in known]
         return [each for name, each in found if name == series and each.instance != instance]
 
     def _add(
@@ -168,10 +175,15 @@ class HighWaterMarks:
 
     def _load_all(self, series: str) -> dict[Path, Contents]:
         path = self.path(series)
-        of_one = [path, *self._disk.find(path.with_suffix(""), "*.json")]
-        former = [self._disk.resolve(each) for each in self._former]
-        beside = self._disk.find(former[0].parent, f"{former[0].stem}.*.json")
-        of_many = [*former, *beside, *self._moved]
-        loaded = {each: self._files.load(each) for each in of_one}
+        try:
+            own = self._disk.find(path.with_suffix(""), "*.json")
+            former = [self._disk.resolve(each) for each in self._former]
+            beside = self._disk.find(former[0].parent, f"{former[0].stem}.*.json")
+        except OSError as error:
+            raise HighWaterMarkError(f"{self.folder} cannot be read: {error}") from error
+        # Each before the file that it goes into, or is moved to: what is not there any more has
+        # gone there, and is read with it.
+        loaded = {each: self._files.load(each) for each in (*own, path)}
+        of_many = (*beside, *former, *self._moved)
         loaded |= {each: self._files.load(each, of_many=True) for each in of_many}
         return {each: contents for each, contents in loaded.items() if contents is not None}

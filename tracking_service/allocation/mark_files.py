@@ -48,7 +48,7 @@ class MarkFiles:
             return known[1]
         try:
             contents = _parse(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise HighWaterMarkError(f"{path} is damaged") from error
         if of_many:
             self._parsed[path] = text, contents

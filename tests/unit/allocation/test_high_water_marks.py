@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -15,6 +17,7 @@ from tests.support.commands import ROOT
 from tests.support.fakes import InThreads
 from tracking_service.allocation import (
     Block,
+    Disk,
     HighWaterMark,
     HighWaterMarks,
     Lease,
@@ -142,6 +145,7 @@ DAMAGED = [
     '{"series": {}, "leases": [["default", 1, 2, "3", "host:1:0"]]}',
     '{"series": {}, "leases": 1}',
     '{"series": {}, "recorded": "1"}',
+    pytest.param("[" * 100_000, id="nested"),
 ]
 
 
@@ -181,6 +185,31 @@ def test_a_folder_in_the_files_place_is_refused(marks: HighWaterMarks) -> None:
     marks.path(SERIES).mkdir(parents=True)
 
     with pytest.raises(HighWaterMarkError):
+        marks.read(SERIES)
+
+
+def test_a_file_in_the_place_of_a_folder_of_files_is_refused(marks: HighWaterMarks) -> None:
+    """As a folder is that may not be read, which does not stop root: it may hold marks."""
+    record(marks, 500, 7)
+    marks.path(SERIES).with_suffix("").write_text("")
+
+    with pytest.raises(HighWaterMarkError, match="cannot be read"):
+        marks.read(SERIES)
+
+
+def test_a_moved_link_that_leads_nowhere_is_refused(tmp_path: Path, marks: HighWaterMarks) -> None:
+    """A relative link leads elsewhere once it is moved, and what it had is not forgotten."""
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / FORMER_FILES[0]).symlink_to("../kept/marks.json")
+
+    with pytest.raises(HighWaterMarkError, match="cannot be read"):
+        marks.read(SERIES)
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path, marks: HighWaterMarks) -> None:
+    (tmp_path / FORMER_FILES[0]).symlink_to(FORMER_FILES[0])
+
+    with pytest.raises(HighWaterMarkError, match="cannot be read"):
         marks.read(SERIES)
 
 
@@ -392,6 +421,52 @@ def test_a_former_file_that_is_a_link_is_followed(tmp_path: Path) -> None:
     assert [600, 8] == json.loads(kept.read_text())["series"][SERIES]
 
 
+def test_a_former_file_that_is_moved_while_its_lock_is_waited_for_is_not_made_anew(
+    tmp_path: Path,
+) -> None:
+    """Moved again, it would replace the one that has all marks."""
+    former = tmp_path / FORMER_FILES[0]
+    former.write_text(json.dumps({"series": {SERIES: [500, 7], OTHER_SERIES: [3, 4]}}))
+
+    class Moving(Disk):
+        @contextmanager
+        def lock(self, path: Path, *, seconds: float) -> Iterator[None]:
+            with super().lock(path, seconds=seconds):
+                if path == former.with_suffix(".lock"):
+                    former.rename(tmp_path / FOLDER / former.name)
+                yield
+
+    marks = HighWaterMarks(tmp_path, disk=Moving())
+    record(marks, 600, 8)
+
+    assert not former.exists()
+    assert (HighWaterMark(600, 8), HighWaterMark(3, 4)) == (mark(marks), mark(marks, OTHER_SERIES))
+
+
+def test_the_version_before_sees_what_is_recorded_while_a_neighbour_keeps_a_lock(
+    tmp_path: Path,
+) -> None:
+    """It reads `high-water-marks.*.json` beside its file, and no file of a series."""
+    former = tmp_path / FORMER_FILES[0]
+    former.write_text(json.dumps({"series": {SERIES: [500, 7]}}))
+    marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
+    with former.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record(marks, 600, 8)
+        record(marks, 3, 9, series=OTHER_SERIES)
+        seen = [json.loads(path.read_text()) for path in tmp_path.glob("high-water-marks.*.json")]
+
+    record(marks, 700, 10)
+    left = [json.loads(path.read_text()) for path in tmp_path.glob("high-water-marks.*.json")]
+
+    expected = [[[SERIES, 8, 599, 600, ME]], [[OTHER_SERIES, 9, 2, 3, ME]]]
+    assert expected == sorted(each["leases"] for each in seen)
+    assert [{SERIES: [600, 8]}] == [each["series"] for each in seen if SERIES in each["series"]]
+    # What is in the file by now is no longer beside it.
+    assert expected[1:] == [each["leases"] for each in left]
+    assert [700, 10] == json.loads(former.read_text())["series"][SERIES]
+
+
 def test_a_former_file_is_not_made(tmp_path: Path, marks: HighWaterMarks) -> None:
     record(marks, 500, 7)
 
@@ -533,3 +608,38 @@ def test_what_was_written_beside_the_file_goes_into_it_when_the_lock_is_had(
         each.lease_number
         for each in marks.record(SERIES, lease(400, 4), instance=OTHER, since=reading) or ()
     ]
+
+
+def test_a_file_beside_that_is_begun_again_hides_none_of_its_leases(tmp_path: Path) -> None:
+    """It has one lease when the mark is read, and one, another, when neighbours are looked at."""
+    marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
+    marks.path(SERIES).parent.mkdir()
+    with marks.path(SERIES).with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record(marks, 100, 1, by=OTHER)
+        reading = marks.read(SERIES)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        record(marks, 200, 2, by=OTHER)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record(marks, 300, 3, by=OTHER)
+        found = marks.record(SERIES, lease(400, 4), instance=ME, since=reading)
+
+    assert 3 in [each.lease_number for each in found or ()]
+
+
+def test_what_goes_into_the_file_while_the_files_are_read_is_read(tmp_path: Path) -> None:
+    neighbour = HighWaterMarks(tmp_path, lock_seconds=0.05)
+    neighbour.path(SERIES).parent.mkdir()
+    with neighbour.path(SERIES).with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record(neighbour, 900, 1, by=OTHER)
+    leases = [2]
+
+    class Meanwhile(Disk):
+        def read(self, path: Path) -> str | None:
+            text = super().read(path)
+            if leases:
+                record(neighbour, 500, leases.pop(), by=OTHER)
+            return text
+
+    assert 900 == HighWaterMarks(tmp_path, disk=Meanwhile()).read(SERIES).mark.end
