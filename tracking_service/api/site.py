@@ -28,7 +28,8 @@ from tracking_service.services.series_list import ListedSeries
 blueprint = Blueprint("site", __name__)
 
 PATTERN_LENGTH = 100
-"""Characters of a pattern, at the most; one that can be made has fewer."""
+"""The greatest length of a pattern that is parsed, in characters; every one that a series can have is
+shorter."""
 
 # A prefix goes into pages, and a proxy may pass on what a caller has sent: nothing to escape, and
 # no `//`, which would begin the name of another host.

@@ -1,7 +1,7 @@
 """A request for a number, read and validated: its query string, and every fault of it at once.
 
 The rules of `schemas.py` validate, and a valid request meets nothing else. At the first fault the
-marshmallow schema reads the request once more, because one response tells of every fault. What a
+marshmallow schema reads the request once more, because one response lists every fault. What a
 schema cannot know, whether there is such a series and what its format refuses, is added to that.
 """
 

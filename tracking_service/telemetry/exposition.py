@@ -166,7 +166,7 @@ def _gauges(gauges: list[dict[MetricKey, list[float]]]) -> Iterator[Metric]:
         # It only ever falls, so the least is the latest.
         if left := [row[2] for row in rows if not math.isnan(row[2])]:
             remaining.add_metric((series,), min(left))
-        # All workers read the same of it; one that has not yet warns too long rather than too late.
+        # All workers read the same. While one has not read it yet: a warning too long, not too late.
         followed.add_metric((series,), min(row[3] for row in rows))
     yield from (serials, seconds, remaining, followed)
 

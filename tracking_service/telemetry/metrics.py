@@ -113,7 +113,7 @@ class Metrics(Collector):
             remaining = math.nan if each.remaining is None else float(each.remaining)
             row = [each.held, each.rate, remaining, float(each.successor is not None)]
             if each.is_closed:
-                # Nothing is held of it and nothing to be had, and that is no trouble.
+                # It holds nothing and gives nothing, which is no cause for an alert.
                 row = [math.nan] * len(row)
             self._counters.set((GAUGE, exposition.SERIES, each.series), row)
 

@@ -42,7 +42,7 @@ class WorkerFiles:
     """The files of this process and of the other workers. Every method may raise OSError."""
 
     def __init__(self, folder: Path, *, proc: Path = Path("/proc")) -> None:
-        """`proc` is where Linux tells of processes; elsewhere the parent goes by its pid alone."""
+        """`proc` has Linux's files of processes; where there are none, the parent's pid alone counts."""
         host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:200]
         parent = os.getppid()
         self._folder = folder
