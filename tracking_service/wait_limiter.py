@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tracking_service.clock import MonotonicClock
+
 PATIENCE_SECONDS = 1.5
 """When no waiting request was served for this many seconds, only requests with a place wait on."""
 
@@ -61,15 +63,14 @@ class Wait:
 class WaitLimiter:
     """Lets few requests wait long, and others for a moment. For any number of threads.
 
-    `places` requests wait as long as they want. Others wait until no waiting request has been
-    served for PATIENCE_SECONDS; those beyond half of the `threads`, if other requests need no
-    wait, for GRACE_SECONDS.
+    `places` requests wait as long as they want, the others up to PATIENCE_SECONDS after a waiting
+    request was last served. While half of the `threads` wait and other requests need no wait, more
+    wait only up to GRACE_SECONDS after that.
     """
 
     def __init__(
-        self, *, places: int = 2, threads: int = 8, clock: Callable[[], float] = time.monotonic
+        self, *, places: int = 2, threads: int = 8, clock: MonotonicClock = time.monotonic
     ) -> None:
-        """`clock` counts seconds and never goes back."""
         self.clock = clock
         self._place_count = places
         self.resize(threads)

@@ -35,7 +35,7 @@ class Connections(Slot):
 
     def __init__(self, *, timelines: bool) -> None:
         self.timelines = timelines
-        self.bulkhead = Bulkhead(THREADS, now=lambda: self.process.world.now)
+        self.bulkhead = Bulkhead(THREADS, clock=lambda: self.process.world.now)
         self.database = Database(
             URL.create("sqlite", database="simulated"),
             timeout_seconds=5,

@@ -30,14 +30,14 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "clock": frozenset(),
     "file_locks": frozenset(),
     "installation": frozenset(),
-    "wait_limiter": frozenset(),
+    "wait_limiter": frozenset({"clock"}),
     "numbering": frozenset({"errors"}),
     "allocation": frozenset({"errors", "file_locks"}),
-    "auth": frozenset({"errors", "wait_limiter"}),
+    "auth": frozenset({"errors", "clock", "wait_limiter"}),
     "records": frozenset({"numbering", "allocation"}),
-    "telemetry": frozenset({"errors", "settings", "file_locks"}),
+    "telemetry": frozenset({"errors", "settings", "clock", "file_locks"}),
     "instance": frozenset(
-        {"errors", "numbering", "allocation", "records", "telemetry", "wait_limiter"}
+        {"errors", "clock", "numbering", "allocation", "records", "telemetry", "wait_limiter"}
     ),
     "store": CORE | {"telemetry", "installation"},
     "services": frozenset(

@@ -41,8 +41,8 @@ class ReservePlan:
 
         `held` is what remains after the waiting requests are served; it may be negative.
 
-        `last` is the number of blocks of the last lease if they are spent already, else 0: a burst
-        that was faster than the estimate doubles it.
+        If the last lease is spent already, `last` is its number of blocks, else 0: after a burst
+        that was faster than the estimate, twice as many are leased.
         """
         low = self.low_water(rate, block_size, scarce=scarce)
         if held > low:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from tracking_service.auth.keys import TOKEN, Key, digest_of
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import InvalidTokenError, KeysUnavailableError, StoreError
 from tracking_service.wait_limiter import WaitLimiter
 
@@ -56,7 +57,7 @@ class Keyring:
         *,
         limiter: WaitLimiter | None = None,
         lookup_seconds: float = LOOKUP_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`limiter` bounds the requests that wait for a look-up, each for `lookup_seconds`; pass

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import StoreError, TrackingServiceError
 from tracking_service.telemetry.state import DatabaseState
 
@@ -20,9 +21,6 @@ PING_SECONDS = 5.0
 
 HANGING_SECONDS = 1.0
 """A database that has not answered for this many seconds counts as away."""
-
-Clock = Callable[[], float]
-"""Seconds on a clock that never goes back."""
 
 Uniform = Callable[[float, float], float]
 """Draws a number between two."""
@@ -55,7 +53,7 @@ class DatabaseHealth:
     Only the leasing thread changes it. Others read single attributes, each replaced whole.
     """
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    def __init__(self, clock: MonotonicClock = time.monotonic) -> None:
         self._clock = clock
         self.error: TrackingServiceError | None = None
         """The last attempt's error; None if it succeeded."""

@@ -18,8 +18,9 @@ from tracking_service.allocation import (
     Observer,
     ReservePlan,
 )
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import ReserveEmptyError
-from tracking_service.instance.database_health import Clock, DatabaseHealth, Uniform
+from tracking_service.instance.database_health import DatabaseHealth, Uniform
 from tracking_service.instance.leaser import Leaser
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, NumberSpaces, SeriesSource
 from tracking_service.instance.numbers_ahead import NumbersAheadLimit
@@ -52,7 +53,7 @@ class Instance:
         observer: Observer | None = None,
         parts: Sequence[ResetsAfterFork] = (),
         threaded: bool = True,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
         uniform: Uniform = random.uniform,
         new_name: Callable[[], str] = instance_name,
         register_hooks: Callable[[ProcessHooks], None] = register_hooks,

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 
 from tracking_service.allocation import Observer
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import (
     InternalError,
     ReserveEmptyError,
     StoreError,
     TrackingServiceError,
 )
-from tracking_service.instance.database_health import Backoff, Clock, DatabaseHealth, Uniform
+from tracking_service.instance.database_health import Backoff, DatabaseHealth, Uniform
 from tracking_service.instance.registry import SeriesRegistry
 from tracking_service.instance.series import OpenSeries
 from tracking_service.instance.succession import Succession
@@ -46,7 +47,7 @@ class Leaser:
         health: DatabaseHealth,
         observer: Observer,
         woken: threading.Event,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
         uniform: Uniform = random.uniform,
     ) -> None:
         self._registry = registry

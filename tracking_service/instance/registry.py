@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, suppress
 from copy import copy
 
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import (
     InternalError,
     ReserveEmptyError,
@@ -16,7 +17,7 @@ from tracking_service.errors import (
     TrackingServiceError,
     UnknownSeriesError,
 )
-from tracking_service.instance.database_health import Clock, DatabaseHealth
+from tracking_service.instance.database_health import DatabaseHealth
 from tracking_service.instance.series import OpenSeries
 from tracking_service.wait_limiter import Wait
 
@@ -48,7 +49,7 @@ class SeriesRegistry:
         health: DatabaseHealth,
         wait: Callable[[], AbstractContextManager[Wait]],
         wake_leaser: Callable[[], None],
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
         self.open: dict[str, OpenSeries] = {}
         """By name. Read without a lock; only the leasing thread changes it."""

@@ -16,8 +16,9 @@ from tracking_service.allocation import (
     Observer,
     ReservePlan,
 )
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import ReserveEmptyError, SeriesExhaustedError
-from tracking_service.instance.database_health import Clock, DatabaseHealth
+from tracking_service.instance.database_health import DatabaseHealth
 from tracking_service.instance.number_spaces import NumberSpace
 from tracking_service.instance.numbers_ahead import NumbersAhead, NumbersAheadLimit
 from tracking_service.instance.supply import SeriesSupply
@@ -44,7 +45,7 @@ class OpenSeries:
         wake_leaser: Callable[[], None],
         numbers_limit: NumbersAheadLimit,
         successor_has_serials: Callable[[], bool] = lambda: False,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
         """`wait` begins a request's wait; `wake_leaser` wakes the leasing thread; `numbers_limit`
         bounds how many numbers are written before they are asked for; `successor_has_serials`

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import ReserveEmptyError
-from tracking_service.instance.database_health import Clock
 from tracking_service.instance.registry import SeriesRegistry
 from tracking_service.records import SeriesNotice
 
@@ -28,7 +28,7 @@ class Succession:
         registry: SeriesRegistry,
         notices: Callable[[], Sequence[SeriesNotice]],
         *,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
         self._registry = registry
         self._notices = notices

@@ -17,6 +17,7 @@ from tracking_service.allocation import (
 )
 from tracking_service.allocation.rate import RateMeter
 from tracking_service.allocation.reserve import is_scarce
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import (
     AllocationError,
     ReserveEmptyError,
@@ -24,7 +25,6 @@ from tracking_service.errors import (
     SeriesExhaustedError,
     TrackingServiceError,
 )
-from tracking_service.instance.database_health import Clock
 from tracking_service.instance.numbers_ahead import NumbersAhead
 from tracking_service.records import SeriesNotice, SeriesRecord
 
@@ -61,7 +61,7 @@ class SeriesSupply:
         *,
         plan: ReservePlan,
         observer: Observer,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
         """`numbers_ahead` holds numbers of serials of the allocator; unspent serials go back to
         `store`.

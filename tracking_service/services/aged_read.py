@@ -5,9 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from tracking_service.clock import utc_now
+from tracking_service.clock import MonotonicClock, utc_now
 from tracking_service.errors import StoreError
-from tracking_service.instance.database_health import Clock
 from tracking_service.telemetry.state import DatabaseState
 
 READING_SECONDS = 30.0
@@ -33,7 +32,7 @@ class AgedRead(Generic[Answer]):
         before: Answer,
         *,
         fresh_seconds: float,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
         """`ask` may raise StoreError. `before` stands for the answer until there is one."""
         self._ask = ask

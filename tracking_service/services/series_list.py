@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from tracking_service.clock import wall_time
-from tracking_service.instance.database_health import Clock
+from tracking_service.clock import MonotonicClock, wall_time
 from tracking_service.instance.instance import Instance
 from tracking_service.numbering import Pattern
 from tracking_service.numbering.preview import preview
@@ -66,7 +65,7 @@ class SeriesList:
         offered: Callable[[frozenset[str] | None, int], Sequence[SeriesRecord]],
         open_series: Callable[[], Sequence[ListedSeries]],
         *,
-        clock: Clock = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
         """`offered` is `SeriesStore.offered`; `open_series` is `offered_in_memory`, of an instance."""
         self._offered = offered

@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from tracking_service.clock import MonotonicClock
 from tracking_service.telemetry.state import InstanceState
 
 EVERY_SECONDS = 10.0
@@ -33,7 +33,7 @@ class History:
     one that is held: a sample is added, and all are copied, in one step of the interpreter.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: MonotonicClock = time.monotonic) -> None:
         self._clock = clock
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
 

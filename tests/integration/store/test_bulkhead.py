@@ -24,7 +24,7 @@ class Crowd:
     """The bulkhead of a server, and those that are admitted until they are let go."""
 
     def __init__(self, threads: int, clock: Clock | None) -> None:
-        self.bulkhead = Bulkhead(threads, now=clock or time.monotonic)
+        self.bulkhead = Bulkhead(threads, clock=clock or time.monotonic)
         self.inside = self.most = 0
         self.failure: Exception | None = None
         self.go = threading.Event()
@@ -184,7 +184,7 @@ def test_in_the_child_of_a_fork_no_place_is_taken(stores: Stores) -> None:
 def test_a_transaction_that_is_not_admitted_takes_no_connection(
     stores: Stores, clock: Clock
 ) -> None:
-    database = Database(stores.url, timeout_seconds=5.0, bulkhead=Bulkhead(4, now=clock))
+    database = Database(stores.url, timeout_seconds=5.0, bulkhead=Bulkhead(4, clock=clock))
     with database.transaction(Use.REQUEST) as connection:
         assert 1 == connection.execute(text("SELECT 1")).scalar_one()
         clock.now += PATIENCE_SECONDS

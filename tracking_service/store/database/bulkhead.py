@@ -7,9 +7,10 @@ from memory.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tracking_service.clock import MonotonicClock
 from tracking_service.errors import StoreUnavailableError
 
 CAPACITY_MOST = 8
@@ -23,11 +24,11 @@ class Bulkhead:
     """Admits a quarter of the server's threads at once, and at least one. For any number of threads.
 
     After a transaction in which the database was unavailable one request is admitted at a time,
-    and the others are refused, until one succeeds. `now` returns monotonic seconds.
+    and the others are refused, until one succeeds.
     """
 
-    def __init__(self, threads: int, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+    def __init__(self, threads: int, *, clock: MonotonicClock = time.monotonic) -> None:
+        self._clock = clock
         self.resize(threads)
         self.reset_after_fork()
 
@@ -52,7 +53,7 @@ class Bulkhead:
         with self._changed:
             self._wait()
             if not self._inside:
-                self._alive_at = self._now()
+                self._alive_at = self._clock()
             self._inside += 1
         failed = False
         try:
@@ -69,12 +70,12 @@ class Bulkhead:
                     # Waiting requests are refused now.
                     self._changed.notify_all()
                 else:
-                    self._alive_at = self._now()
+                    self._alive_at = self._clock()
                     self._changed.notify()
 
     def _wait(self) -> None:
         while self._inside >= (1 if self._failing else self._capacity):
-            left = self._alive_at + PATIENCE_SECONDS - self._now()
+            left = self._alive_at + PATIENCE_SECONDS - self._clock()
             if self._failing or left <= 0:
                 raise StoreUnavailableError("too many requests wait for the database already")
             self._changed.wait(left)
