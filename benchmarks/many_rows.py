@@ -14,7 +14,7 @@ from tracking_service.allocation import HighWaterMarks
 from tracking_service.numbering import KEY_BYTES, Pattern, parse
 from tracking_service.numbering.builtin import ROUTED
 from tracking_service.store.database import Database
-from tracking_service.store.models import NumberSpace, Series
+from tracking_service.store.models import NumberSpaceRow, SeriesRow
 from tracking_service.store.series_creation import PATTERN_FORMAT
 
 BEGIN = 10**13
@@ -32,12 +32,12 @@ def add_series(database: Database, count: int, *, patterns: bool) -> None:
         with database.transaction(write=True) as connection:
             if patterns:
                 connection.execute(
-                    insert(NumberSpace), [_space_row(own_pattern(index)) for index in indexes]
+                    insert(NumberSpaceRow), [_space_row(own_pattern(index)) for index in indexes]
                 )
-            names = select(NumberSpace.name, NumberSpace.id)
+            names = select(NumberSpaceRow.name, NumberSpaceRow.id)
             spaces = {each.name: each.id for each in connection.execute(names)}
             connection.execute(
-                insert(Series), [_series_row(each, spaces, patterns) for each in indexes]
+                insert(SeriesRow), [_series_row(each, spaces, patterns) for each in indexes]
             )
 
 

@@ -1,4 +1,7 @@
-"""The records that the store keeps and returns: a series, a number space, a block, a batch."""
+"""The records that the store keeps and returns: series, number spaces, blocks, batches, API keys.
+
+The tables that they are read from are in `store/models.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,6 +105,19 @@ class RecordedBatch:
     issued_at: datetime
     series: str | None = None
     """The series that the serials are of; None: the one that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRecord:
+    """An API key for listing, without its token's digest."""
+
+    id: int
+    name: str
+    scopes: Sequence[str]
+    series: Sequence[str] | None
+    """The only series that it is for; None: all."""
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from tests.support.apps import MakeApp
 from tests.support.client import PARAMETERS
 from tracking_service.container import services_of
-from tracking_service.store.models import BatchRecord
+from tracking_service.store.models import BatchRow
 
 PATH = "/api/tracking-numbers/"
 BODY: dict[str, Any] = {**PARAMETERS, "count": 3}
@@ -166,7 +166,7 @@ def test_keys_are_forgotten_a_thousand_at_a_time_and_the_one_asked_for_at_once(
     with services_of(app).database.transaction(write=True) as connection:
         connection.execute(text("UPDATE batch SET expires_at = '2020-01-02 00:00:00+00'"))
         connection.execute(
-            insert(BatchRecord),
+            insert(BatchRow),
             [
                 {"key": f"old-{n}", "fingerprint": "", "token": "", "expires_at": LONG_AGO}
                 for n in range(1_500)

@@ -32,7 +32,7 @@ from tracking_service.records import RecordedBatch
 from tracking_service.store import leasing
 from tracking_service.store.batches import BatchStore
 from tracking_service.store.database import Use
-from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.models import BlockRow, SeriesRow
 
 
 class ForgetfulMarks(RecordingMarks):
@@ -109,9 +109,9 @@ class UnlockedStore(RecordingStore):
         database = self.client.database
         with database.transaction(Use.LEASE) as connection:
             tail = connection.execute(
-                select(BlockRecord.id, BlockRecord.start, BlockRecord.end, Series.lease_count)
-                .join(Series, BlockRecord.series_id == Series.id)
-                .where(Series.name == series, BlockRecord.state == "returned")
+                select(BlockRow.id, BlockRow.start, BlockRow.end, SeriesRow.lease_count)
+                .join(SeriesRow, BlockRow.series_id == SeriesRow.id)
+                .where(SeriesRow.name == series, BlockRow.state == "returned")
                 .limit(1)
             ).one_or_none()
         if tail is None:

@@ -18,7 +18,7 @@ from tracking_service.cli.output import (
     yes_option,
 )
 from tracking_service.container import Services
-from tracking_service.store.api_keys import KeyRecord
+from tracking_service.records import ApiKeyRecord
 
 _COLUMNS = ("id", "name", "scopes", "series", "created_at", "revoked_at")
 
@@ -111,7 +111,7 @@ def revoke(services: Services, name_or_id: str, yes: bool, as_json: bool) -> Non
         print_text(f"{record.name}: revoked")
 
 
-def _describe_revocation(record: KeyRecord) -> str:
+def _describe_revocation(record: ApiKeyRecord) -> str:
     scopes = ", ".join(record.scopes)
     return (
         f"This revokes the key {record.name} (id {record.id}, {scopes}), for ever: every instance"
@@ -119,7 +119,7 @@ def _describe_revocation(record: KeyRecord) -> str:
     )
 
 
-def _row(record: KeyRecord) -> dict[str, Any]:
+def _row(record: ApiKeyRecord) -> dict[str, Any]:
     return {
         "id": record.id,
         "name": record.name,

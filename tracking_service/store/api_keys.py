@@ -1,9 +1,7 @@
 """The table of API keys: creates, lists and revokes keys, and reads them for the keyring."""
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -16,28 +14,22 @@ from tracking_service.errors import (
     UnknownKeyError,
     UnknownSeriesError,
 )
+from tracking_service.records import ApiKeyRecord
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database
-from tracking_service.store.models import ApiKey, Series
+from tracking_service.store.models import ApiKeyRow, SeriesRow
 
 # A letter first, so that a name is never mistaken for an id.
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """A key for listing, without its token's digest."""
-
-    id: int
-    name: str
-    scopes: Sequence[str]
-    series: Sequence[str] | None
-    created_at: datetime
-    revoked_at: datetime | None
-
-
 _RECORD = select(
-    ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.series, ApiKey.created_at, ApiKey.revoked_at
+    ApiKeyRow.id,
+    ApiKeyRow.name,
+    ApiKeyRow.scopes,
+    ApiKeyRow.series,
+    ApiKeyRow.created_at,
+    ApiKeyRow.revoked_at,
 )
 
 
@@ -49,8 +41,8 @@ class ApiKeyStore:
 
     def live(self) -> list[Key]:
         """See `KeySource`."""
-        query = select(ApiKey.name, ApiKey.scopes, ApiKey.series, ApiKey.digest).where(
-            ApiKey.revoked_at.is_(None)
+        query = select(ApiKeyRow.name, ApiKeyRow.scopes, ApiKeyRow.series, ApiKeyRow.digest).where(
+            ApiKeyRow.revoked_at.is_(None)
         )
         with self._database.transaction() as connection:
             return [
@@ -65,7 +57,7 @@ class ApiKeyStore:
 
     def create(
         self, name: str, scopes: Collection[str], series: Collection[str] | None = None
-    ) -> tuple[KeyRecord, str]:
+    ) -> tuple[ApiKeyRecord, str]:
         """Make a key; return it and its token, which is not stored.
 
         `series` None: for all. Raises InvalidKeyError, UnknownSeriesError, and KeyExistsError if
@@ -75,12 +67,12 @@ class ApiKeyStore:
         token = new_token()
         try:
             with self._database.transaction(write=True) as connection:
-                known = set(connection.execute(select(Series.name)).scalars())
+                known = set(connection.execute(select(SeriesRow.name)).scalars())
                 for each in series or ():
                     if each not in known:
                         raise UnknownSeriesError(each)
                 made = connection.execute(
-                    insert(ApiKey)
+                    insert(ApiKeyRow)
                     .values(
                         name=name,
                         digest=digest_of(token),
@@ -88,31 +80,33 @@ class ApiKeyStore:
                         series=None if series is None else sorted(set(series)),
                         created_at=DatabaseTime(),
                     )
-                    .returning(ApiKey.id)
+                    .returning(ApiKeyRow.id)
                 ).scalar_one()
                 return _by_id(connection, made), token
         except ConflictError as error:
             raise KeyExistsError(f"there is a key named {name} already") from error
 
-    def all(self) -> list[KeyRecord]:
+    def all(self) -> list[ApiKeyRecord]:
         """Every key, including revoked ones, the oldest first."""
         with self._database.transaction() as connection:
-            return [KeyRecord(*row) for row in connection.execute(_RECORD.order_by(ApiKey.id))]
+            return [
+                ApiKeyRecord(*row) for row in connection.execute(_RECORD.order_by(ApiKeyRow.id))
+            ]
 
-    def find_live(self, name_or_id: str) -> KeyRecord | None:
+    def find_live(self, name_or_id: str) -> ApiKeyRecord | None:
         """The key that `revoke` would revoke, or None."""
         with self._database.transaction() as connection:
             row = connection.execute(_RECORD.where(*_is_live(name_or_id))).one_or_none()
-        return None if row is None else KeyRecord(*row)
+        return None if row is None else ApiKeyRecord(*row)
 
-    def revoke(self, name_or_id: str) -> KeyRecord:
+    def revoke(self, name_or_id: str) -> ApiKeyRecord:
         """Revoke a key, for ever. Raises UnknownKeyError if there is none, or it is revoked."""
         with self._database.transaction(write=True) as connection:
             revoked = connection.execute(
-                update(ApiKey)
+                update(ApiKeyRow)
                 .where(*_is_live(name_or_id))
                 .values(revoked_at=DatabaseTime())
-                .returning(ApiKey.id)
+                .returning(ApiKeyRow.id)
             ).scalar_one_or_none()
             if revoked is None:
                 raise UnknownKeyError(
@@ -123,14 +117,14 @@ class ApiKeyStore:
 
 def _is_live(name_or_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The conditions for the key of this name or id that is not revoked: at most one."""
-    which = ApiKey.name == name_or_id
+    which = ApiKeyRow.name == name_or_id
     if re.fullmatch(r"[0-9]{1,18}", name_or_id):
-        which = ApiKey.id == int(name_or_id)
-    return which, ApiKey.revoked_at.is_(None)
+        which = ApiKeyRow.id == int(name_or_id)
+    return which, ApiKeyRow.revoked_at.is_(None)
 
 
-def _by_id(connection: Connection, key_id: int) -> KeyRecord:
-    return KeyRecord(*connection.execute(_RECORD.where(ApiKey.id == key_id)).one())
+def _by_id(connection: Connection, key_id: int) -> ApiKeyRecord:
+    return ApiKeyRecord(*connection.execute(_RECORD.where(ApiKeyRow.id == key_id)).one())
 
 
 def check_key(name: str, scopes: Collection[str], series: Collection[str] | None) -> None:

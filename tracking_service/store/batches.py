@@ -11,7 +11,7 @@ from tracking_service.errors import BatchKeyReusedError
 from tracking_service.records import RecordedBatch
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
-from tracking_service.store.models import BatchRecord
+from tracking_service.store.models import BatchRow
 
 FORGOTTEN_AT_ONCE = 1000
 """Expired keys deleted each time a key is recorded, so that no other clean-up is needed; few enough
@@ -54,12 +54,12 @@ class BatchStore:
 
 
 _OF_KEY: Select[*tuple[Any, ...]] = select(
-    BatchRecord.fingerprint, BatchRecord.ranges, BatchRecord.issued_at, BatchRecord.series
-).where(BatchRecord.key == bindparam("key"))
+    BatchRow.fingerprint, BatchRow.ranges, BatchRow.issued_at, BatchRow.series
+).where(BatchRow.key == bindparam("key"))
 _EXPIRED = or_(
-    BatchRecord.expires_at <= DatabaseTime(),
+    BatchRow.expires_at <= DatabaseTime(),
     # A claim of an earlier version, which reserved a key while it issued.
-    BatchRecord.ranges.is_(None),
+    BatchRow.ranges.is_(None),
 )
 
 
@@ -105,27 +105,27 @@ def _insert(
     }
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     inserted = connection.execute(
-        dialect.insert(BatchRecord)
+        dialect.insert(BatchRow)
         .values(key=key, **values)
-        .on_conflict_do_update(index_elements=[BatchRecord.key], set_=values, where=_EXPIRED)
-        .returning(BatchRecord.id)
+        .on_conflict_do_update(index_elements=[BatchRow.key], set_=values, where=_EXPIRED)
+        .returning(BatchRow.id)
     )
     return inserted.first() is not None
 
 
 def _forget_expired(connection: Connection) -> None:
     oldest = (
-        select(BatchRecord.id)
-        .where(BatchRecord.expires_at <= DatabaseTime())
-        .order_by(BatchRecord.expires_at)
+        select(BatchRow.id)
+        .where(BatchRow.expires_at <= DatabaseTime())
+        .order_by(BatchRow.expires_at)
         .limit(FORGOTTEN_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
     connection.execute(
-        delete(BatchRecord).where(
-            BatchRecord.id.in_(oldest),
+        delete(BatchRow).where(
+            BatchRow.id.in_(oldest),
             # Of the row itself, too: after a wait PostgreSQL evaluates this condition again, and not
             # the subquery; the row may have been replaced meanwhile.
-            BatchRecord.expires_at <= DatabaseTime(),
+            BatchRow.expires_at <= DatabaseTime(),
         )
     )

@@ -12,36 +12,36 @@ from tracking_service.installation import program
 from tracking_service.records import LeasedBlock
 from tracking_service.store import leasing, release, skipping
 from tracking_service.store.database import Database, Use
-from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.models import BlockRow, SeriesRow
 from tracking_service.store.skipping import RandBelow
 
 BLOCK = select(
-    BlockRecord.id,
-    Series.name,
-    BlockRecord.start,
-    BlockRecord.end,
-    BlockRecord.state,
-    BlockRecord.instance,
-    BlockRecord.leased_at,
-    BlockRecord.released_at,
-).join(Series, BlockRecord.series_id == Series.id)
+    BlockRow.id,
+    SeriesRow.name,
+    BlockRow.start,
+    BlockRow.end,
+    BlockRow.state,
+    BlockRow.instance,
+    BlockRow.leased_at,
+    BlockRow.released_at,
+).join(SeriesRow, BlockRow.series_id == SeriesRow.id)
 _NEAREST = (
     BLOCK.where(
         # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
         # blocks to have the last one.
-        BlockRecord.series_id
-        == select(Series.id).where(Series.name == bindparam("series")).scalar_subquery(),
-        BlockRecord.start <= bindparam("serial", type_=BigInteger),
+        BlockRow.series_id
+        == select(SeriesRow.id).where(SeriesRow.name == bindparam("series")).scalar_subquery(),
+        BlockRow.start <= bindparam("serial", type_=BigInteger),
     )
-    .order_by(BlockRecord.start.desc())
+    .order_by(BlockRow.start.desc())
     .limit(1)
 )
 
 
 _RETURNED = (
-    select(func.coalesce(func.sum(BlockRecord.end - BlockRecord.start), 0))
-    .join(Series, BlockRecord.series_id == Series.id)
-    .where(Series.name == bindparam("series"), BlockRecord.state == "returned")
+    select(func.coalesce(func.sum(BlockRow.end - BlockRow.start), 0))
+    .join(SeriesRow, BlockRow.series_id == SeriesRow.id)
+    .where(SeriesRow.name == bindparam("series"), BlockRow.state == "returned")
 )
 
 
@@ -147,7 +147,7 @@ class BlockReader:
 
     def by_id(self, block_id: int) -> LeasedBlock | None:
         """The block of this id, or None."""
-        blocks = self._read(BLOCK.where(BlockRecord.id == block_id))
+        blocks = self._read(BLOCK.where(BlockRow.id == block_id))
         return blocks[0] if blocks else None
 
     def count_returned(self, series: str) -> int:
@@ -159,11 +159,11 @@ class BlockReader:
         self, *, series: str | None = None, instance: str | None = None, limit: int
     ) -> list[LeasedBlock]:
         """The last `limit` blocks leased, the newest first."""
-        query = BLOCK.order_by(BlockRecord.id.desc()).limit(limit)
+        query = BLOCK.order_by(BlockRow.id.desc()).limit(limit)
         if series is not None:
-            query = query.where(Series.name == series)
+            query = query.where(SeriesRow.name == series)
         if instance is not None:
-            query = query.where(BlockRecord.instance == instance)
+            query = query.where(BlockRow.instance == instance)
         return self._read(query)
 
     def _read(

@@ -10,7 +10,7 @@ from tracking_service.records import FleetRecord, LeasedBlock, SeriesCount
 from tracking_service.store.blocks import BLOCK
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database, Use
-from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.models import BlockRow, SeriesRow
 
 BLOCKS = 1000
 """Blocks that are read, the newest ones."""
@@ -22,20 +22,20 @@ FIRST_BLOCKS = 1000
 """Blocks of an instance among which its first one is looked for: an index has them in the order in
 which they lie in the table, which but for rows that were moved is that of their leases."""
 
-_LATEST = BLOCK.order_by(BlockRecord.id.desc()).limit(BLOCKS)
+_LATEST = BLOCK.order_by(BlockRow.id.desc()).limit(BLOCKS)
 _COUNTS: Select[*tuple[Any, ...]] = select(
-    Series.name,
-    Series.block_size,
-    Series.end_serial - Series.next_serial,
-    Series.returned_blocks,
-    Series.successor,
-    Series.closed_at.is_not(None),
+    SeriesRow.name,
+    SeriesRow.block_size,
+    SeriesRow.end_serial - SeriesRow.next_serial,
+    SeriesRow.returned_blocks,
+    SeriesRow.successor,
+    SeriesRow.closed_at.is_not(None),
 )
-_NAMED = _COUNTS.where(Series.name.in_(bindparam("names", expanding=True)))
-_BY_NAME = _COUNTS.order_by(Series.name).limit(SERIES + 1)
+_NAMED = _COUNTS.where(SeriesRow.name.in_(bindparam("names", expanding=True)))
+_BY_NAME = _COUNTS.order_by(SeriesRow.name).limit(SERIES + 1)
 _SOME = (
-    select(BlockRecord.leased_at)
-    .where(BlockRecord.instance == bindparam("instance"))
+    select(BlockRow.leased_at)
+    .where(BlockRow.instance == bindparam("instance"))
     .limit(FIRST_BLOCKS)
     .subquery()
 )

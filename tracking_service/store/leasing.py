@@ -21,7 +21,7 @@ from tracking_service.errors import (
 )
 from tracking_service.numbering import key_fingerprint
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.models import BlockRecord, NumberSpace, Series
+from tracking_service.store.models import BlockRow, NumberSpaceRow, SeriesRow
 from tracking_service.store.skipping import RandBelow, skip_if_forgotten
 
 
@@ -42,10 +42,10 @@ class _Row:
 
 
 _ROW = [
-    *(getattr(Series, each.name) for each in fields(_Row)[:-2]),
+    *(getattr(SeriesRow, each.name) for each in fields(_Row)[:-2]),
     *(
-        select(column).where(NumberSpace.id == Series.number_space_id).scalar_subquery()
-        for column in (NumberSpace.name, NumberSpace.key)
+        select(column).where(NumberSpaceRow.id == SeriesRow.number_space_id).scalar_subquery()
+        for column in (NumberSpaceRow.name, NumberSpaceRow.key)
     ),
 ]
 
@@ -53,25 +53,25 @@ _ROW = [
 # Built once: to build a statement takes several times as long as to run it.
 
 # As the counter is: a large block times many is beyond PostgreSQL's integer.
-_WANTED = cast(Series.block_size, BigInteger) * bindparam("blocks", type_=BigInteger)
+_WANTED = cast(SeriesRow.block_size, BigInteger) * bindparam("blocks", type_=BigInteger)
 _ADVANCE_COUNTER = (
-    update(Series)
+    update(SeriesRow)
     .where(
-        Series.name == bindparam("series"),
-        Series.closed_at.is_(None),
-        or_(Series.returned_blocks > 0, Series.next_serial + _WANTED <= Series.end_serial),
+        SeriesRow.name == bindparam("series"),
+        SeriesRow.closed_at.is_(None),
+        or_(SeriesRow.returned_blocks > 0, SeriesRow.next_serial + _WANTED <= SeriesRow.end_serial),
     )
     .values(
-        lease_count=Series.lease_count + 1,
+        lease_count=SeriesRow.lease_count + 1,
         next_serial=case(
-            (Series.returned_blocks > 0, Series.next_serial),
-            else_=Series.next_serial + _WANTED,
+            (SeriesRow.returned_blocks > 0, SeriesRow.next_serial),
+            else_=SeriesRow.next_serial + _WANTED,
         ),
     )
     .returning(*_ROW)
 )
 _RECORD = (
-    insert(BlockRecord)
+    insert(BlockRow)
     .values(
         series_id=bindparam("series_id"),
         start=bindparam("start"),
@@ -80,29 +80,27 @@ _RECORD = (
         instance=bindparam("instance"),
         leased_at=DatabaseTime(),
     )
-    .returning(BlockRecord.id)
+    .returning(BlockRow.id)
 )
 _LOWEST_TAIL = (
-    select(BlockRecord.id, BlockRecord.start, BlockRecord.end)
-    .where(BlockRecord.series_id == bindparam("series_id"), BlockRecord.state == "returned")
-    .order_by(BlockRecord.start)
+    select(BlockRow.id, BlockRow.start, BlockRow.end)
+    .where(BlockRow.series_id == bindparam("series_id"), BlockRow.state == "returned")
+    .order_by(BlockRow.start)
     .limit(1)
 )
 
 _CUT_TAIL = (
-    update(BlockRecord)
-    .where(BlockRecord.id == bindparam("block_id"))
-    .values(start=bindparam("from"))
+    update(BlockRow).where(BlockRow.id == bindparam("block_id")).values(start=bindparam("from"))
 )
 _LEASE_TAIL = (
-    update(BlockRecord)
-    .where(BlockRecord.id == bindparam("block_id"))
+    update(BlockRow)
+    .where(BlockRow.id == bindparam("block_id"))
     .values(state="leased", instance=bindparam("by"), leased_at=DatabaseTime(), released_at=None)
 )
 _COUNT_TAIL_OUT = (
-    update(Series)
-    .where(Series.id == bindparam("of"))
-    .values(returned_blocks=Series.returned_blocks - 1)
+    update(SeriesRow)
+    .where(SeriesRow.id == bindparam("of"))
+    .values(returned_blocks=SeriesRow.returned_blocks - 1)
 )
 
 
@@ -172,8 +170,10 @@ def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, 
     """Take what is left of a series that has less than was wanted, or is closed."""
     # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
     found = connection.execute(
-        select(Series.end_serial - Series.next_serial, Series.block_size, Series.closed_at)
-        .where(Series.name == series)
+        select(
+            SeriesRow.end_serial - SeriesRow.next_serial, SeriesRow.block_size, SeriesRow.closed_at
+        )
+        .where(SeriesRow.name == series)
         .with_for_update()
     ).one_or_none()
     if found is None:
@@ -186,9 +186,9 @@ def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, 
     if not taken:
         raise SeriesExhaustedError(_why_none_left(connection, series))
     row = connection.execute(
-        update(Series)
-        .where(Series.name == series)
-        .values(lease_count=Series.lease_count + 1, next_serial=Series.next_serial + taken)
+        update(SeriesRow)
+        .where(SeriesRow.name == series)
+        .values(lease_count=SeriesRow.lease_count + 1, next_serial=SeriesRow.next_serial + taken)
         .returning(*_ROW)
     ).one()
     return _Row(*row), taken
@@ -196,9 +196,9 @@ def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, 
 
 def _why_none_left(connection: Connection, series: str) -> str:
     moved_at = connection.execute(
-        select(NumberSpace.moved_at)
-        .join(Series, Series.number_space_id == NumberSpace.id)
-        .where(Series.name == series)
+        select(NumberSpaceRow.moved_at)
+        .join(SeriesRow, SeriesRow.number_space_id == NumberSpaceRow.id)
+        .where(SeriesRow.name == series)
     ).scalar_one()
     if moved_at is not None:
         return f"series exhausted: {series} was moved to another database"

@@ -1,6 +1,7 @@
-"""The tables: number_space, series, block, batch, api_key.
+"""The tables: number_space, series, block, batch, api_key. No table holds a tracking number.
 
-`migrations/` builds them; a test holds the two together. What no table holds is a number.
+`migrations/` builds them; a test holds the two together. The store returns no row: `records.py` has
+what it returns.
 """
 
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ class Base(DeclarativeBase):
     )
 
 
-class NumberSpace(Base):
+class NumberSpaceRow(Base):
     """All numbers that one pattern can write with one key. Neither ever changes."""
 
     __tablename__ = "number_space"
@@ -80,7 +81,7 @@ class NumberSpace(Base):
     """When an export took it to another database; its series are sealed, and none is added."""
 
 
-class Series(Base):
+class SeriesRow(Base):
     """A named sequence of serials: [first_serial, end_serial) of its number space."""
 
     __tablename__ = "series"
@@ -118,7 +119,7 @@ class Series(Base):
     """When an operator closed it: nothing is leased from it any more."""
 
 
-class BatchRecord(Base):
+class BatchRow(Base):
     """A batch that was asked for with an idempotency key: which serials it got, not its numbers."""
 
     __tablename__ = "batch"
@@ -138,7 +139,7 @@ class BatchRecord(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class ApiKey(Base):
+class ApiKeyRow(Base):
     """A key to the service: who may ask for what. Its token is not here, only the token's hash."""
 
     __tablename__ = "api_key"
@@ -164,7 +165,7 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class BlockRecord(Base):
+class BlockRow(Base):
     """One block, and who took it. The blocks of a series never overlap.
 
     States: `leased`, by an instance that may still spend it; `spent`, released after all of

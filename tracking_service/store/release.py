@@ -19,29 +19,29 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from tracking_service.allocation import Block
 from tracking_service.allocation.ranges import Ranges
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.models import BlockRow, SeriesRow
 
 ROWS = 1000
 """Rows changed by one statement, so that none reaches the time-out."""
 
 
 _LOCK = (
-    update(Series)
-    .where(Series.name == bindparam("series"))
-    .values(returned_blocks=Series.returned_blocks)
-    .returning(Series.id)
+    update(SeriesRow)
+    .where(SeriesRow.name == bindparam("series"))
+    .values(returned_blocks=SeriesRow.returned_blocks)
+    .returning(SeriesRow.id)
 )
-_LEASED = select(BlockRecord.id, BlockRecord.start, BlockRecord.end, BlockRecord.leased_at).where(
-    BlockRecord.series_id == bindparam("series_id"),
-    BlockRecord.instance == bindparam("instance"),
-    BlockRecord.state == "leased",
+_LEASED = select(BlockRow.id, BlockRow.start, BlockRow.end, BlockRow.leased_at).where(
+    BlockRow.series_id == bindparam("series_id"),
+    BlockRow.instance == bindparam("instance"),
+    BlockRow.state == "leased",
 )
 _RELEASE = (
-    update(BlockRecord)
-    .where(BlockRecord.id == bindparam("block_id"))
+    update(BlockRow)
+    .where(BlockRow.id == bindparam("block_id"))
     .values(end=bindparam("until"), state=bindparam("as"), released_at=DatabaseTime())
 )
-_ADD_PART = insert(BlockRecord).values(
+_ADD_PART = insert(BlockRow).values(
     series_id=bindparam("series_id"),
     start=bindparam("start"),
     end=bindparam("end"),
@@ -51,9 +51,9 @@ _ADD_PART = insert(BlockRecord).values(
     released_at=DatabaseTime(),
 )
 _COUNT = (
-    update(Series)
-    .where(Series.id == bindparam("of"))
-    .values(returned_blocks=Series.returned_blocks + bindparam("more"))
+    update(SeriesRow)
+    .where(SeriesRow.id == bindparam("of"))
+    .values(returned_blocks=SeriesRow.returned_blocks + bindparam("more"))
 )
 
 
@@ -111,8 +111,8 @@ def hand_back(
     for first in range(0, len(spent), ROWS):
         ids = spent[first : first + ROWS]
         connection.execute(
-            update(BlockRecord)
-            .where(BlockRecord.id.in_(ids))
+            update(BlockRow)
+            .where(BlockRow.id.in_(ids))
             .values(state="spent", released_at=DatabaseTime())
         )
     if returned:

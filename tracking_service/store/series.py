@@ -24,39 +24,43 @@ from tracking_service.numbering import Pattern, from_options
 from tracking_service.records import SeriesNotice, SeriesRecord, SpaceRecord
 from tracking_service.store import series_creation, succession
 from tracking_service.store.database import Database, Use
-from tracking_service.store.models import NumberSpace, Series
+from tracking_service.store.models import NumberSpaceRow, SeriesRow
 
 TRIES = 10
 """Attempts to make a series while others make the same, or its number space, in that moment."""
 
 
 def _space_id(parameter: str) -> ScalarSelect[int]:
-    return select(NumberSpace.id).where(NumberSpace.name == bindparam(parameter)).scalar_subquery()
+    return (
+        select(NumberSpaceRow.id)
+        .where(NumberSpaceRow.name == bindparam(parameter))
+        .scalar_subquery()
+    )
 
 
 _RECORD = select(
-    Series.name,
-    NumberSpace.name,
-    NumberSpace.options,
-    NumberSpace.key,
-    Series.block_size,
-    Series.first_serial,
-    Series.next_serial,
-    Series.end_serial,
-    Series.created_at,
-    Series.successor,
-    Series.closed_at,
-).join(NumberSpace, Series.number_space_id == NumberSpace.id)
-_NAMED = _RECORD.where(Series.name == bindparam("name"))
-_ALL = _RECORD.order_by(Series.name)
+    SeriesRow.name,
+    NumberSpaceRow.name,
+    NumberSpaceRow.options,
+    NumberSpaceRow.key,
+    SeriesRow.block_size,
+    SeriesRow.first_serial,
+    SeriesRow.next_serial,
+    SeriesRow.end_serial,
+    SeriesRow.created_at,
+    SeriesRow.successor,
+    SeriesRow.closed_at,
+).join(NumberSpaceRow, SeriesRow.number_space_id == NumberSpaceRow.id)
+_NAMED = _RECORD.where(SeriesRow.name == bindparam("name"))
+_ALL = _RECORD.order_by(SeriesRow.name)
 _NEAREST = (
     _RECORD.where(
         # Found first and apart, so that the index of series by space and first serial is descended
         # once.
-        Series.number_space_id == _space_id("number_space"),
-        Series.first_serial <= bindparam("serial", type_=BigInteger),
+        SeriesRow.number_space_id == _space_id("number_space"),
+        SeriesRow.first_serial <= bindparam("serial", type_=BigInteger),
     )
-    .order_by(Series.first_serial.desc())
+    .order_by(SeriesRow.first_serial.desc())
     .limit(1)
 )
 
@@ -66,12 +70,12 @@ def _counters(count: int) -> Select[*tuple[Any, ...]]:
     """One row with the counter of the series next below each of `count` serials, or NULL."""
     return select(
         *(
-            select(Series.next_serial)
+            select(SeriesRow.next_serial)
             .where(
-                Series.number_space_id == _space_id(f"space_{at}"),
-                Series.first_serial <= bindparam(f"serial_{at}", type_=BigInteger),
+                SeriesRow.number_space_id == _space_id(f"space_{at}"),
+                SeriesRow.first_serial <= bindparam(f"serial_{at}", type_=BigInteger),
             )
-            .order_by(Series.first_serial.desc())
+            .order_by(SeriesRow.first_serial.desc())
             .limit(1)
             .scalar_subquery()
             .label(f"counter_{at}")
@@ -111,9 +115,9 @@ class SeriesStore:
 
         A closed one is among them if it has a successor. Reads no more rows than it must.
         """
-        query = _ALL.where(or_(Series.closed_at.is_(None), Series.successor.is_not(None)))
+        query = _ALL.where(or_(SeriesRow.closed_at.is_(None), SeriesRow.successor.is_not(None)))
         if only is not None:
-            query = query.where(Series.name.in_(only))
+            query = query.where(SeriesRow.name.in_(only))
         return self._read(query.limit(limit), {})
 
     def nearest(self, number_space: str, serial: int) -> SeriesRecord | None:
@@ -142,9 +146,11 @@ class SeriesStore:
     def spaces(self, *, after: int = 0) -> list[SpaceRecord]:
         """The number spaces whose id is greater than `after`, by id: the order they were made in."""
         query = (
-            select(NumberSpace.id, NumberSpace.name, NumberSpace.options, NumberSpace.key)
-            .where(NumberSpace.id > after)
-            .order_by(NumberSpace.id)
+            select(
+                NumberSpaceRow.id, NumberSpaceRow.name, NumberSpaceRow.options, NumberSpaceRow.key
+            )
+            .where(NumberSpaceRow.id > after)
+            .order_by(NumberSpaceRow.id)
         )
         with self._database.transaction(self._use) as connection:
             return [

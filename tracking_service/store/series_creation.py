@@ -14,7 +14,7 @@ from tracking_service.errors import MovedError, NumberSpaceTakenError, PatternTa
 from tracking_service.numbering import KEY_BYTES, Pattern, from_options
 from tracking_service.store import succession
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.models import NumberSpace, Series
+from tracking_service.store.models import NumberSpaceRow, SeriesRow
 from tracking_service.store.timeline import server_timeline
 
 FAILOVER_SKIP_MOST = 1_000_000_000
@@ -46,7 +46,7 @@ def create(
             f" needs {serials}"
         )
     connection.execute(
-        insert(Series).values(
+        insert(SeriesRow).values(
             name=name,
             number_space_id=space_id,
             block_size=block_size,
@@ -72,8 +72,8 @@ def _lock_space(
     succession.lock_series(connection)
     spaces = connection.execute(
         select(
-            NumberSpace.id, NumberSpace.name, NumberSpace.options, NumberSpace.moved_at
-        ).order_by(NumberSpace.id)
+            NumberSpaceRow.id, NumberSpaceRow.name, NumberSpaceRow.options, NumberSpaceRow.moved_at
+        ).order_by(NumberSpaceRow.id)
     ).all()
     if any(space.moved_at is not None for space in spaces):
         # The other database may give the same serials to a series of its own.
@@ -85,7 +85,7 @@ def _lock_space(
         if other.shape.meets(pattern.shape):
             raise _taken(connection, pattern, space.id, other)
     made: int = connection.execute(
-        insert(NumberSpace)
+        insert(NumberSpaceRow)
         .values(
             # Two patterns of one text meet, whatever their alphabets.
             name=pattern.text,
@@ -93,7 +93,7 @@ def _lock_space(
             options=pattern.options,
             key=token_bytes(KEY_BYTES),
         )
-        .returning(NumberSpace.id)
+        .returning(NumberSpaceRow.id)
     ).scalar_one()
     return made
 
@@ -102,9 +102,9 @@ def _taken(
     connection: Connection, pattern: Pattern, space_id: int, other: Pattern
 ) -> PatternTakenError:
     names = connection.execute(
-        select(Series.name)
-        .where(Series.number_space_id == space_id)
-        .order_by(Series.first_serial)
+        select(SeriesRow.name)
+        .where(SeriesRow.number_space_id == space_id)
+        .order_by(SeriesRow.first_serial)
         .limit(1)
     ).scalars()
     series = next(iter(names), None)
@@ -117,8 +117,8 @@ def _taken(
 
 def _first_free(connection: Connection, space_id: int) -> int:
     first: int = connection.execute(
-        select(func.coalesce(func.max(Series.end_serial), 0)).where(
-            Series.number_space_id == space_id
+        select(func.coalesce(func.max(SeriesRow.end_serial), 0)).where(
+            SeriesRow.number_space_id == space_id
         )
     ).scalar_one()
     return first

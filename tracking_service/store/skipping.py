@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, func, insert, select, update
 from tracking_service.allocation import Block, HighWaterMark
 from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.models import BlockRecord, Series
+from tracking_service.store.models import BlockRow, SeriesRow
 from tracking_service.store.timeline import is_first, promotions, server_timeline
 
 RandBelow = Callable[[int], int]
@@ -53,25 +53,25 @@ def skip(connection: Connection, series_id: int, skipped: Block, *, instance: st
     block table records what was left out, if anything was.
     """
     connection.execute(
-        update(BlockRecord)
-        .where(BlockRecord.series_id == series_id, BlockRecord.state == "returned")
+        update(BlockRow)
+        .where(BlockRow.series_id == series_id, BlockRow.state == "returned")
         .values(state="skipped")
     )
     end = connection.execute(
-        update(Series)
-        .where(Series.id == series_id)
+        update(SeriesRow)
+        .where(SeriesRow.id == series_id)
         .values(
             returned_blocks=0,
             next_serial=case(
-                (Series.end_serial < skipped.end, Series.end_serial), else_=skipped.end
+                (SeriesRow.end_serial < skipped.end, SeriesRow.end_serial), else_=skipped.end
             ),
         )
-        .returning(Series.next_serial)
+        .returning(SeriesRow.next_serial)
     ).scalar_one()
     if end <= skipped.start:
         return
     connection.execute(
-        insert(BlockRecord).values(
+        insert(BlockRow).values(
             series_id=series_id,
             start=skipped.start,
             end=end,
@@ -103,13 +103,18 @@ def skip_if_forgotten(
     # A series that was never leased may be one whose every lease was forgotten.
     forgotten = recorded is not None or not is_first(timeline)
     row = connection.execute(
-        update(Series)
-        .where(Series.id == series_id)
+        update(SeriesRow)
+        .where(SeriesRow.id == series_id)
         .values(
             timeline=timeline,
-            lease_count=Series.lease_count + (LEASES_AHEAD if forgotten else 0),
+            lease_count=SeriesRow.lease_count + (LEASES_AHEAD if forgotten else 0),
         )
-        .returning(Series.next_serial, Series.end_serial, Series.block_size, Series.failover_skip)
+        .returning(
+            SeriesRow.next_serial,
+            SeriesRow.end_serial,
+            SeriesRow.block_size,
+            SeriesRow.failover_skip,
+        )
     ).one()
     if forgotten:
         left_out = margin(
@@ -139,30 +144,30 @@ def skip_past(
     Raises UnknownSeriesError.
     """
     row = connection.execute(
-        update(Series)
-        .where(Series.name == series)
+        update(SeriesRow)
+        .where(SeriesRow.name == series)
         .values(
             lease_count=case(
-                (Series.lease_count < mark.lease_number, mark.lease_number),
-                else_=Series.lease_count,
+                (SeriesRow.lease_count < mark.lease_number, mark.lease_number),
+                else_=SeriesRow.lease_count,
             )
         )
         .returning(
-            Series.id,
-            Series.next_serial,
-            Series.end_serial,
-            Series.block_size,
-            Series.failover_skip,
+            SeriesRow.id,
+            SeriesRow.next_serial,
+            SeriesRow.end_serial,
+            SeriesRow.block_size,
+            SeriesRow.failover_skip,
         )
     ).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
     connection.execute(
-        update(BlockRecord)
+        update(BlockRow)
         .where(
-            BlockRecord.series_id == row.id,
-            BlockRecord.start == refused.start,
-            BlockRecord.instance == instance,
+            BlockRow.series_id == row.id,
+            BlockRow.start == refused.start,
+            BlockRow.instance == instance,
         )
         .values(state="skipped")
     )
@@ -191,15 +196,15 @@ def skip_to(
     """
     # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
     row = connection.execute(
-        select(Series.id, Series.next_serial, Series.end_serial)
-        .where(Series.name == series)
+        select(SeriesRow.id, SeriesRow.next_serial, SeriesRow.end_serial)
+        .where(SeriesRow.name == series)
         .with_for_update()
     ).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
     end = to if to is not None else row.next_serial + (by or 0)
     recorded = connection.execute(
-        select(func.max(BlockRecord.end)).where(BlockRecord.series_id == row.id)
+        select(func.max(BlockRow.end)).where(BlockRow.series_id == row.id)
     ).scalar()
     # The same as the counter, unless that lies behind blocks that were leased.
     start = max(row.next_serial, recorded or 0)
@@ -211,8 +216,8 @@ def skip_to(
         skip(connection, row.id, Block(start, end), instance=instance)
     # The series may have been made again, and so counts its leases from the first.
     connection.execute(
-        update(Series)
-        .where(Series.id == row.id)
-        .values(next_serial=end, lease_count=Series.lease_count + LEASES_AHEAD)
+        update(SeriesRow)
+        .where(SeriesRow.id == row.id)
+        .values(next_serial=end, lease_count=SeriesRow.lease_count + LEASES_AHEAD)
     )
     return Block(row.next_serial, end)

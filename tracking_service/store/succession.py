@@ -16,11 +16,14 @@ from tracking_service.numbering import from_options
 from tracking_service.numbering.shape import COUNTRIES
 from tracking_service.records import SeriesNotice, is_circle, succession_line
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.models import NumberSpace, Series
+from tracking_service.store.models import NumberSpaceRow, SeriesRow
 
 _NOTICES = select(
-    Series.name, Series.successor, Series.closed_at, Series.end_serial - Series.next_serial
-).where(Series.successor.is_not(None) | Series.closed_at.is_not(None))
+    SeriesRow.name,
+    SeriesRow.successor,
+    SeriesRow.closed_at,
+    SeriesRow.end_serial - SeriesRow.next_serial,
+).where(SeriesRow.successor.is_not(None) | SeriesRow.closed_at.is_not(None))
 
 
 def lock_series(connection: Connection) -> None:
@@ -49,7 +52,7 @@ def set_successor(connection: Connection, name: str, successor: str | None) -> N
     if successor is not None:
         _check(_all(connection), name, successor)
     changed = connection.execute(
-        update(Series).where(Series.name == name).values(successor=successor)
+        update(SeriesRow).where(SeriesRow.name == name).values(successor=successor)
     )
     if not changed.rowcount:
         raise UnknownSeriesError(name)
@@ -70,17 +73,17 @@ def close(connection: Connection, name: str) -> None:
             f"{name} is the successor of {before[0]}: name another, or none, before it is closed"
         )
     connection.execute(
-        update(Series)
-        .where(Series.name == name, Series.closed_at.is_(None))
+        update(SeriesRow)
+        .where(SeriesRow.name == name, SeriesRow.closed_at.is_(None))
         .values(closed_at=DatabaseTime())
     )
 
 
 def _all(connection: Connection) -> Mapping[str, Row[*tuple[Any, ...]]]:
     rows = connection.execute(
-        select(Series.name, Series.successor, Series.closed_at, NumberSpace.options).join(
-            NumberSpace, Series.number_space_id == NumberSpace.id
-        )
+        select(
+            SeriesRow.name, SeriesRow.successor, SeriesRow.closed_at, NumberSpaceRow.options
+        ).join(NumberSpaceRow, SeriesRow.number_space_id == NumberSpaceRow.id)
     )
     return {row.name: row for row in rows}
 

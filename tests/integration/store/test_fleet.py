@@ -14,7 +14,7 @@ from tests.support.plans import statements
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
 from tracking_service.store.fleet import BLOCKS, SERIES, FleetReader
-from tracking_service.store.models import BlockRecord
+from tracking_service.store.models import BlockRow
 
 ROWS = 12_000
 MANY_SERIES = 3_000
@@ -28,7 +28,7 @@ def crowded(stores: Stores) -> Stores:
     ((series_id,),) = stores.rows("SELECT id FROM series WHERE name = 'many-00042'")
     with stores.database.transaction(write=True) as connection:
         connection.execute(
-            insert(BlockRecord),
+            insert(BlockRow),
             [
                 {
                     "series_id": series_id,

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from tests.support.plans import assert_descends
 from tests.support.stores import Stores
 from tracking_service.allocation import Block
-from tracking_service.store.models import BlockRecord
+from tracking_service.store.models import BlockRow
 
 SERIES = "small"
 ROWS = 12_000
@@ -28,7 +28,7 @@ def crowded(stores: Stores) -> Stores:
     moment = datetime.now(UTC)
     with stores.database.transaction(write=True) as connection:
         connection.execute(
-            insert(BlockRecord),
+            insert(BlockRow),
             [
                 {
                     "series_id": series_id,

@@ -14,7 +14,7 @@ from tracking_service.instance.number_spaces import NumberSpaces
 from tracking_service.numbering import Shipment
 from tracking_service.numbering.builtin import ROUTED
 from tracking_service.services.verify import Verifier
-from tracking_service.store.models import Series
+from tracking_service.store.models import SeriesRow
 
 SHIPMENT = Shipment("MY", "ID")
 SPACE = ROUTED.text
@@ -31,7 +31,7 @@ def crowded(stores: Stores) -> Stores:
     now = datetime.now(UTC)
     with stores.database.transaction(write=True) as connection:
         connection.execute(
-            insert(Series),
+            insert(SeriesRow),
             [
                 {
                     "name": f"many-{index}",

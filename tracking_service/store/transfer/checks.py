@@ -14,7 +14,7 @@ from tracking_service.errors import ExportError, InvalidKeyError, TrackingServic
 from tracking_service.numbering import Format, Pattern, from_options
 from tracking_service.records import is_circle, succession_line
 from tracking_service.store.api_keys import check_key
-from tracking_service.store.models import ApiKey, BatchRecord, BlockRecord, NumberSpace, Series
+from tracking_service.store.models import ApiKeyRow, BatchRow, BlockRow, NumberSpaceRow, SeriesRow
 from tracking_service.store.transfer.lines import ROWS
 
 LEASE_COUNT_MOST = 2**62
@@ -31,41 +31,41 @@ def check_rows(connection: Connection) -> None:
 
 
 def _series(connection: Connection) -> Iterator[str]:
-    other = select(Series).subquery()
+    other = select(SeriesRow).subquery()
     blocks = (
         select(
-            BlockRecord.series_id,
-            func.min(BlockRecord.start).label("start"),
-            func.max(BlockRecord.end).label("end"),
-            func.count().filter(BlockRecord.state == "returned").label("returned"),
-            func.count().filter(BlockRecord.state != "skipped").label("leased"),
+            BlockRow.series_id,
+            func.min(BlockRow.start).label("start"),
+            func.max(BlockRow.end).label("end"),
+            func.count().filter(BlockRow.state == "returned").label("returned"),
+            func.count().filter(BlockRow.state != "skipped").label("leased"),
         )
-        .group_by(BlockRecord.series_id)
+        .group_by(BlockRow.series_id)
         .subquery()
     )
     for row in connection.execute(
         select(
-            Series.name,
-            Series.first_serial,
-            Series.next_serial,
-            Series.returned_blocks,
-            Series.lease_count,
-            Series.failover_skip,
-            func.coalesce(blocks.c.start, Series.first_serial).label("start"),
-            func.coalesce(blocks.c.end, Series.first_serial).label("end"),
+            SeriesRow.name,
+            SeriesRow.first_serial,
+            SeriesRow.next_serial,
+            SeriesRow.returned_blocks,
+            SeriesRow.lease_count,
+            SeriesRow.failover_skip,
+            func.coalesce(blocks.c.start, SeriesRow.first_serial).label("start"),
+            func.coalesce(blocks.c.end, SeriesRow.first_serial).label("end"),
             func.coalesce(blocks.c.returned, 0).label("returned"),
             func.coalesce(blocks.c.leased, 0).label("leased"),
             select(other.c.name)
             .where(
-                other.c.number_space_id == Series.number_space_id,
-                other.c.id != Series.id,
-                other.c.first_serial < Series.end_serial,
-                Series.first_serial < other.c.end_serial,
+                other.c.number_space_id == SeriesRow.number_space_id,
+                other.c.id != SeriesRow.id,
+                other.c.first_serial < SeriesRow.end_serial,
+                SeriesRow.first_serial < other.c.end_serial,
             )
             .limit(1)
             .scalar_subquery()
             .label("overlaps"),
-        ).outerjoin(blocks, blocks.c.series_id == Series.id)
+        ).outerjoin(blocks, blocks.c.series_id == SeriesRow.id)
     ):
         if row.overlaps is not None:
             yield f"the series {row.name} and {row.overlaps} share serials"
@@ -88,7 +88,7 @@ def _series(connection: Connection) -> Iterator[str]:
 
 
 def _successors(connection: Connection) -> Iterator[str]:
-    rows = connection.execute(select(Series.name, Series.successor))
+    rows = connection.execute(select(SeriesRow.name, SeriesRow.successor))
     successors: dict[str, str | None] = {row.name: row.successor for row in rows}
     for name, successor in successors.items():
         if successor is not None and successor not in successors:
@@ -98,16 +98,18 @@ def _successors(connection: Connection) -> Iterator[str]:
 
 
 def _spaces(connection: Connection) -> Iterator[str]:
-    end = select(func.max(Series.end_serial)).where(Series.number_space_id == NumberSpace.id)
+    end = select(func.max(SeriesRow.end_serial)).where(
+        SeriesRow.number_space_id == NumberSpaceRow.id
+    )
     patterns: list[tuple[str, Pattern]] = []
     for row in connection.execute(
         select(
-            NumberSpace.name,
-            NumberSpace.options,
-            NumberSpace.key,
-            NumberSpace.moved_at,
+            NumberSpaceRow.name,
+            NumberSpaceRow.options,
+            NumberSpaceRow.key,
+            NumberSpaceRow.moved_at,
             end.scalar_subquery().label("end"),
-        ).order_by(NumberSpace.id)
+        ).order_by(NumberSpaceRow.id)
     ):
         try:
             pattern = from_options(row.options)
@@ -133,12 +135,12 @@ def _blocks_and_batches(connection: Connection) -> Iterator[str]:
     spent: list[tuple[int, int]] = []
     series, end = 0, 0
     query = select(
-        BlockRecord.id,
-        BlockRecord.series_id,
-        BlockRecord.start,
-        BlockRecord.end,
-        BlockRecord.state,
-    ).order_by(BlockRecord.series_id, BlockRecord.start)
+        BlockRow.id,
+        BlockRow.series_id,
+        BlockRow.start,
+        BlockRow.end,
+        BlockRow.state,
+    ).order_by(BlockRow.series_id, BlockRow.start)
     # Closed, however it ends: on the server it is a cursor.
     with connection.execute(query.execution_options(yield_per=ROWS)) as rows:
         for row in rows:
@@ -152,7 +154,7 @@ def _blocks_and_batches(connection: Connection) -> Iterator[str]:
 
 def _batches(connection: Connection, spent: list[tuple[int, int]]) -> Iterator[str]:
     """A retry would get a number that is issued once more later, if no block had its serials."""
-    query = select(BatchRecord.key, BatchRecord.ranges, BatchRecord.issued_at)
+    query = select(BatchRow.key, BatchRow.ranges, BatchRow.issued_at)
     with connection.execute(query.execution_options(yield_per=ROWS)) as rows:
         for row in rows:
             what = f"the batch of the idempotency key {row.key!r}"
@@ -195,8 +197,10 @@ def _are_ranges(ranges: object) -> bool:
 
 
 def _api_keys(connection: Connection) -> Iterator[str]:
-    names = set(connection.execute(select(Series.name)).scalars())
-    for row in connection.execute(select(ApiKey.name, ApiKey.digest, ApiKey.scopes, ApiKey.series)):
+    names = set(connection.execute(select(SeriesRow.name)).scalars())
+    for row in connection.execute(
+        select(ApiKeyRow.name, ApiKeyRow.digest, ApiKeyRow.scopes, ApiKeyRow.series)
+    ):
         try:
             check_key(row.name, [*row.scopes], None if row.series is None else [*row.series])
         except (InvalidKeyError, TypeError) as error:

@@ -11,7 +11,7 @@ from tracking_service.errors import ExportError, MovedError
 from tracking_service.installation import program
 from tracking_service.store.clock import DatabaseTime
 from tracking_service.store.database import Database
-from tracking_service.store.models import BatchRecord, BlockRecord, NumberSpace, Series
+from tracking_service.store.models import BatchRow, BlockRow, NumberSpaceRow, SeriesRow
 from tracking_service.store.schema import REVISION
 from tracking_service.store.skipping import RandBelow, skip, skip_if_forgotten
 from tracking_service.store.transfer.lines import ANSWER_SECONDS, ROWS, Row, Writer, tables
@@ -71,24 +71,24 @@ def reopen(database: Database) -> list[str]:
     """
     with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         moved = connection.execute(
-            update(NumberSpace).where(NumberSpace.moved_at.is_not(None)).values(moved_at=None)
+            update(NumberSpaceRow).where(NumberSpaceRow.moved_at.is_not(None)).values(moved_at=None)
         )
         if not moved.rowcount:
             raise MovedError("no series of this database is sealed")
         sealed = connection.execute(
-            select(BlockRecord.id, BlockRecord.start, Series.id, Series.name)
-            .join(Series, BlockRecord.series_id == Series.id)
+            select(BlockRow.id, BlockRow.start, SeriesRow.id, SeriesRow.name)
+            .join(SeriesRow, BlockRow.series_id == SeriesRow.id)
             .where(
-                BlockRecord.state == "skipped",
-                BlockRecord.instance.startswith(_SEALED_BY),
-                BlockRecord.end == Series.end_serial,
+                BlockRow.state == "skipped",
+                BlockRow.instance.startswith(_SEALED_BY),
+                BlockRow.end == SeriesRow.end_serial,
             )
-            .order_by(Series.name)
+            .order_by(SeriesRow.name)
         ).all()
         for block_id, start, series_id, _ in sealed:
-            connection.execute(delete(BlockRecord).where(BlockRecord.id == block_id))
+            connection.execute(delete(BlockRow).where(BlockRow.id == block_id))
             connection.execute(
-                update(Series).where(Series.id == series_id).values(next_serial=start)
+                update(SeriesRow).where(SeriesRow.id == series_id).values(next_serial=start)
             )
         return [name for *_, name in sealed]
 
@@ -100,12 +100,14 @@ def _lock(connection: Connection) -> None:
         # would be exported as it began, and leased from here. SQLite has locked the whole file.
         names = ", ".join(tables())
         connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
-    if connection.execute(select(NumberSpace.id).where(NumberSpace.moved_at.is_not(None))).first():
+    if connection.execute(
+        select(NumberSpaceRow.id).where(NumberSpaceRow.moved_at.is_not(None))
+    ).first():
         raise MovedError(
             f"the series of this database were exported before; `{program()} series reopen` takes"
             " that back if the export was never imported"
         )
-    connection.execute(update(NumberSpace).values(moved_at=DatabaseTime()))
+    connection.execute(update(NumberSpaceRow).values(moved_at=DatabaseTime()))
 
 
 def _leave_out_forgotten(connection: Connection, name: str, randbelow: RandBelow) -> None:
@@ -113,7 +115,7 @@ def _leave_out_forgotten(connection: Connection, name: str, randbelow: RandBelow
 
     The importing database could not tell that there were any.
     """
-    for series_id, timeline in connection.execute(select(Series.id, Series.timeline)).all():
+    for series_id, timeline in connection.execute(select(SeriesRow.id, SeriesRow.timeline)).all():
         skip_if_forgotten(
             # Not in the seal's name, which `reopen` takes back.
             connection,
@@ -126,7 +128,7 @@ def _leave_out_forgotten(connection: Connection, name: str, randbelow: RandBelow
 
 def _seal(connection: Connection, name: str) -> None:
     for series_id, start, end in connection.execute(
-        select(Series.id, Series.next_serial, Series.end_serial)
+        select(SeriesRow.id, SeriesRow.next_serial, SeriesRow.end_serial)
     ).all():
         # A series with nothing left has its tails sealed, too; `skip` stops at its end.
         skip(connection, series_id, Block(start, max(end, start + 1)), instance=name)
@@ -134,7 +136,7 @@ def _seal(connection: Connection, name: str) -> None:
 
 def _rows(connection: Connection, table: Table) -> Iterator[Row]:
     chosen: Select[Any] = select(table).order_by(table.c.id).limit(ROWS)
-    if table.name == BatchRecord.__tablename__:
+    if table.name == BatchRow.__tablename__:
         # A claim that was not made good belongs to a request under way, which ends here.
         chosen = chosen.where(table.c.ranges.is_not(None), table.c.expires_at > DatabaseTime())
     last = 0

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracking_service.errors import ExportError
 from tracking_service.store.database import Database
-from tracking_service.store.models import BlockRecord, NumberSpace, Series
+from tracking_service.store.models import BlockRow, NumberSpaceRow, SeriesRow
 from tracking_service.store.schema import REVISION
 from tracking_service.store.skipping import LEASES_AHEAD
 from tracking_service.store.timeline import server_timeline
@@ -47,9 +47,9 @@ def import_(
 def _empty(connection: Connection) -> None:
     """Delete a fresh database's rows. Raises ExportError if it is not fresh."""
     # Locks the rows, so that a lease that begins now waits, and then reads the new ones.
-    connection.execute(update(Series).values(lease_count=Series.lease_count))
-    used = connection.execute(select(func.sum(Series.lease_count))).scalar_one()
-    blocks = connection.execute(select(func.count()).select_from(BlockRecord)).scalar_one()
+    connection.execute(update(SeriesRow).values(lease_count=SeriesRow.lease_count))
+    used = connection.execute(select(func.sum(SeriesRow.lease_count))).scalar_one()
+    blocks = connection.execute(select(func.count()).select_from(BlockRow)).scalar_one()
     if used or blocks:
         raise ExportError("serials of this database have been leased: an export is for a fresh one")
     if connection.dialect.name == "postgresql" and _others(connection):
@@ -88,18 +88,16 @@ def _in_parts(rows: Iterator[tuple[Table, Row]]) -> Iterator[tuple[Table, list[R
 
 def _adopt(connection: Connection) -> None:
     """Make the imported rows this database's own."""
-    connection.execute(update(NumberSpace).values(moved_at=None))
+    connection.execute(update(NumberSpaceRow).values(moved_at=None))
     # The exporting database may have been restored without the lease of a tail. By the counts below
     # no high-water mark would show that here.
-    connection.execute(
-        update(BlockRecord).where(BlockRecord.state == "returned").values(state="skipped")
-    )
+    connection.execute(update(BlockRow).where(BlockRow.state == "returned").values(state="skipped"))
     connection.execute(
         # This server has another history, and has forgotten no lease. The old one may still lease
         # tails that its instances hand back, which this database has not counted.
-        update(Series).values(
+        update(SeriesRow).values(
             timeline=server_timeline(connection),
-            lease_count=Series.lease_count + LEASES_AHEAD,
+            lease_count=SeriesRow.lease_count + LEASES_AHEAD,
             returned_blocks=0,
         )
     )
