@@ -56,7 +56,7 @@ class Allocator:
         """Hand out one serial.
 
         If no serial is left, raises the error that `set_error` set, else ReserveEmptyError. After
-        `close` raises ShuttingDownError, or what that was given.
+        `close` raises the error that `close` was given, or ShuttingDownError.
         """
         with self._lock:
             serial = self._next
@@ -189,7 +189,7 @@ class Allocator:
                 self._set_low_at()
 
     def set_error(self, error: AllocationError) -> None:
-        """Set what requests raise that wait, or find no serial left."""
+        """Set the error of requests that wait or find no serial left."""
         with self._lock:
             self.error = error
             self._notify()

@@ -46,7 +46,7 @@ class Disk:
             return None
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, where they are not there; their names then last."""
+        """Make a folder and those above it, if missing; on return their names are on the disk."""
         if not folder.is_dir():
             self.make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ class Disk:
             os.fsync(file.fileno())
 
     def replace(self, source: Path, target: Path) -> None:
-        """Give a file another's name, which then is the one or the other, and nothing between."""
+        """Rename `source` to `target`, which is the old file or the new one at any moment."""
         source.replace(target)
 
     def remove(self, path: Path) -> None:

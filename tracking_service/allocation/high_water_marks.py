@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 FOLDER = "high-water-marks"
 
 FORMER_FILES = ("high-water-marks.json", "witness.json")
-"""Files of versions before, each of all series. While one is there it is read, and also written for
-instances of its version, which share the folder during an upgrade. Once it is moved into FOLDER,
-none of them is left: it is read, and no longer written."""
+"""Files of former versions, each of all series. While one is there, it is read, and also written
+for instances of its version, which share the folder during an upgrade. Once an operator has moved it
+into FOLDER, none of them is left, and it is only read."""
 
 RECORDED_MOST = 64
 """Leases that a file remembers: more than others record during one lease."""
@@ -49,7 +49,7 @@ class Reading:
 
 
 class HighWaterMarks:
-    """The marks of every series that the instances of one folder were given blocks of.
+    """The marks of every series that the instances of one folder have leased from.
 
     A series is named `FINGERPRINT/NAME`, by its number space's key and its name.
     """

@@ -13,7 +13,7 @@ from tracking_service.errors import HighWaterMarkError
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one file holds. That of a large file is remembered, so nothing in it is changed."""
+    """What one file holds. Never changed, because that of a large file is remembered."""
 
     marks: Mapping[str, HighWaterMark] = field(default_factory=dict)
     count: int = 0

@@ -119,7 +119,7 @@ class Leaser:
         finally:
             self._health.end()
         # Also after a round that failed, so that metrics show that the database is away.
-        self._tell(self._observer.round_done)
+        self._notify_observer(self._observer.round_done)
 
     def _run(self) -> None:
         while self._sleep():
@@ -203,16 +203,16 @@ class Leaser:
             )
         longest = self._backoff.fail(self._clock())
         self._health.fail(error)
-        # The request that woke the thread is still open.
+        # What woke the thread is still to be done.
         self._woken.set()
-        self._tell(lambda: self._observer.lease_failed(error, seconds))
+        self._notify_observer(lambda: self._observer.lease_failed(error, seconds))
         refusal = ReserveEmptyError(retry_after=max(1, math.ceil(longest)))
         for series in tuple(self._registry.open.values()):
             series.allocator.set_error(refusal)
 
-    def _tell(self, tell: Callable[[], None]) -> None:
+    def _notify_observer(self, notify: Callable[[], None]) -> None:
         try:
-            tell()
+            notify()
         except Exception:  # as in `step`
             log.exception("the observer of the leaser failed")
 

@@ -107,7 +107,7 @@ class NumberSpaces:
     def patterns_near(self, typed: str) -> Iterator[Pattern]:
         """The patterns whose fixed characters are at most one slip away from those of a text.
 
-        As far as they are known here; those that have the text's come first.
+        Of the spaces that are known here; first come those that have the text's own.
         """
         return (space.pattern for space in self._index.near(typed))
 

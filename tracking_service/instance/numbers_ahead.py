@@ -37,7 +37,7 @@ class NumbersAheadLimit:
         self._lock = threading.Lock()
 
     def try_acquire(self, numbers: int) -> bool:
-        """Take room for so many numbers, where there is as much."""
+        """Take room for so many numbers, all or none; return whether there was room."""
         with self._lock:
             if self._free < numbers:
                 return False
@@ -78,7 +78,7 @@ class NumbersAhead:
     def __init__(
         self, allocator: Allocator, number_format: Format, limit: NumbersAheadLimit
     ) -> None:
-        """A pattern that shows a date gets no runs, for its numbers tell when they are issued."""
+        """A pattern that shows a date gets no runs, for its numbers show when they are issued."""
         self._allocator = allocator
         self._format = number_format
         self._limit = limit
@@ -202,13 +202,13 @@ class NumbersAhead:
         """
         width = self._format.width
         try:
-            written = self._format.encode_many(run.block.start, run.block.end, lane).decode("ascii")
+            text = self._format.encode_many(run.block.start, run.block.end, lane).decode("ascii")
         except BaseException:
             with self._lock:
                 if self._runs.get(lane) is run:
                     self._end_run(lane)
             raise
-        numbers = [written[at : at + width] for at in range(0, len(written), width)]
+        numbers = [text[at : at + width] for at in range(0, len(text), width)]
         numbers.reverse()
         with self._lock:
             if self._runs.get(lane) is not run:

@@ -24,8 +24,8 @@ from tracking_service.wait_limiter import Wait
 log = logging.getLogger(__name__)
 
 REQUESTED_MOST = 64
-"""Series that may wait to be opened, more than there are threads. While the database is away, their
-requests have ended, and callers may invent names."""
+"""Series that may wait to be opened. While the database is away they wait on after their requests
+have ended, and callers may invent names."""
 
 UNKNOWN_SECONDS = 1.0
 """How long an unknown name is refused without a query; short, so that a new series is found

@@ -33,11 +33,11 @@ class Succession:
         self._registry = registry
         self._notices = notices
         self._clock = clock
-        # A series that is opened brings what is said of it with it.
+        # A series that is opened has just read its own notice.
         self._read_again_at = clock() + NOTICE_SECONDS
 
     def read_if_due(self) -> None:
-        """Read the notices, if it is time; tell the open series. Raises StoreError."""
+        """Read the notices, if it is time, and apply them to the open series. Raises StoreError."""
         if self._clock() < self._read_again_at or not self._registry.open:
             return
         by_name = {notice.name: notice for notice in self._notices()}

@@ -37,8 +37,8 @@ EXHAUSTED_SECONDS = 10.0
 """Retry interval for an exhausted series: another instance may have handed a tail back."""
 
 ENDING_BLOCKS = 1000
-"""With fewer blocks than this left in a series its successor is opened. From there on a lease is of
-one block (see `largest_lease`), so that a fleet does not come to the end before it."""
+"""When fewer blocks than this are left in a series, its successor is opened. From there on a lease
+is of one block (see `largest_lease`), so that a fleet opens the successor in time."""
 
 TROUBLE_SECONDS = 5.0
 """Retry interval after another error that concerns one series only."""
@@ -130,7 +130,7 @@ class SeriesSupply:
     def lease_if_low(self, *, at_least: int = 0) -> bool:
         """Lease once if the allocator wants more; return whether the database was asked.
 
-        `at_least` so many blocks are leased in any case, unless the series is left alone.
+        `at_least` blocks are leased even if none are wanted, unless the series is left alone.
 
         Call it until it returns False. Raises StoreError and HighWaterMarkError. An error that
         concerns this series only is kept in `error`, and not raised; the series is left alone for
@@ -153,14 +153,14 @@ class SeriesSupply:
             # First, for `set_error` ends the wait of requests, which look at it.
             self.exhausted = True
             self.remaining = 0
-            self._leave_alone(error, began, EXHAUSTED_SECONDS, told=error)
+            self._leave_alone(error, began, EXHAUSTED_SECONDS, request_error=error)
             return True
         except TrackingServiceError as error:
             if not error.concerns_one_series:
                 self.failed_at = self._clock()
                 raise
-            told = ReserveEmptyError(retry_after=math.ceil(TROUBLE_SECONDS))
-            self._leave_alone(error, began, TROUBLE_SECONDS, told=told)
+            refusal = ReserveEmptyError(retry_after=math.ceil(TROUBLE_SECONDS))
+            self._leave_alone(error, began, TROUBLE_SECONDS, request_error=refusal)
             return True
         now = self._clock()
         self.error = None
@@ -203,7 +203,12 @@ class SeriesSupply:
         self._numbers_ahead.close(error)
 
     def _leave_alone(
-        self, error: TrackingServiceError, began: float, seconds: float, *, told: AllocationError
+        self,
+        error: TrackingServiceError,
+        began: float,
+        seconds: float,
+        *,
+        request_error: AllocationError,
     ) -> None:
         now = self._clock()
         self._observer.lease_failed(error, now - began)
@@ -211,7 +216,7 @@ class SeriesSupply:
             self._log_trouble(error)
         self.error = error
         self._ask_again_at = now + seconds
-        self._allocator.set_error(told)
+        self._allocator.set_error(request_error)
 
     def _log_trouble(self, error: TrackingServiceError) -> None:
         if self.exhausted and self.successor is not None:

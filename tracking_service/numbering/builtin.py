@@ -1,4 +1,4 @@
-"""The patterns that have a name, and what a series has unless told otherwise.
+"""The patterns that have a name, and the defaults of a series.
 
 UPU S10: https://www.upu.int/en/postal-solutions/programmes-services/standards. Only a country's
 designated operator may issue S10 numbers.
@@ -14,13 +14,14 @@ from tracking_service.numbering.pattern import Pattern, parse
 BUILT_IN = ("routed", "s10")
 
 ROUTED = parse("{origin}{destination}{body:11}{check}", "crockford")
-"""That of the default series."""
+"""The pattern of the default series."""
 
 FORMER_ROUTED = parse(ROUTED.text, "base36")
-"""That of the default series in a database that the first version made."""
+"""The pattern of the default series in a database that the first version made."""
 
 SERIALS_MOST = 10**13
-"""Serials of a series, unless told otherwise, at the most: 3,602 such series share `routed`."""
+"""The default of a series' serials, if its pattern writes as many: `routed` has room for 3,602
+such series."""
 
 _RESERVED = "JKSTW"
 _LETTERS = re.compile(r"[A-Z]{2}")
@@ -51,7 +52,7 @@ def built_in(name: str, options: Mapping[str, str], countries: Container[str]) -
 
 
 def check_makeable(pattern: Pattern, countries: Collection[str]) -> None:
-    """Raise InvalidSeriesError for a pattern that can be read, and that no series may have."""
+    """Raise InvalidSeriesError for a pattern that `parse` accepts and no series may have."""
     for part in pattern.parts:
         if part.kind in ("origin", "destination") and part.fixed not in (None, *countries):
             raise InvalidSeriesError(
@@ -92,12 +93,12 @@ def _s10(service: str, country: str) -> str:
 
 
 def default_serials(pattern: Pattern) -> int:
-    """How many serials a series has: all that the pattern can write, up to SERIALS_MOST."""
+    """How many serials a series has by default: all of its pattern, up to SERIALS_MOST."""
     return min(SERIALS_MOST, pattern.capacity)
 
 
 def default_block_size(pattern: Pattern, serials: int) -> int:
-    """How many serials a block has, in a series of `serials`.
+    """How many serials a block has by default, in a series of `serials`.
 
     A ten-thousandth of a small series, for a failover leaves 100 blocks out.
     """

@@ -19,7 +19,7 @@ Rows = tuple[dict[str, int], ...]
 class Checker:
     """Finds and checks the check characters of a pattern's numbers. Immutable.
 
-    Without an algorithm there is one state, whose check character is none, and all is right.
+    Without an algorithm there is one state and no check character, and every number is right.
     """
 
     __slots__ = ("_radix", "_rows", "_steps", "_tables", "at", "covered", "finish", "start")
@@ -56,7 +56,7 @@ class Checker:
         return self.finish[state] == number[self.at : self.at + 1]
 
     def rows(self, start: int, end: int) -> tuple[Rows, ...]:
-        """What the covered characters in [start, end) are looked up in, one after the other."""
+        """The tables of the covered characters in [start, end), in order."""
         return tuple(rows for at, rows in self._steps if start <= at < end)
 
     def fold(self, state: int, texts: Iterable[tuple[int, str]]) -> int:

@@ -36,9 +36,9 @@ class CheckAlgorithm:
     name: str
     title: str
     alphabet: Alphabet
-    """Its characters, and those of the series that can use it."""
+    """That of the check character, and of every series that uses the algorithm."""
     tables: tuple[Table, ...]
-    """That of place p is `tables[p % len(tables)]`."""
+    """The table of place p is `tables[p % len(tables)]`."""
     start: int
     finish: tuple[int, ...]
     """By the state at the end: the value of the check character."""
@@ -93,7 +93,7 @@ def _hybrid(alphabet: str, *, letter_a: int | None, missed: str) -> CheckAlgorit
 
 
 def _adding(modulus: int, addends: Iterable[int]) -> Table:
-    """Adds to the state, modulo `modulus`, what each digit counts."""
+    """The table that adds to the state, modulo `modulus`, the addend of each digit."""
     of = tuple(addends)
     return _table(modulus, 10, lambda state, digit: (state + of[digit]) % modulus)
 
@@ -115,7 +115,7 @@ _VERHOEFF_PERMUTED = _digits(
 
 
 def _turning(permuted: tuple[int, ...]) -> Table:
-    """Multiplies what each digit is permuted to by the state."""
+    """The table that permutes each digit, and multiplies the result by the state."""
     return _table(10, 10, lambda state, digit: _dihedral(permuted[digit], state))
 
 
@@ -166,7 +166,7 @@ _ALL = (
         "verhoeff",
         "Verhoeff",
         ALPHABETS["digits"],
-        # Its own place 0 is that of the check digit.
+        # Verhoeff's place 0 is the check digit's own.
         tuple(map(_turning, (*_VERHOEFF_PERMUTED[1:], _VERHOEFF_PERMUTED[0]))),
         start=0,
         finish=(0, 4, 3, 2, 1, 5, 6, 7, 8, 9),
@@ -192,4 +192,4 @@ CHECKS: Mapping[str, CheckAlgorithm] = MappingProxyType({each.name: each for eac
 DEFAULT_CHECKS: Mapping[str, CheckAlgorithm] = MappingProxyType(
     {each.alphabet.name: each for each in reversed(_ALL) if each.title.startswith("ISO")}
 )
-"""By the alphabet's name: the check algorithm that a series uses unless told otherwise."""
+"""By the alphabet's name: the check algorithm that a series uses by default."""

@@ -5,9 +5,9 @@ https://csrc.nist.gov/pubs/sp/800/38/g/final
 
 A value is cut into a left and a right half. Ten Feistel rounds change them in turn, each adding
 to one half, modulo its size, a number that AES makes of the other half, the round and the tweak.
-Every round can be undone by whoever has the key, so the whole is a permutation: unlike values stay
-unlike. The letters of the standard: A and B are the halves, u and v their lengths, P and Q what is
-fed to AES, S its output and y that output as a number; b and d count bytes.
+With the key every round can be undone, so the whole is a permutation: unlike values stay unlike.
+The letters of the standard: A and B are the halves, u and v their lengths, P and Q what is fed to
+AES, S its output and y that output as a number; b and d count bytes.
 
 The tweak is public. Each tweak gives another permutation under the same key.
 """
@@ -73,7 +73,7 @@ class FF1:
         fewer than a million values (a permutation of few values can be learnt from its use), a
         half of 2**96 values or more.
         """
-        # Said here without the key; the library's own words are not ours to vouch for.
+        # Checked here, for the library's own message might show the key.
         if len(key) not in (16, 24, 32):
             raise ValueError(f"an AES key is 16, 24 or 32 bytes, not {len(key)}")
         if not 2 <= radix <= 2**16:
@@ -133,7 +133,7 @@ class Permutation:
 
     def encrypt(self, value: int) -> int:
         """Permute `value`, in [0, domain); ValueError outside."""
-        # The whole cost of a number is in this loop, so it calls nothing that it can spell out.
+        # The whole cost of a number is in this loop, so it calls as little as it can.
         ff1, aes, number = self._ff1, self._aes.update, int.from_bytes
         shift, u_size, v_size = ff1.shift, ff1.u_size, ff1.v_size
         left, right = divmod(value, v_size)
@@ -165,9 +165,9 @@ class Permutation:
     ) -> tuple["NDArray[np.uint64]", "NDArray[np.uint64]"]:
         """Permute [start, end) at once; return the left and the right halves of the results.
 
-        The rounds of `encrypt` over arrays, with one call of AES for each round: it lets the
-        interpreter's lock go meanwhile. ValueError where the range is not the domain's, or where a
-        half takes more than four bytes.
+        The rounds of `encrypt` over arrays, with one call of AES for each round, which releases the
+        interpreter's lock. ValueError if the range is outside the domain, or if a half takes more
+        than four bytes.
         """
         import numpy as np
 
@@ -195,7 +195,7 @@ class Permutation:
             ):
                 fed[:, 1] = other ^ np.uint64(mine & _WORD_MASK)
                 update_into(flat, room)
-                # Reduced first, for the sum of a word and a half would not fit a word.
+                # Reduced first, or the sum would not fit a word.
                 number = y.astype(np.uint64)
                 number -= number // size * size
                 np.add(half, number, out=half)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REMEMBERED = 2048
-"""Routes and days of which a format keeps what it has worked out; at more, all are dropped."""
+"""Frames, and permutations, that a format keeps at most; at more, it drops all of them."""
 
 DAY = 86_400
 """Seconds."""
@@ -139,7 +139,7 @@ class Format:
     def encode(self, serial: int, shipment: Shipment, moment: float | None = None) -> str:
         """Write the number of a serial; ValueError outside of the pattern's [0, capacity).
 
-        A shipment that `check` refuses is refused here as well: its number would tell a lie.
+        A shipment that `check` refuses is refused here too: its number would name a wrong country.
         """
         frame = self._frames.get(self._key(shipment, moment) if self._is_dated else shipment)
         (before, between, after), permutation, state, finish = frame or self._new_frame(

@@ -96,7 +96,7 @@ class Pattern:
         return next((part.fixed for part in self.parts if part.kind == kind), None)
 
     def check_number(self, number: str) -> None:
-        """Refuse a compact number that is none of this pattern's under any key.
+        """Refuse a compact number that this pattern cannot have written under any key.
 
         Raises MalformedNumberError and CheckCharacterError.
         """
@@ -164,7 +164,7 @@ def _part(text: str, match: re.Match[str], alphabet: Alphabet) -> Part:
     if kind in SERIALS:
         if _COUNT.fullmatch(argument or "") is None:
             _refuse(text, at, f"say how many characters: {{{kind}:9}}, for instance")
-        # Longer than any number, and no sum over it takes long.
+        # Up to 99: longer than any number, and still quick to add up.
         return Part(kind, (alphabet.characters,) * int(argument))
     if kind in COUNTRIES:
         if argument is None:

@@ -1,4 +1,4 @@
-"""What there is to know of a pattern before a series is made of it.
+"""What the numbers of a pattern look like, before a series is made with it.
 
 Code 128: ISO/IEC 15417, https://www.iso.org/standard/43896.html. A symbol is 11 modules wide, the
 stop symbol 13. Subset B writes a character with each symbol, subset C two digits; a change of
@@ -42,10 +42,10 @@ class Preview:
     numbers: int
     """How many serials it can write, each once."""
     inventions: float | None
-    """Of so many invented numbers of its shape one is real, when ISSUED are issued; None where the
-    serial is in the clear, so that nobody need invent one."""
+    """One in so many invented numbers of its shape is real, once ISSUED are issued; None if the
+    serial is in the clear, for then the next number is no secret."""
     catches: str | None
-    """What slips the check character catches; None where there is none."""
+    """Which slips the check character catches; None if there is none."""
     barcode_modules: int
     """The width of its Code 128 barcode at the most, with both quiet zones."""
 
@@ -105,7 +105,7 @@ def barcode_modules(is_digit: Sequence[bool]) -> int:
         c = in_c[at - 2] + 1 if pair else never
         in_b.append(min(b, c + 1))
         in_c.append(min(c, b + 1))
-    # A change at the end is never worth it: the fewest is without. The check symbol is one more.
+    # The fewer of the two has no change of subset at the end. The check symbol is one more.
     symbols = min(in_b[-1], in_c[-1]) + 1
     return symbols * _SYMBOL + _STOP + 2 * QUIET_MODULES
 

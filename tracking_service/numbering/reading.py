@@ -33,9 +33,9 @@ def compact(text: str) -> str:
 
 
 def squeeze(text: str) -> str:
-    """As `compact`, with every character that no number has left as it is."""
+    """As `compact`, but keeps the characters that no number has."""
     if not text.isascii():
-        # Nothing is upper-cased that is not ASCII: some of it would become ASCII.
+        # Only ASCII is upper-cased: some other characters would become ASCII.
         text = "".join(
             each
             for each in text.translate(_FULL_WIDTH)

@@ -115,8 +115,8 @@ class Shape:
     def meets(self, other: "Shape") -> bool:
         """Whether one text can be read as a number of both.
 
-        Compared place by place, and two free country codes as such; what that cannot tell apart
-        counts as meeting.
+        Single places are compared, and the two letters of a free country code together. Shapes that
+        this cannot tell apart count as meeting.
         """
         return (
             len(self.characters) == len(other.characters)

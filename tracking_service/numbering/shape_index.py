@@ -1,8 +1,8 @@
 """Finds the shapes that a text could be of, in a time that does not grow with their number.
 
-Shapes that differ in one prefix are many; those whose free places alone keep them apart are few,
-for each place has one of few alphabets. So shapes are kept by the characters that always stand at
-the same places. O, I and L count as the digits that they are read as.
+Many shapes may differ in their fixed characters, such as a prefix. Few have these in common, for
+each free place has one of few alphabets. So shapes are kept by their fixed characters. O, I and L
+count as the digits that they are read as.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ class ShapeIndex(Generic[T]):
                 yield value
         for places, by_key in self._of_width(len(typed)):
             for key in _slipped(folded, places):
-                # Few of these are there.
+                # Few of these are any shape's.
                 if key in by_key:
                     for _, value in _at(by_key, key):
                         yield value
@@ -80,7 +80,7 @@ def _key(folded: str, places: _Places) -> str:
 
 
 def _slipped(folded: str, places: _Places) -> Iterator[str]:
-    """What stands at these places in the texts that are one slip away, and changes something there.
+    """The characters at these places in the texts that are one slip away, if the slip changes them.
 
     A swap across the edge of the places changes one of them, as a wrong character does.
     """

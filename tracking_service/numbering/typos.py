@@ -57,7 +57,7 @@ def is_likely_typo(
 
 
 def _candidates(typed: str, patterns: Iterable[Pattern]) -> Iterator[tuple[Pattern, str | None]]:
-    """Each pattern alone, for it costs something as well, and then with each mend."""
+    """Each pattern with None, for to look at it costs something too, and then with each mend."""
     for pattern in patterns:
         yield pattern, None
         for mend in _mends(typed, pattern.shape):
@@ -65,9 +65,9 @@ def _candidates(typed: str, patterns: Iterable[Pattern]) -> Iterator[tuple[Patte
 
 
 def _mends(typed: str, shape: Shape) -> Iterator[str]:
-    """Texts of this shape that are one slip away from this one; some have no country's code or day.
+    """The texts one slip away from this one in which every character may stand at its place.
 
-    Every character is one that may stand at its place.
+    A country or a day in them may still be wrong.
     """
     if len(typed) != len(shape.characters):
         return
