@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from tests.support import first_version
 from tests.support.client import PARAMETERS, Response
@@ -16,9 +22,24 @@ from tests.support.load import Load
 from tests.support.oracle import History
 from tests.support.stores import Stores
 from tracking_service import __version__
+from tracking_service.allocation import Block, HighWaterMarks, Lease
 from tracking_service.numbering.builtin import built_in
 
 NUMBERS = 100
+
+MARKED = "0123abcd/default"
+RECORD = f"""
+import sys
+from pathlib import Path
+from tracking_service.allocation import Block, HighWaterMarkFile, Lease
+marks = HighWaterMarkFile(Path(sys.argv[1]), lock_seconds=0.05)
+reading = marks.read("{MARKED}")
+number = int(sys.argv[2])
+lease = Lease(Block(number, number + 1), number, True, remaining=0, block_id=number)
+marks.record("{MARKED}", lease, instance="host:1:before", since=reading)
+print(reading.mark.number)
+"""
+"""What the version before does at a lease; prints the highest number that it knew of."""
 
 
 def version(instance: Instance) -> str:
@@ -109,3 +130,34 @@ def test_an_instance_of_the_version_before_refuses_what_a_successor_has_answered
     assert {"RB"} == {number[:2] for number in answered.json()["tracking_numbers"]}
     assert (201, 422) == (answered.status, refused.status)
     assert answered.json() == again.json()
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["free", "kept by one that is stopped"])
+def test_both_versions_remember_what_the_other_was_given(tmp_path: Path, keeps: bool) -> None:
+    """In the file of the version before, or beside it while its lock cannot be had."""
+    installed = first_version.install(tmp_path / "installed")
+    state_dir = tmp_path / "state"
+    marks = HighWaterMarks(state_dir, lock_seconds=0.05)
+
+    def before(number: int) -> int:
+        """The highest number known to the version before, which then records `number`."""
+        command = [sys.executable, "-c", RECORD, str(state_dir), str(number)]
+        environ = {**os.environ, "PYTHONPATH": str(installed)}
+        run = subprocess.run(
+            command, cwd=installed, env=environ, stdout=subprocess.PIPE, timeout=30, check=True
+        )
+        return int(run.stdout)
+
+    def present(number: int) -> int:
+        """The highest number known to this version, which then records `number`."""
+        reading = marks.read(MARKED)
+        lease = Lease(Block(number, number + 1), number, True, remaining=0, block_id=number)
+        marks.record(MARKED, lease, instance="host:2:present", since=reading)
+        return reading.mark.lease_number
+
+    assert 0 == before(1)
+    with (state_dir / "high-water-marks.lock").open("w") as lock:
+        if keeps:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        assert [1, 2, 3, 4] == [present(2), before(3), present(4), before(5)]
+    assert [5, 6] == [present(6), before(7)]
