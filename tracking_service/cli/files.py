@@ -31,7 +31,7 @@ def whole_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         _rename(partial, path, force=force)
     except FileExistsError as error:
-        # Its numbers have been issued.
+        # The partial file stays: its numbers have been issued.
         raise click.ClickException(
             f"{path} was made by another in the meantime, and is left as it is; see {partial}"
         ) from error

@@ -140,7 +140,7 @@ def _check_left(services: Services, series: str, count: int) -> None:
 def _line(
     services: Services, series: str, count: int
 ) -> Generator[tuple[Format, Block], None, None]:
-    """Yield `count` serials and how they are written: of a series, then of those that follow it."""
+    """Yield runs of `count` serials, each with its format: of a series, then of its successors."""
     store = BlockStore(services.database, instance_name())
     while True:
         record = services.series.find(series)

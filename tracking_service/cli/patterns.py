@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def pattern_options(command: Callable[P, R]) -> Callable[P, R]:
-    """Add what says how numbers look."""
+    """Add the options that say how numbers look."""
     for option in (
         click.option("--country", help="s10: the country of origin, such as MY."),
         click.option("--service", help="s10: the service indicator, such as RA."),
@@ -49,7 +49,7 @@ def pattern_of(
     format: str | None,
     **options: str | None,
 ) -> Pattern:
-    """The pattern that the options of `pattern_options` say."""
+    """Return the pattern that the options of `pattern_options` mean. Raises UsageError."""
     if (pattern is None) == (format is None):
         raise click.UsageError("give one of --pattern and --format")
     given = {name: value for name, value in options.items() if value is not None}

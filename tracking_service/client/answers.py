@@ -13,7 +13,7 @@ from typing import Any
 from tracking_service.client.errors import UnexpectedAnswer
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading JSON that is not as expected raises; the last of brackets in brackets in brackets."""
+"""What reading JSON that is not as expected raises: RecursionError for brackets nested too deep."""
 
 _are_numbers = re.compile(r"[A-Z0-9]{1,16}(?: [A-Z0-9]{1,16})*").fullmatch
 
@@ -97,7 +97,7 @@ def read_barcode(body: bytes) -> str:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise _unexpected(body) from error
-    # To its end: one that was cut off is no barcode that a scanner reads.
+    # Both ends: no scanner reads a barcode that was cut off.
     if "<svg" not in text or not text.rstrip().endswith("</svg>"):
         raise _unexpected(body)
     return text
@@ -106,9 +106,9 @@ def read_barcode(body: bytes) -> str:
 def may_be_cut_off(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether a body that cannot be read may have lost its end. `headers` ignore case.
 
-    Where an answer has a length or comes in chunks, HTTP tells, and the library raises an error. One
-    that has neither ends with its connection, whatever ended that. But the service's JSON and SVG
-    have an end of their own.
+    If an answer has a length or comes in chunks, the HTTP library notices, and raises an error. An
+    answer with neither ends with its connection, whatever ended that. But JSON and SVG show whether
+    they are whole.
     """
     if "Content-Length" in headers or "Transfer-Encoding" in headers:
         return False

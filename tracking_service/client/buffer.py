@@ -159,14 +159,14 @@ class NumberBuffer:
                 if not refused:
                     fetcher.ask()
                 resting = error is not None and fetcher.resumes_at >= until
-                # Written so that a wait that is not a number is none.
+                # `not … <`, so that a wait of NaN ends at once.
                 if refused or resting or not now < until:
                     raise empty_error(error, fetcher.resumes_at - now) from error
                 # In steps: in a child that a signal's handler forked here nobody would wake it.
                 changed.wait(min(until - now, STEP_SECONDS))
 
     def _take_from_spool(self) -> bool:
-        """Move a part of the spool to memory; False where it has nothing."""
+        """Move a part of the spool to memory; return False if it has nothing."""
         spool, numbers, fetcher = self._spool, self._numbers, self._fetcher
         if spool is None:
             return False

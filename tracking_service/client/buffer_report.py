@@ -1,4 +1,4 @@
-"""What a buffer tells: what became of its numbers, and why it has none."""
+"""What a buffer reports: what became of its numbers, and why it has none."""
 
 from dataclasses import dataclass
 

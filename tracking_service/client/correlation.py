@@ -30,9 +30,9 @@ _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 def correlate(*, request_id: str | None = None, traceparent: str | None = None) -> Iterator[None]:
     """Send these ids with every call that this thread, or this task, makes in the block.
 
-    One that is not given stays that of the block around this one. They may come from a stranger's
-    request: one that has not the right form is not sent. Of a request id the first 111 characters
-    are sent; each attempt adds a dot and 16 random ones.
+    An id that is not given stays that of the block around this one. Ids may come from a stranger's
+    request: an id of a wrong form is not sent. Of a request id the first 111 characters are sent;
+    each attempt adds a dot and 16 random ones.
     """
     id_token = _request_id.set(_chosen(request_id, _request_id, _is_request_id))
     parent_token = _traceparent.set(_chosen(traceparent, _traceparent, _is_traceparent))
@@ -68,7 +68,7 @@ def trace_headers() -> dict[str, str]:
 
 
 def echoed(headers: Mapping[str, str], request_id: str) -> bool | None:
-    """Whether an answer gives the request's id back; None where it has no id. `headers` ignore case.
+    """Whether an answer gives the request's id back; None if it has no id. `headers` ignore case.
 
     A proxy may have added an id of its own to the service's.
     """

@@ -1,8 +1,8 @@
 """Ends what `Client` waits for: an attempt whose time is up, and all of them when it is closed.
 
 The HTTP library bounds each wait for the network, and not their sum: a server that sends a byte now
-and then holds an attempt for ever. Its `trace` extension tells of each connection that it makes; so
-each of these gets waits that end with the attempt, and can be woken.
+and then holds an attempt for ever. Its `trace` extension passes each connection that it makes; here
+these get waits that end with the attempt, and can be woken.
 https://www.encode.io/httpcore/extensions/#trace
 """
 
@@ -48,7 +48,7 @@ class Deadlines:
             raise Closed("the client was closed amid the call")
         ends_at: float | None = getattr(self._here, "ends_at", None)
         if ends_at is None:
-            # What comes now is the parent's.
+            # In a forked child: what comes now is the answer to the parent.
             raise ConnectionAbortedError("the process was forked amid the attempt")
         left = ends_at - self._clock()
         if left <= 0:
@@ -83,8 +83,7 @@ class Deadlines:
     def _watch(self, stream: Any) -> None:
         read, write = stream.read, stream.write
 
-        # The library's own `timeout` is for one wait. It is the longer one: the attempt's, from its
-        # beginning.
+        # In place of the library's own `timeout`, which is the whole attempt's for each wait.
         def read_in_time(max_bytes: int, timeout: float | None = None) -> Any:  # noqa: ARG001
             return read(max_bytes, self.left())
 
@@ -100,7 +99,7 @@ class Deadlines:
         try:
             self.left()
         except BaseException:
-            # The library has no hold of it yet.
+            # The library does not have it yet, and would not close it.
             stream.close()
             raise
 

@@ -19,7 +19,7 @@ CERTIFICATES = "SSL_CERT_FILE", "SSL_CERT_DIR"
 def check() -> None:
     """Raise InvalidSetting where no HTTP client can be made in this environment.
 
-    A client makes its HTTP client at the first call: too late for whoever starts a program.
+    A client makes its HTTP client at the first call. A program is to fail earlier, at its start.
     """
     with faults():
         # Certificates take a hundred times longer than all the rest to load: without them.

@@ -27,7 +27,7 @@ def read_error(
 def read_foreign(status: int, headers: Mapping[str, str], request_id: str) -> ClientError:
     """Return the error for an answer without the request's id: something before the service gave it.
 
-    Only its status is looked at. Success is none: nobody knows whose numbers these are.
+    Only its status is looked at. A success is an UnexpectedAnswer: nobody knows whose numbers it has.
     """
     problem = _without_body(status)
     kind = _BY_PROXY.get(status, UnexpectedAnswer)
@@ -74,7 +74,7 @@ _BY_PROXY: Mapping[int, type[ClientError]] = {
         HTTPStatus.GATEWAY_TIMEOUT,
     )
 }
-# Where the type tells more than the status. A 404 of another type is no word about a number.
+# Where the type says more than the status. A 404 of another type says nothing about a number.
 _BY_TYPE: Mapping[str, type[ClientError]] = {
     "/problems/malformed-number": errors.InvalidNumber,
     "/problems/wrong-check-character": errors.InvalidNumber,
@@ -107,9 +107,9 @@ def _without_body(status: int) -> Problem:
 
 
 def _seconds(text: str | None, date: str | None) -> float | None:
-    """Return a Retry-After in seconds. Its form as a date counts from the answer's own Date.
+    """Return a Retry-After in seconds. As a date it counts from the answer's own Date.
 
-    So both are of one clock. A date without the other is not read.
+    So both are of one clock; without a Date it is not read.
     """
     if text is None:
         return None

@@ -127,7 +127,7 @@ class Exchange(Generic[T]):
         usable = [e for e in self._terms.endpoints.in_order() if e.url not in self._strange]
         if not usable and self._last is not None:
             raise self._last
-        # Of those that may be asked soonest one that this call asked least, in their order.
+        # Of those that may be asked soonest, the one that this call asked least; else the first.
         endpoint = min(usable, key=lambda each: (self._may_ask(each, now), self._tries[each.url]))
         soonest = self._may_ask(endpoint, now)
         if soonest >= self._ends_at:
@@ -153,8 +153,9 @@ class Exchange(Generic[T]):
     def check_head(self, attempt: Attempt, status: int, headers: Mapping[str, str]) -> int:
         """Return how many bytes of an answer's body are read at the most; 0: none is looked at.
 
-        Raises UnexpectedAnswer for one that cannot be read, and NotTheAnswer for one that answers another request: an answer that a server or a
-        proxy sends twice is the next one's on a kept connection, with another caller's number.
+        Raises UnexpectedAnswer if the body cannot be read. Raises NotTheAnswer for the answer to
+        another request: if a server or a proxy sends an answer twice, the next request on the
+        connection gets it, with another caller's number.
         """
         echo = echoed(headers, attempt.request_id)
         if echo is None:
@@ -169,7 +170,7 @@ class Exchange(Generic[T]):
         return self._request.most_bytes if 200 <= status < 300 else MOST_BYTES
 
     def answered(self, attempt: Attempt, answer: Answer) -> tuple[T] | None:
-        """Take an answer; return what it says where it is a success, None if another attempt is due.
+        """Take an answer; return what it says if it is a success, None if another attempt is due.
 
         Raises what the answer stands for if another attempt would be of no use.
         """
@@ -241,5 +242,5 @@ class Exchange(Generic[T]):
             return error
 
     def _may_ask(self, endpoint: Endpoint, now: float) -> float:
-        """By the clock, from when on an endpoint may be asked."""
+        """From when on an endpoint may be asked, by the clock."""
         return max(now, endpoint.rests_until, self._asked_to_wait.get(endpoint.url, 0.0))

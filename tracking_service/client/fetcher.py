@@ -98,7 +98,7 @@ class Fetcher:
                     self._changed.notify_all()
 
     def _wait_until_wanted(self) -> bool:
-        """False where nothing will be."""
+        """Return False if the fetcher was stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._wanted or self._stopping)
             return not self._stopping
@@ -117,7 +117,7 @@ class Fetcher:
         return self._issue(None).tracking_numbers
 
     def _note_failure(self, error: Exception) -> float:
-        """Tell those who wait; return the seconds until the next fetch."""
+        """Wake those who wait; return the seconds until the next fetch."""
         transient = isinstance(error, Unavailable)
         with self._changed:
             self.failures += 1

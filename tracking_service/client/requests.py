@@ -20,12 +20,13 @@ LONGEST_SEGMENT = 6_900
 """Bytes of a number in a path."""
 LONGEST_TARGET = 7_000
 """Bytes of path and query. With method, version and the longest base URL they fit into the request line
-of 8 KiB that nginx takes. What refuses a longer one has not read its id, and cannot give it back."""
+of 8 KiB that nginx takes. A server that refuses a longer one does not read the request's id, and so
+does not give it back."""
 MOST_BYTES = 65_536
-"""Of an answer's body: many times what the service sends for one number, or with an error."""
+"""Bytes of an answer's body: many times what the service sends for one number, or with an error."""
 MOST_BYTES_OF_A_BARCODE = 1 << 20
 MOST_BYTES_A_NUMBER = 64
-"""Of a batch: a number takes 20, quoted."""
+"""Bytes of a number in a batch: it takes 20, quoted."""
 
 _is_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 """The service's rule for a key; the client imports nothing of the service's."""
@@ -41,7 +42,7 @@ class Request:
     """The JSON of a POST; None makes it a GET."""
     idempotency_key: str | None = None
     most_bytes: int = MOST_BYTES
-    """More than so much of a good answer's body is not read."""
+    """The longest body of a good answer that is read, in bytes."""
 
     @property
     def method(self) -> str:

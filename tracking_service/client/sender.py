@@ -13,13 +13,13 @@ from tracking_service.client.exchange import Answer, Attempt, NotTheAnswer
 CheckHead = Callable[[Attempt, int, httpx2.Headers], int]
 
 NO_ANSWER = (httpx2.RequestError, NotTheAnswer, TimeoutError, ConnectionAbortedError)
-"""What an attempt to which no answer came raises."""
+"""The errors of an attempt to which no answer came."""
 
 
 def times(timeout: float) -> httpx2.Timeout:
     """Return the time-outs of one attempt. Half of it may go by until a connection is free.
 
-    So an attempt that had none is told from one that an instance did not answer.
+    So an attempt that got no connection is not taken for one that an instance did not answer.
     """
     return httpx2.Timeout(timeout, pool=timeout / 2)
 
@@ -58,7 +58,8 @@ class Sender:
         """Send an attempt and return its answer, which has come to its end within the time-out.
 
         `check_head` says how many bytes of the body to read; with 0 the body is left empty. A
-        connection whose answer is not read to its end is closed. Raises `NO_ANSWER`, UnexpectedAnswer, Closed.
+        connection whose answer is not read to its end is closed. Raises what is in NO_ANSWER,
+        UnexpectedAnswer, and Closed.
         """
         deadlines = self._deadlines
         # The library has locks of its own, which a handler's call would wait for in vain where the

@@ -50,7 +50,7 @@ def terms(
         raise InvalidSetting("the token has white space or other characters that no token has")
     if token is not None and len(token) > LONGEST_TOKEN:
         raise InvalidSetting(f"the token is longer than {LONGEST_TOKEN:,} characters")
-    # Written so that "not a number" is refused as well.
+    # `not (…)`, so that NaN is refused as well.
     if not (0 < timeout <= LONGEST and 0 <= give_up_after <= LONGEST):
         raise InvalidSetting(
             f"timeout must be above 0, give_up_after 0 or above, both at most {LONGEST:,.0f} seconds"

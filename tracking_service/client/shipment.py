@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 LONGEST_EXPONENT = 64
-"""A number beyond so many digits is no weight, and written out it could fill the memory."""
+"""A weight of more digits (of an int: bits) is not written out, because it could fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

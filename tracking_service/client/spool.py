@@ -5,8 +5,9 @@ is on disk before it is used, and so is that it was taken out, so that a crash l
 repeats none. What cannot be read for certain is thrown away whole, and so is a copy: its numbers may
 have been used elsewhere. A file that is no spool, or has numbers for something else, is left alone.
 
-The file is never replaced by another, for a lock belongs to the file and not to its name: two names
-of one file would give its numbers twice. A copy of the whole disk that is put back does that.
+The file is never replaced by another, because a lock belongs to the file and not to its name: a file
+with two names would become two, which give its numbers twice. So does a copy of the whole disk that
+is put back.
 """
 
 import fcntl

@@ -128,6 +128,7 @@ def _by_id(connection: Connection, key_id: int) -> ApiKeyRecord:
 
 
 def check_key(name: str, scopes: Collection[str], series: Collection[str] | None) -> None:
+    """Raise InvalidKeyError if a key cannot be made with these properties."""
     if NAME.fullmatch(name) is None:
         raise InvalidKeyError("a key's name is 1 to 64 of a-z, 0-9 and hyphens, a letter first")
     if not scopes or not set(scopes) <= set(Scope):

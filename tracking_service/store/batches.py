@@ -61,13 +61,12 @@ _EXPIRED = or_(
     # A claim of an earlier version, which reserved a key while it issued.
     BatchRow.ranges.is_(None),
 )
-
-
 _LIVE_OF_KEY = _OF_KEY.where(~_EXPIRED)
 
 
 def _recorded(row: Row[*tuple[Any, ...]], fingerprint: str) -> RecordedBatch:
-    # The plain one first: an earlier version replaces an expired row and leaves its series.
+    # An earlier version writes the plain fingerprint, and leaves the series of an expired row that
+    # it replaces.
     series = None if row.fingerprint == fingerprint else row.series
     if row.fingerprint != _bound(fingerprint, series):
         raise BatchKeyReusedError
@@ -78,9 +77,9 @@ def _recorded(row: Row[*tuple[Any, ...]], fingerprint: str) -> RecordedBatch:
 def _bound(fingerprint: str, series: str | None) -> str:
     """The fingerprint of a request whose serials are of `series` instead of the one it names.
 
-    An earlier version, which may run beside this one during an upgrade, would write them as numbers
-    of the other series, and so perhaps repeat one. It refuses the key, as this is not the
-    fingerprint that it knows.
+    An earlier version, which may run beside this one during an upgrade, does not read `series`. It
+    would write the serials as numbers of the series that the request names, and perhaps repeat one;
+    so it is to find another fingerprint, and refuse the key.
     """
     if series is None:
         return fingerprint

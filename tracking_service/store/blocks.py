@@ -27,8 +27,8 @@ BLOCK = select(
 ).join(SeriesRow, BlockRow.series_id == SeriesRow.id)
 _NEAREST = (
     BLOCK.where(
-        # Found first and apart: with a series that only a join finds, PostgreSQL sorts all its
-        # blocks to have the last one.
+        # A subquery, which is run first: with a join, PostgreSQL would sort all blocks of the
+        # series to find the last one.
         BlockRow.series_id
         == select(SeriesRow.id).where(SeriesRow.name == bindparam("series")).scalar_subquery(),
         BlockRow.start <= bindparam("serial", type_=BigInteger),
@@ -48,7 +48,7 @@ _RETURNED = (
 class BlockStore:
     """Leases to one instance. Implements the `BlockStore` of the allocation core.
 
-    Where a commit's outcome is unknown the driver raises, and so no block is returned: it is
+    If the outcome of a commit is unknown the driver raises, so the block is not returned: it is
     thrown away.
     """
 
@@ -113,7 +113,7 @@ class BlockStore:
             )
 
     def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block:
-        """Skip ahead at an operator's word; return what was left out."""
+        """Skip ahead for an operator, see `skipping.skip_to`; return what was left out."""
         with self._database.transaction(Use.LEASE, write=True) as connection:
             return skipping.skip_to(connection, series, to=to, by=by, instance=self._instance)
 
@@ -141,7 +141,7 @@ class BlockReader:
         self._database = database
 
     def holding(self, series: str, serial: int) -> LeasedBlock | None:
-        """The block that `serial` lies in, by one descent of an index; None where none does."""
+        """The block that `serial` lies in, or None; by one descent of an index."""
         nearest = self._read(_NEAREST, {"series": series, "serial": serial})
         return nearest[0] if nearest and serial < nearest[0].end else None
 

@@ -16,11 +16,11 @@ BLOCKS = 1000
 """Blocks that are read, the newest ones."""
 
 SERIES = 100
-"""Series that are told of, at the most."""
+"""Series that are read, at the most."""
 
 FIRST_BLOCKS = 1000
-"""Blocks of an instance among which its first one is looked for: an index has them in the order in
-which they lie in the table, which but for rows that were moved is that of their leases."""
+"""Blocks of an instance among which its first lease is looked for. An index gives them in the order
+in which they lie in the table: the order of the leases, but for rows that were moved."""
 
 _LATEST = BLOCK.order_by(BlockRow.id.desc()).limit(BLOCKS)
 _COUNTS: Select[*tuple[Any, ...]] = select(
@@ -49,7 +49,7 @@ class FleetReader:
         self._database = database
 
     def read(self) -> FleetRecord:
-        """The last blocks, and the series: by descents of indexes, of at most some 1,200 rows."""
+        """The last blocks, and the series. Reads some 1,200 rows at the most, by index."""
         with self._database.transaction(Use.REQUEST) as connection:
             now = connection.execute(select(DatabaseTime())).scalar_one()
             blocks = tuple(LeasedBlock(*row) for row in connection.execute(_LATEST))
@@ -58,7 +58,7 @@ class FleetReader:
         return FleetRecord(now, blocks, series, has_more)
 
     def first_leases(self, instances: Sequence[str]) -> dict[str, datetime]:
-        """When each of these instances leased its first block; those without one are left out."""
+        """When each of these instances leased its first block; an instance without one is left out."""
         with self._database.transaction(Use.REQUEST) as connection:
             found = {
                 name: connection.execute(_FIRST, {"instance": name}).scalar_one()

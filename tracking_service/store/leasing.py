@@ -113,18 +113,16 @@ def lease(
     instance: str,
     randbelow: RandBelow = secrets.randbelow,
 ) -> Lease | None:
-    """Lease a block to `instance`; return None if a skip took all that was left, which is to be
-    committed.
+    """Lease a block to `instance`. Returns None if a skip left no serials; commit it all the same.
 
-    The block is `blocks` times the series' block size, or what is left of the series; a tail that
-    was handed back goes first, as much of it as that. If the server writes another history than at
-    the last lease, or at a series' first lease is not in its first, the series is skipped ahead
-    before. Raises UnknownSeriesError, SeriesExhaustedError, SeriesClosedError, and KeyChangedError
-    if the key of the series' number space has not this `fingerprint`.
+    The block has up to `blocks` times the series' block size; a tail that was handed back is leased
+    first. If the server may have forgotten leases (see `skip_if_forgotten`), the series is skipped
+    ahead before. Raises UnknownSeriesError, SeriesExhaustedError, SeriesClosedError, and
+    KeyChangedError if the key of the series' number space has not this `fingerprint`.
     """
     row, taken = _advance_counter(connection, series, blocks)
     if fingerprint is not None and key_fingerprint(row.key) != fingerprint:
-        # Others would write these serials under the one key, and the caller under the other.
+        # The caller would write these serials under another key than other instances do.
         raise KeyChangedError.of(row.space)
     skips = skip_if_forgotten(
         connection,
@@ -158,7 +156,7 @@ def lease(
 
 
 def _advance_counter(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
-    """Move the counter on; return the row and by how many serials, 0 where a tail is to go first."""
+    """Move the counter on; return the row and by how many serials, 0 if a tail is to go first."""
     row = connection.execute(_ADVANCE_COUNTER, {"series": series, "blocks": blocks}).one_or_none()
     if row is None:
         return _take_rest(connection, series, blocks)
@@ -210,11 +208,11 @@ def _take_returned(
 ) -> tuple[Block, int]:
     """Lease up to `most` serials of the lowest tail that was handed back.
 
-    There is one: the series' row said so, under the lock that makes reading before writing safe.
+    There is one: the series' row says so, and its lock makes reading before writing safe.
     """
     tail = connection.execute(_LOWEST_TAIL, {"series_id": series_id}).one()
     if tail.end - tail.start > most:
-        # A busy instance's tail is many blocks, and one that idles is to hold one.
+        # A busy instance's tail may be many blocks long, and an idle instance is to hold one.
         block = Block(tail.start, tail.start + most)
         # First, for a block's start is unique within its series.
         connection.execute(_CUT_TAIL, {"block_id": tail.id, "from": block.end})

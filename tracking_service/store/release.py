@@ -1,12 +1,12 @@
-"""Handing back: at a clean shutdown, what an instance did not spend is for others to lease.
+"""Hands back, at a clean shutdown, what an instance did not spend, for others to lease.
 
 What goes back is the unspent end of a block. Serials in the middle of one, which waited in a lane
 with numbers written ahead, are recorded as skipped: a gap costs nothing, and a number that was
 never handed out is not to verify as issued.
 
-One transaction, under the lock of the series' row. Whatever dies in its course, either all of it
-happened or nothing; and the instance has closed its allocator before, so that nothing is spent
-any more that goes back here.
+One transaction, under the lock of the series' row: whatever dies meanwhile, all of it happens or
+nothing. The instance has closed its allocator before, so nothing that goes back here is spent any
+more.
 """
 
 from bisect import bisect_left
@@ -65,14 +65,14 @@ def hand_back(
     *,
     instance: str,
 ) -> int:
-    """Release the blocks of `instance` in `series` that are in `held`, with their ids; return
-    how many serials went back.
+    """Release the blocks of `instance` in `series` that are in `held`, each with its id; return how
+    many serials went back.
 
     A block in the instance's name that is not in `held` was thrown away, for its commit was in
-    doubt; it stays as it is. An id alone does not tell: after a failover that forgot a lease,
-    another one may have the same. Only an unspent part that ends where a block of this instance ends
-    goes back. With one that crosses the end of a block the records disagree (a database that was
-    exchanged, say), and it is thrown away. To call it again changes nothing.
+    doubt; it stays as it is. Its id alone is not enough to know it: after a failover that forgot a
+    lease, another block may have the same. Only an unspent part that ends where a block of this
+    instance ends goes back. One that crosses the end of a block contradicts the table (the database
+    may have been replaced), and is thrown away. A second call changes nothing.
     """
     # Touches the row to lock it; how many blocks come back is known only below.
     series_id = connection.execute(_LOCK, {"series": series}).scalar_one_or_none()
@@ -107,7 +107,7 @@ def hand_back(
                     "leased_at": row.leased_at,
                 },
             )
-    # All that a long life has leased: one by one would take longer than a shutdown has.
+    # All that the instance has leased in its life: one by one they would outlast the shutdown.
     for first in range(0, len(spent), ROWS):
         ids = spent[first : first + ROWS]
         connection.execute(

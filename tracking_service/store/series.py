@@ -27,7 +27,7 @@ from tracking_service.store.database import Database, Use
 from tracking_service.store.models import NumberSpaceRow, SeriesRow
 
 TRIES = 10
-"""Attempts to make a series while others make the same, or its number space, in that moment."""
+"""Attempts to make a series while others make the same one, or its number space."""
 
 
 def _space_id(parameter: str) -> ScalarSelect[int]:
@@ -55,8 +55,8 @@ _NAMED = _RECORD.where(SeriesRow.name == bindparam("name"))
 _ALL = _RECORD.order_by(SeriesRow.name)
 _NEAREST = (
     _RECORD.where(
-        # Found first and apart, so that the index of series by space and first serial is descended
-        # once.
+        # A subquery, which is run first, so that the index of series by space and first serial is
+        # descended once.
         SeriesRow.number_space_id == _space_id("number_space"),
         SeriesRow.first_serial <= bindparam("serial", type_=BigInteger),
     )
@@ -111,9 +111,9 @@ class SeriesStore:
         return self._read(_ALL, {})
 
     def offered(self, only: Collection[str] | None, limit: int) -> list[SeriesRecord]:
-        """The first `limit` series by name that numbers can be had of, or of those named in `only`.
+        """The first `limit` series, by name, that give numbers; with `only`, of those named there.
 
-        A closed one is among them if it has a successor. Reads no more rows than it must.
+        A closed series gives numbers if it has a successor. Reads no more rows than it must.
         """
         query = _ALL.where(or_(SeriesRow.closed_at.is_(None), SeriesRow.successor.is_not(None)))
         if only is not None:
@@ -121,7 +121,7 @@ class SeriesStore:
         return self._read(query.limit(limit), {})
 
     def nearest(self, number_space: str, serial: int) -> SeriesRecord | None:
-        """The series of a number space that begins at or next before `serial`; None where none.
+        """The last series of a number space that begins at or before `serial`, or None.
 
         By one descent of an index, however many series there are.
         """
@@ -179,12 +179,12 @@ class SeriesStore:
         raise StoreError(f"the database refuses a series named {name} again and again")
 
     def notices(self) -> list[SeriesNotice]:
-        """Of every series that has a successor or is closed, what is to be known of it now."""
+        """The notices of all series that have a successor or are closed."""
         with self._database.transaction(self._use) as connection:
             return succession.notices(connection)
 
     def set_successor(self, name: str, successor: str | None) -> None:
-        """Name the successor of a series, or with None that it has none.
+        """Set the successor of a series; None: it has none.
 
         Raises UnknownSeriesError, and InvalidSeriesError if the successor is closed, would follow
         itself, or refuses other shipments than the series does.

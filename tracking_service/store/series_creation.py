@@ -1,4 +1,4 @@
-"""How a series is made.
+"""Makes a series, and the number space that it is in.
 
 A number space is one pattern under a key of its own. All series of one pattern share its space,
 each with its own range of the serials, so that no two of them can write the same number and a
@@ -18,8 +18,8 @@ from tracking_service.store.models import NumberSpaceRow, SeriesRow
 from tracking_service.store.timeline import server_timeline
 
 FAILOVER_SKIP_MOST = 1_000_000_000
-"""Serials left out after a failover at the least (see `skipping.margin`), or a thousandth of the
-series if that is less."""
+"""The `failover_skip` of a new series (see `skipping.margin`), or a thousandth of its serials if
+that is less."""
 
 PATTERN_FORMAT = "pattern"
 """What `number_space.format` says where earlier versions cannot read the numbers."""
@@ -66,8 +66,8 @@ def _lock_space(
 ) -> int:
     """The id of the pattern's number space, which is made if there is none.
 
-    One at a time makes spaces and takes serials out of them: else two hosts could make two spaces
-    at once whose shapes meet, and neither would see the other's.
+    Takes the lock of `lock_series`: else two hosts could make two spaces at once whose shapes meet,
+    and neither would see the other's.
     """
     succession.lock_series(connection)
     spaces = connection.execute(

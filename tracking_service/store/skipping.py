@@ -1,4 +1,4 @@
-"""Skipping a series ahead: what is done wherever leases may have been forgotten.
+"""Skips a series ahead, wherever the database may have forgotten leases of it.
 
 Serials are left out rather than risked. Tails that were handed back are left out as well: one may
 have been leased again by a lease that the database has forgotten.
@@ -33,14 +33,14 @@ def margin(
 ) -> int:
     """How many serials to leave out, from the counter on, where leases may have been forgotten.
 
-    Between once and twice a hundredth of what remains, 100 blocks, or the series' `failover_skip`,
-    whichever is the most: far more than a fleet leases within the lag of a standby. A series that
-    has no more left is used up by it, for a repeat would be worse.
+    At least a hundredth of what remains, 100 blocks, or the series' `failover_skip`, whichever is
+    the most: far more than a fleet leases within the lag of a standby. A series that has less left
+    is used up by it, for a repeat would be worse.
 
     A database that forgets leases can forget a skip as well. Two standbys promoted one after the
-    other, or a backup restored twice, would skip from one serial to one other; so part of it is
-    drawn at random. Where the second comes after the first in one history, which `promotions`
-    tells, their ranges lie apart altogether.
+    other, or a backup restored twice, would then skip to the same serial; so up to as much again is
+    added at random. If the second promotion follows the first in one history, `promotions` counts
+    both, and the ranges that the two draw from do not overlap.
     """
     least = max(remaining // 100, 100 * block_size, failover_skip)
     return (2 * promotions - 1) * least + randbelow(least)
@@ -93,9 +93,10 @@ def skip_if_forgotten(
 ) -> bool:
     """Skip a series ahead, whose row is locked, if the server may have forgotten leases of it.
 
-    It may if it writes another history than the `recorded` one, that of the last lease, and at a
-    series' first lease if it is not in its first. `taken` serials below the counter were taken in
-    this transaction, and become part of what is left out. Return whether it was skipped.
+    It may have if it writes another history than `recorded`, that of the last lease; before a
+    series' first lease, if the server was ever promoted or restored. `taken` serials below the
+    counter were taken in this transaction, and become part of what is left out. Return whether it
+    was skipped.
     """
     timeline = server_timeline(connection)
     if timeline is None or timeline == recorded:
@@ -140,7 +141,7 @@ def skip_past(
 ) -> None:
     """Move a series that went backwards beyond `mark`, and by a `margin` further.
 
-    Others than the one who holds the mark may have leased, and the database forgot that too.
+    Other instances may have leased beyond the mark, and the database may have forgotten that too.
     Raises UnknownSeriesError.
     """
     row = connection.execute(
@@ -189,7 +190,7 @@ def skip_to(
     by: int | None = None,
     instance: str,
 ) -> Block:
-    """Skip ahead at an operator's word: to the serial `to`, or `by` so many.
+    """Skip ahead for an operator: to the serial `to`, or by `by` serials.
 
     Raises UnknownSeriesError, and InvalidSeriesError if that would go back or beyond the series'
     end.
@@ -214,7 +215,7 @@ def skip_to(
         )
     if start < end:
         skip(connection, row.id, Block(start, end), instance=instance)
-    # The series may have been made again, and so counts its leases from the first.
+    # The series may have been made again, and its count of leases with it.
     connection.execute(
         update(SeriesRow)
         .where(SeriesRow.id == row.id)

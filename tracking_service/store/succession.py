@@ -1,7 +1,7 @@
-"""What becomes of a series after it was made: its successor is named, or it is closed.
+"""Changes a series after it was made: sets its successor, or closes it.
 
-Whatever is checked here is checked under one lock, as the shapes of patterns are: two hosts that
-each name a successor at once make no circle. Leases go on meanwhile.
+All checks are made under the lock under which series are made, so that two hosts that set
+successors at once make no circle. Leases go on meanwhile.
 
 Each function works in a transaction that its caller began and commits.
 """
@@ -27,7 +27,7 @@ _NOTICES = select(
 
 
 def lock_series(connection: Connection) -> None:
-    """Let one at a time make series, name successors and close; those who lease and read go on."""
+    """Lock out all who make or close series or set successors; leases and reads go on."""
     if connection.dialect.name == "postgresql":
         # The table, for a space that is being made has no row yet that could be locked. SQLite has
         # locked the whole file by now.
@@ -43,7 +43,7 @@ def notices(connection: Connection) -> list[SeriesNotice]:
 
 
 def set_successor(connection: Connection, name: str, successor: str | None) -> None:
-    """Name the successor of a series, or with None that it has none.
+    """Set the successor of a series; None: it has none.
 
     Raises UnknownSeriesError, and InvalidSeriesError if the successor is closed, would follow
     itself, or refuses other shipments than the series does.

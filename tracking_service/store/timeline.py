@@ -21,20 +21,21 @@ log = logging.getLogger(__name__)
 # undefined_function, insufficient_privilege, feature_not_supported, undefined_table
 _NO_SUCH_FUNCTION = {"42883", "42501", "0A000", "42P01"}
 
-_STEPS_ASIDE = "timeline_steps_aside"
+_TELLS_NONE = "tells_no_timeline"
+"""Names, among a pooled connection's facts, whether its server tells no timeline."""
 
 
 def server_timeline(connection: Connection) -> str | None:
     """The history that the server is writing, such as `7311…/00000002`.
 
     None where the server has no timelines (SQLite; CockroachDB and YugabyteDB, which agree on
-    each commit and lose none) or does not let this role see them. That is found out once for
-    each connection.
+    each commit and lose none) or does not let this role see them; each connection finds that out
+    once.
     """
     query = connection.get_execution_options()[TIMELINE_QUERY]
-    if query is None or connection.info.get(_STEPS_ASIDE):
+    if query is None or connection.info.get(_TELLS_NONE):
         return None
-    if _STEPS_ASIDE in connection.info:
+    if _TELLS_NONE in connection.info:
         return _read(connection, query)
     try:
         # In a savepoint, for a failed statement would end the transaction.
@@ -44,9 +45,9 @@ def server_timeline(connection: Connection) -> str | None:
         if getattr(error.orig, "sqlstate", None) not in _NO_SUCH_FUNCTION:
             raise
         log.warning("the server tells no timeline; a failover that lost commits goes unseen")
-        connection.info[_STEPS_ASIDE] = True
+        connection.info[_TELLS_NONE] = True
         return None
-    connection.info[_STEPS_ASIDE] = False
+    connection.info[_TELLS_NONE] = False
     return timeline
 
 

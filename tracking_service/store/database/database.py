@@ -29,7 +29,7 @@ _CLOSINGS = "closings"
 
 
 TIMELINE_QUERY = "tracking_service_timeline_query"
-"""Names, among a connection's execution options, what its `Dialect` has of this name."""
+"""Names the execution option of a connection that has the `timeline_query` of its `Dialect`."""
 
 
 class Dialect(Protocol):
@@ -108,7 +108,7 @@ class Database:
         """
         try:
             with (
-                # Outermost, for it tells errors apart by this service's own classes.
+                # Outermost, because it catches this service's errors, not the driver's.
                 self.bulkhead.acquire() if use is Use.REQUEST else nullcontext(),
                 translated(),
                 fork_guard.transaction() if self.backend == "sqlite" else nullcontext(),
@@ -193,7 +193,7 @@ class Database:
         record.info[_CLOSINGS] = self._closings
 
     def _returned(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        # A pool that was closed meanwhile is nobody's, and would leave the connection open.
+        # If the pool was closed meanwhile nobody closes the connection that it takes back.
         if record.info.get(_CLOSINGS) != self._closings:
             record.invalidate()
 
@@ -223,7 +223,7 @@ class Database:
 def _dialect(url: URL, timeout_seconds: float) -> Dialect:
     if url.get_backend_name() == "sqlite":
         return Sqlite(url, timeout_seconds)
-    # Not imported above: with SQLite nobody waits for the driver.
+    # Not imported above, because SQLite does not need the driver.
     from tracking_service.store.database.postgresql import Postgresql
 
     return Postgresql(url, timeout_seconds)

@@ -5,10 +5,10 @@ a transaction inherits the record and not the lock, and finds the database locke
 (https://www.sqlite.org/howtocorrupt.html, section 2.6). So a fork waits for the transactions
 that are under way, new ones wait for the fork, and idle connections are closed before it.
 
-Databases and the log handler (`telemetry/background_log.py`) register themselves for forks; all else
-of a process is reset by `Instance.reset_after_fork`, through its `parts`. A child resets them in the
-order in which they were registered: databases (when this module was imported), log handler, instance
-(when the app was made). https://docs.python.org/3/library/os.html#os.register_at_fork
+Databases and the log handler (`telemetry/background_log.py`) register themselves for forks; all
+else of a process is reset by `Instance.reset_after_fork`, through its `parts`. A child resets them
+in the order in which they were registered: databases (when this module was imported), log handler,
+instance (when the app was made). https://docs.python.org/3/library/os.html#os.register_at_fork
 """
 
 import os

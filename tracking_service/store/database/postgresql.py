@@ -51,9 +51,9 @@ class TimedConnection(psycopg.Connection[Any]):
 class Postgresql:
     """Connects to one PostgreSQL database, and begins transactions in it."""
 
-    # Read off the name of the WAL file that is being written. `pg_control_checkpoint()` would be
-    # the plainer way and is the wrong one: it tells the timeline of the last checkpoint, which a
-    # promoted server makes only some time after it took its first commit.
+    # From the name of the WAL file that is being written. `pg_control_checkpoint()` would be
+    # plainer, and wrong: it has the timeline of the last checkpoint, and a promoted server makes
+    # one only some time after its first commit.
     timeline_query = (
         "SELECT (SELECT system_identifier FROM pg_control_system())"
         " || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
@@ -110,12 +110,12 @@ class Postgresql:
 
     @contextmanager
     def limited(self, connection: Connection, answer_seconds: float | None) -> Iterator[None]:
-        """Give the server twice the time-out for the block as a whole, or, with `answer_seconds`,
-        these for each answer.
+        """Give the server twice the time-out for the block as a whole; with `answer_seconds`, that
+        long for each answer.
         """
         driver = cast(TimedConnection, connection.connection.dbapi_connection)
         if answer_seconds is None:
-            # Twice, so that the server's own time-outs, which tell more, come first.
+            # Twice, so that the server's own time-outs, whose errors say more, come first.
             driver.answer_seconds = 2 * self._timeout_seconds
             driver.give_up_at = time.monotonic() + driver.answer_seconds
         else:

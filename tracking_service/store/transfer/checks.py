@@ -1,6 +1,6 @@
-"""What must be true of imported rows, or numbers would repeat: checked where the rows are by now.
+"""Checks, in the tables, what must be true of imported rows, or numbers would repeat.
 
-The tables' own constraints hold what concerns one row, names and references.
+The tables' own constraints check single rows, names and references.
 """
 
 import itertools
@@ -153,7 +153,7 @@ def _blocks_and_batches(connection: Connection) -> Iterator[str]:
 
 
 def _batches(connection: Connection, spent: list[tuple[int, int]]) -> Iterator[str]:
-    """A retry would get a number that is issued once more later, if no block had its serials."""
+    """If no block has the serials of a batch, they are leased later, and a retry repeats numbers."""
     query = select(BatchRow.key, BatchRow.ranges, BatchRow.issued_at)
     with connection.execute(query.execution_options(yield_per=ROWS)) as rows:
         for row in rows:

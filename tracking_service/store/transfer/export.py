@@ -1,4 +1,4 @@
-"""The export: every row, and a seal on what they say is left; and how the seal is taken back."""
+"""The export: writes every row and seals what is left of each series; `reopen` removes the seal."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -30,11 +30,11 @@ def export(
 ) -> dict[str, int]:
     """Write an export, line by line, and seal every series; return the counts of rows.
 
-    `keep` returns when what was written is safe; it is called before the seal is committed, and
-    after the last line, which says that it was. That line is not written before every standby of
-    this server has received the seal. Where any of this raises, what was written is no use to
-    anybody. Raises MovedError where this was done before, and StandbyError if a standby takes
-    longer than `standby_seconds`. `randbelow` draws its name, and skips.
+    `keep` returns when what was written is safe. It is called before the seal is committed, and
+    again after the last line, which says that it was; that line is written once every standby of
+    this server has received the seal. If any of this raises, do not import what was written. Raises
+    MovedError if the series are sealed already, and StandbyError if a standby takes longer than
+    `standby_seconds`. `randbelow` draws the export's name, and the random part of skips.
     """
     name = f"{_SEALED_BY}{randbelow(2**64):016x}"
     writer = Writer(write)
@@ -64,10 +64,11 @@ def export(
 
 
 def reopen(database: Database) -> list[str]:
-    """Take the seal off every series again; return their names.
+    """Remove the seal from every series; return their names.
 
-    Only where the export was never imported, or the two databases give the same serials. Tails
-    that had been handed back before it stay left out. Raises MovedError where nothing is sealed.
+    Safe only if the export was never imported: else both databases give the same serials. Tails
+    that had been handed back before the export stay left out. Raises MovedError if nothing is
+    sealed.
     """
     with database.transaction(write=True, answer_seconds=ANSWER_SECONDS) as connection:
         moved = connection.execute(
@@ -94,7 +95,7 @@ def reopen(database: Database) -> list[str]:
 
 
 def _lock(connection: Connection) -> None:
-    """Let nobody lease, skip, hand back or make anything until the export has ended."""
+    """Stop every lease, skip, release and new series until the export has ended."""
     if connection.dialect.name == "postgresql":
         # The tables, for a series that is made meanwhile has no row yet that could be locked; it
         # would be exported as it began, and leased from here. SQLite has locked the whole file.

@@ -107,7 +107,7 @@ class Reader:
         return dict(self._counts)
 
     def damaged(self, what: str) -> ExportError:
-        """The error for something wrong with the last line that was read."""
+        """The error for a fault of the last line that was read."""
         return ExportError(f"the export is damaged in line {self._number}: {what}")
 
     def _fact(self) -> Row | None:
