@@ -32,7 +32,8 @@ FOLDER = "high-water-marks"
 FORMER_FILES = ("high-water-marks.json", "witness.json")
 """Files of former versions, each of all series. While one is there, it is read, and also written
 for instances of its version, which share the folder during an upgrade. Once an operator has moved it
-into FOLDER, none of them is left, and it is only read."""
+into FOLDER, none of them is left, and it is only read. The second has marks alone: the version that
+writes both would take leases in it, which it drops, for ones that it has missed."""
 
 RECORDED_MOST = 64
 """Leases that a file remembers: more than others record during one lease."""
@@ -156,11 +157,14 @@ class HighWaterMarks:
             mark = mark.merge(contents.marks.get(series, mark))
         for _, lease in leases:
             mark = mark.merge(HighWaterMark(lease.end, lease.lease_number))
+        marks_alone = self._disk.resolve(self._former[1])
         for path in paths:
             before = files.get(path, Contents())
-            marks = {**before.marks, series: mark}
-            kept = [*before.leases, *leases][-RECORDED_MOST:]
-            self._files.save(path, Contents(marks, before.count + len(leases), kept))
+            contents = Contents({**before.marks, series: mark})
+            if path != marks_alone:
+                kept = [*before.leases, *leases][-RECORDED_MOST:]
+                contents = Contents(contents.marks, before.count + len(leases), kept)
+            self._files.save(path, contents)
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[list[Path]]:
