@@ -1,6 +1,6 @@
 """Which module of the package may import which: the import rules of the architecture, as a table.
 
-errors, countries, clock, file_locks, installation, wait_limiter
+errors, countries, clock, file_locks, lazy_imports, installation, wait_limiter
     <- settings, numbering, allocation, auth, telemetry <- records
     <- store, serving, instance <- services <- container
     <- api, cli <- app <- wsgi, __main__
@@ -29,9 +29,10 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "countries": frozenset(),
     "clock": frozenset(),
     "file_locks": frozenset(),
+    "lazy_imports": frozenset(),
     "installation": frozenset(),
     "wait_limiter": frozenset({"clock"}),
-    "numbering": frozenset({"errors"}),
+    "numbering": frozenset({"errors", "lazy_imports"}),
     "allocation": frozenset({"errors", "file_locks"}),
     "auth": frozenset({"errors", "clock", "wait_limiter"}),
     "records": frozenset({"numbering", "allocation"}),
@@ -45,7 +46,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     ),
     "serving": frozenset({"errors", "telemetry"}),
     "container": CORE | USE_CASES,
-    "api": CORE | USE_CASES | {"container"},
+    "api": CORE | USE_CASES | {"container", "lazy_imports"},
     "cli": CORE | USE_CASES | {"container", "installation", "serving"},
     "app": CORE | USE_CASES | {"installation", "container", "api", "cli", "wait_limiter"},
     "wsgi": frozenset({"errors", "app"}),
@@ -62,6 +63,7 @@ PURE: Mapping[str, frozenset[str]] = {
     "allocation": frozenset(),
     "auth": frozenset(),
     "file_locks": frozenset(),
+    "lazy_imports": frozenset(),
     "installation": frozenset(),
     "wait_limiter": frozenset(),
     "records": frozenset(),

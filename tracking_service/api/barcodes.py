@@ -10,6 +10,7 @@ Standard: ISO/IEC 15417; Zint: https://zint.org.uk/manual/
 
 from functools import lru_cache
 
+from tracking_service.lazy_imports import import_lock
 from tracking_service.numbering.preview import MODULE_MM
 
 BAR_MODULES = 50
@@ -29,7 +30,8 @@ def barcode_svg(number: str) -> bytes:
     One unit of the drawing is one module. Anything that scales it to whole dots prints it sharp.
     """
     # A library in C, which only those who ask for a barcode need.
-    import zint
+    with import_lock:
+        import zint
 
     symbol = zint.Symbol()
     symbol.symbology = zint.Symbology.CODE128

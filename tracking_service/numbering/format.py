@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracking_service.errors import ShipmentRefusedError
+from tracking_service.lazy_imports import import_lock
 from tracking_service.numbering.ff1 import FF1, Permutation
 from tracking_service.numbering.pattern import Pattern
 from tracking_service.numbering.shape import COUNTRIES, DATES
@@ -165,7 +166,9 @@ class Format:
 
         The same numbers as `encode`, hundreds of times as fast for a thousand or more.
         """
-        import numpy as np
+        # All that uses numpy is called from here first.
+        with import_lock:
+            import numpy as np
 
         frame = self._frames.get(self._key(shipment, moment)) or self._new_frame(shipment, moment)
         length = self._length
