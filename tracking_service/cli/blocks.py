@@ -5,16 +5,12 @@ from typing import Any
 import click
 
 from tracking_service.allocation import Lease
-from tracking_service.cli.context import (
-    guarded_leases,
-    with_database,
-)
+from tracking_service.cli.context import guarded_leases, with_database
 from tracking_service.cli.options import HELP_NAMES, SERIES
 from tracking_service.cli.output import (
     format_time,
     json_option,
     print_facts,
-    print_json,
     print_table,
 )
 from tracking_service.container import Services
@@ -64,7 +60,8 @@ def lease(services: Services, series: str, count: int, as_json: bool) -> None:
     finally:
         # Also after Ctrl-C: a leased block that is not printed is lost.
         if taken:
-            _print([_leased(services, series, store.instance, each) for each in taken], as_json)
+            rows = [_leased(services, series, store.instance, each) for each in taken]
+            print_table(rows, _COLUMNS, as_json=as_json)
 
 
 @blocks.command("list")
@@ -90,7 +87,7 @@ def list_blocks(
     if series is not None:
         services.series.find(series)
     found = services.blocks.latest(series=series, instance=instance, limit=limit)
-    _print([_row(block) for block in found], as_json)
+    print_table([_row(block) for block in found], _COLUMNS, as_json=as_json)
 
 
 @blocks.command()
@@ -102,10 +99,7 @@ def show(services: Services, block_id: int, as_json: bool) -> None:
     block = services.blocks.by_id(block_id)
     if block is None:
         raise click.ClickException(f"there is no block {block_id}")
-    if as_json:
-        print_json(_row(block))
-    else:
-        print_facts(_row(block))
+    print_facts(_row(block), as_json=as_json)
 
 
 def _leased(services: Services, series: str, instance: str, lease: Lease) -> dict[str, Any]:
@@ -142,10 +136,3 @@ def _row(block: LeasedBlock) -> dict[str, Any]:
         "released_at": format_time(block.released_at),
         "spent_end": block.spent_end,
     }
-
-
-def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, _COLUMNS)

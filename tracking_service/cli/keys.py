@@ -61,10 +61,7 @@ def create(
     record, token = services.api_keys.create(name, scopes, series or None)
     facts = {**_row(record), "token": token}
     try:
-        if as_json:
-            print_json(facts)
-        else:
-            print_facts(_as_text(facts))
+        print_facts(facts, as_json=as_json)
     except BaseException as error:
         # Its token was not shown and cannot be shown again.
         services.api_keys.revoke(str(record.id))
@@ -81,10 +78,7 @@ def create(
 def list_keys(services: Services, as_json: bool) -> None:
     """List every key, including revoked ones. Tokens are not stored and cannot be shown."""
     rows = [_row(record) for record in services.api_keys.all()]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table([_as_text(row) for row in rows], _COLUMNS)
+    print_table(rows, _COLUMNS, as_json=as_json)
 
 
 @keys.command()
@@ -127,10 +121,4 @@ def _row(record: ApiKeyRecord) -> dict[str, Any]:
         "series": None if record.series is None else list(record.series),
         "created_at": format_time(record.created_at),
         "revoked_at": format_time(record.revoked_at),
-    }
-
-
-def _as_text(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()
     }

@@ -16,7 +16,6 @@ from tracking_service.cli.output import (
     format_time,
     json_option,
     print_facts,
-    print_json,
     standard_output,
 )
 from tracking_service.clock import utc_now
@@ -56,10 +55,7 @@ def inspect(services: Services, number: str, as_json: bool) -> None:
         "leased_at": format_time(traced.block.leased_at),
         "released_at": format_time(traced.block.released_at),
     }
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)
+    print_facts(facts, as_json=as_json)
 
 
 def _country(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

@@ -69,12 +69,15 @@ def print_json(data: Any) -> None:
     print_text(json.dumps(data, indent=2))
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> None:
-    """Print rows in aligned columns, headed by their names."""
+def print_table(
+    rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, as_json: bool
+) -> None:
+    """Print these columns of rows, aligned and headed by their names; as JSON, whole rows."""
+    if as_json:
+        print_json(rows)
+        return
     lines = [tuple(columns)]
-    lines += [
-        tuple("-" if row[name] is None else str(row[name]) for name in lines[0]) for row in rows
-    ]
+    lines += [tuple(_cell(row[name]) for name in lines[0]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print_text(
         "\n".join(
@@ -84,15 +87,19 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> No
     )
 
 
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print facts, a line each."""
+def print_facts(facts: Mapping[str, Any], *, as_json: bool = False) -> None:
+    """Print facts, a line each or as JSON."""
+    if as_json:
+        print_json(facts)
+        return
     width = max(map(len, facts))
-    print_text(
-        "\n".join(
-            f"{name.ljust(width)}  {'-' if value is None else value}"
-            for name, value in facts.items()
-        )
-    )
+    print_text("\n".join(f"{name.ljust(width)}  {_cell(facts[name])}" for name in facts))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    return "-" if value is None else str(value)
 
 
 def format_time(moment: datetime | None) -> str | None:

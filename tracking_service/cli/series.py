@@ -93,7 +93,7 @@ def create(
         serials=serials,
         block_size=block_size or default_block_size(pattern, serials),
     )
-    _print_one(record, as_json)
+    print_facts(_row(record), as_json=as_json)
 
 
 @series.command("preview")
@@ -135,10 +135,7 @@ def preview_series(_services: Services, /, as_json: bool, **given: str | None) -
 def list_series(services: Services, as_json: bool) -> None:
     """List every series and how much of it is left."""
     rows = [_row(record) for record in services.series.all()]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, _COLUMNS)
+    print_table(rows, _COLUMNS, as_json=as_json)
 
 
 @series.command()
@@ -147,7 +144,7 @@ def list_series(services: Services, as_json: bool) -> None:
 @with_database
 def show(services: Services, name: str, as_json: bool) -> None:
     """Show the series NAME."""
-    _print_one(services.series.find(name), as_json)
+    print_facts(_row(services.series.find(name)), as_json=as_json)
 
 
 @series.command()
@@ -217,10 +214,3 @@ def _row(record: SeriesRecord) -> dict[str, Any]:
         "created_at": format_time(record.created_at),
         "closed_at": format_time(record.closed_at),
     }
-
-
-def _print_one(record: SeriesRecord, as_json: bool) -> None:
-    if as_json:
-        print_json(_row(record))
-    else:
-        print_facts(_row(record))
