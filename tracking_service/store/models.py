@@ -196,3 +196,7 @@ class BlockRow(Base):
     instance: Mapped[str] = mapped_column(String(255))
     leased_at: Mapped[datetime] = mapped_column(UtcDateTime)
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# Else the first statement would do it, under a lock that another thread may hold at a fork.
+Base.registry.configure()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
@@ -80,3 +82,13 @@ def test_parent_and_child_go_on_after_a_fork(stores: Stores) -> None:
     code = in_child(lambda: ask(stores))
 
     assert (1, DONE, 1) == (before, code, ask(stores))
+
+
+def test_the_tables_are_mapped_before_any_thread_asks() -> None:
+    """SQLAlchemy maps them under a lock, which a fork in that moment would leave held for ever."""
+    program = (
+        "from tracking_service.store.models import Base\n"
+        "assert {True} == {mapper.configured for mapper in Base.registry.mappers}\n"
+    )
+
+    assert 0 == subprocess.run([sys.executable, "-c", program], timeout=60).returncode
