@@ -10,6 +10,7 @@ from tracking_service.allocation.block import Block
 from tracking_service.allocation.high_water_marks import HighWaterMarks, Reading
 from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease
 from tracking_service.allocation.observer import Observer
+from tracking_service.allocation.ranges import Ranges
 from tracking_service.errors import CounterWentBackwardsError, ImpossibleMarkError
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class GuardedLeases:
         self._marks = marks
         self._observer = observer
         self._known = HighWaterMark()
+        # An instance hands back at its end alone, so what it was given it is given once.
+        self._given = Ranges()
         self._unrecorded: tuple[Lease, Reading] | None = None
 
     def lease(self, blocks: int) -> Lease:
@@ -66,7 +69,11 @@ class GuardedLeases:
         return (self._unrecorded[0].block,) if self._unrecorded is not None else ()
 
     def _ahead_of_mark(self, blocks: int) -> tuple[Lease, Reading] | None:
-        """Lease; if the lease lies behind the mark, skip the series ahead and lease again."""
+        """Lease; None if the lease shows that the database went backwards.
+
+        It does if it lies behind the mark, or has serials that this instance was given before: a
+        tail of another history. The series is skipped ahead then.
+        """
         reading = self._marks.read(self._marked_as)
         # The file may be removed meanwhile, but this instance knows its own leases.
         mark = self._known.merge(reading.mark)
@@ -83,9 +90,13 @@ class GuardedLeases:
                 extra={"series": self._series},
             )
             self._observer.new_timeline(self._series)
-        if not mark.is_ahead_of(lease):
+        if self._given.overlaps(lease.block):
+            went_back = "own serials"
+        elif not mark.is_ahead_of(lease):
             return lease, reading
-        went_back = "serials" if lease.fresh and lease.block.start < mark.end else "lease number"
+        else:
+            fresh_below = lease.fresh and lease.block.start < mark.end
+            went_back = "serials" if fresh_below else "lease number"
         self._refuse(
             "the database went backwards: a block was refused and the series skipped ahead",
             lease,
@@ -121,6 +132,7 @@ class GuardedLeases:
             self._store.leave_out(lease)
             return False
         self._known = self._known.merge(reading.mark).with_lease(lease)
+        self._given.add(lease.block)
         return True
 
     def _refuse(self, message: str, lease: Lease, mark: HighWaterMark, **facts: object) -> None:

@@ -29,6 +29,13 @@ class Ranges:
             self._starts.insert(at, block.start)
             self._ends.insert(at, block.end)
 
+    def overlaps(self, block: Block) -> bool:
+        """Whether any serial of [block.start, block.end) is there."""
+        at = bisect_right(self._starts, block.start)
+        return (at > 0 and block.start < self._ends[at - 1]) or (
+            at < len(self._starts) and self._starts[at] < block.end
+        )
+
     def __iter__(self) -> Iterator[Block]:
         """The ranges, in order."""
         return map(Block, self._starts, self._ends)

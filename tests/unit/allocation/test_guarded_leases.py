@@ -169,6 +169,31 @@ def test_a_tail_below_the_mark_is_welcome(guarded: Guarded) -> None:
     assert HighWaterMark(450, 1) == guarded.mark
 
 
+@pytest.mark.parametrize("tail", [Block(0, 100), Block(99, 101), Block(50, 60)])
+def test_a_tail_with_serials_that_this_instance_was_given_is_refused(
+    guarded: Guarded, tail: Block, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another history leased them to somebody else, who handed them back."""
+    guarded.lease()
+    guarded.store.tails = [tail]
+
+    assert Block(100, 200) == guarded.lease()
+
+    assert [tail] == guarded.store.left_out
+    assert [("default", HighWaterMark(100, 1), tail)] == guarded.store.skipped
+    [record] = caplog.records
+    assert "own serials" == vars(record)["went_back"]
+
+
+def test_a_tail_beside_what_this_instance_was_given_is_welcome(guarded: Guarded) -> None:
+    guarded.lease()
+    guarded.store.counters["default"] = 200
+    guarded.store.tails = [Block(100, 150)]
+
+    assert Block(100, 150) == guarded.lease()
+    assert [] == guarded.store.skipped
+
+
 def test_what_this_instance_was_given_it_knows_without_the_file(guarded: Guarded) -> None:
     guarded.lease()
     guarded.path.unlink()

@@ -41,3 +41,20 @@ def test_what_was_not_added_is_not_there(kept: list[bool], seed: random.Random) 
 
     assert len(blocks) == len(list(ranges))
     assert expected == {serial for serial in range(3 * len(kept) + 3) if serial in ranges}
+
+
+@given(
+    kept=st.lists(st.booleans(), min_size=1, max_size=12),
+    start=st.integers(0, 40),
+    length=st.integers(1, 12),
+)
+def test_a_block_overlaps_if_it_has_a_serial_that_is_there(
+    kept: list[bool], start: int, length: int
+) -> None:
+    ranges = Ranges()
+    for at, keep in enumerate(kept):
+        if keep:
+            ranges.add(Block(3 * at, 3 * at + 2))
+    block = Block(start, start + length)
+
+    assert any(serial in ranges for serial in range(start, block.end)) is ranges.overlaps(block)

@@ -162,7 +162,7 @@ def test_a_tail_that_another_hands_back_is_used_as_well(issuing: Issuing, clock:
     tell(issuing, "default", successor="air-2")
     issuing.opened()
     givers(issuing, 160)
-    issuing.store.tails = [Block(140, 145)]
+    issuing.store.tails = [Block(240, 245)]
 
     # The exhausted series is asked for again in its own time, and no request waits for that.
     clock.now += 10
