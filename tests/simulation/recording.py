@@ -42,9 +42,11 @@ class RecordingMarks(HighWaterMarks):
     client: Client
 
     def read(self, series: str) -> Reading:
-        reading = super().read(series)
         name = series.rpartition("/")[2]
-        self.client.read[name] = set(self.client.host.known.get(name, ()))
+        # Before it reads: what neighbours record amid that, it may miss.
+        known = set(self.client.host.known.get(name, ()))
+        reading = super().read(series)
+        self.client.read[name] = known
         return reading
 
     def record(
