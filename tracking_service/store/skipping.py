@@ -19,8 +19,9 @@ RandBelow = Callable[[int], int]
 """Draws a number from 0 to one below the given one, as `secrets.randbelow` does."""
 
 LEASES_AHEAD = 1_000_000_000
-"""Added to `lease_count` where leases may have been forgotten, so that new lease numbers exceed
-every recorded high-water mark: a database that was skipped ahead did not go backwards."""
+"""Added to `lease_count` where leases may have been forgotten, for each promotion, so that new lease
+numbers exceed every recorded high-water mark: a database that was skipped ahead did not go backwards.
+A second skip for its marks would take it to where a later promotion skips to."""
 
 
 def margin(
@@ -103,12 +104,13 @@ def skip_if_forgotten(
         return False
     # A series that was never leased may be one whose every lease was forgotten.
     forgotten = recorded is not None or not is_first(timeline)
+    promoted = promotions(recorded, timeline) if forgotten else 0
     row = connection.execute(
         update(SeriesRow)
         .where(SeriesRow.id == series_id)
         .values(
             timeline=timeline,
-            lease_count=SeriesRow.lease_count + (LEASES_AHEAD if forgotten else 0),
+            lease_count=SeriesRow.lease_count + LEASES_AHEAD * promoted,
         )
         .returning(
             SeriesRow.next_serial,
@@ -122,7 +124,7 @@ def skip_if_forgotten(
             remaining=row.end_serial - row.next_serial,
             block_size=row.block_size,
             failover_skip=row.failover_skip,
-            promotions=promotions(recorded, timeline),
+            promotions=promoted,
             randbelow=randbelow,
         )
         skipped = Block(row.next_serial - taken, row.next_serial + left_out)

@@ -5,7 +5,7 @@ import sys
 from tests.support.client import number_path
 from tracking_service.instance import process
 
-vars(process)["reset_after_fork"] = lambda owner: None
+vars(process)["register_hooks"] = lambda owner: None
 
 from wsgi import app  # noqa: E402
 

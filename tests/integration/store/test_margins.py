@@ -90,6 +90,19 @@ def test_a_second_failover_of_one_history_skips_beyond_where_the_first_one_led(
     assert first.end + 10**12 // 100 - 10**6 < second.start
 
 
+def test_lease_numbers_of_a_later_failover_exceed_those_of_an_earlier_one(stores: Stores) -> None:
+    """Else marks of the first refuse a lease after the second, which is skipped once more then: to
+    where a third one skips to.
+    """
+    make_two_alike(stores)
+    on_timeline(stores, "7/00000002")
+    first = [stores.store().lease("one", 1).lease_number for _ in range(3)]
+    on_timeline(stores, "7/00000003")
+    second = stores.store().lease("other", 1).lease_number
+
+    assert max(first) < second
+
+
 def test_a_series_knows_the_timeline_on_which_it_was_made(stores: Stores) -> None:
     """So that a first lease on a server that was promoted long ago leaves nothing out."""
     on_timeline(stores, "7/00000004")
