@@ -45,7 +45,8 @@ class GuardedLeases:
         self._marks = marks
         self._observer = observer
         self._known = HighWaterMark()
-        # An instance hands back at its end alone, so what it was given it is given once.
+        # Once an instance has handed back, it leases no more of the series. So no honest database
+        # gives it a serial twice.
         self._given = Ranges()
         self._unrecorded: tuple[Lease, Reading] | None = None
 

@@ -51,6 +51,14 @@ def mark(marks: HighWaterMarks | Path, series: str = SERIES) -> HighWaterMark:
     return file.read(series).mark
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep the lock of a file, which nobody may have, as a neighbour does that is stopped."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
 def test_a_series_that_was_never_seen_has_the_lowest_mark(marks: HighWaterMarks) -> None:
     assert HighWaterMark() == mark(marks)
 
@@ -450,8 +458,7 @@ def test_the_version_before_sees_what_is_recorded_while_a_neighbour_keeps_a_lock
     former = tmp_path / FORMER_FILES[0]
     former.write_text(json.dumps({"series": {SERIES: [500, 7]}}))
     marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
-    with former.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(former):
         record(marks, 600, 8)
         record(marks, 3, 9, series=OTHER_SERIES)
         seen = [json.loads(path.read_text()) for path in tmp_path.glob("high-water-marks.*.json")]
@@ -560,8 +567,8 @@ def test_a_child_forked_while_the_file_is_locked_does_not_keep_it_locked(
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fork_and_fsync)
             record(marks, 500, 7)
-        with marks.path(SERIES).with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with locked(marks.path(SERIES)):
+            pass
     finally:
         os.close(write_end)
         os.close(read_end)
@@ -574,8 +581,7 @@ def test_a_neighbour_that_keeps_the_lock_stops_nobody(
 ) -> None:
     marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
     record(marks, 100, 1)
-    with marks.path(SERIES).with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(marks.path(SERIES)):
         reading = marks.read(SERIES)
         mine = marks.record(SERIES, lease(200, 2), instance=ME, since=reading)
         # And whoever comes after sees it.
@@ -594,8 +600,7 @@ def test_what_was_written_beside_the_file_goes_into_it_when_the_lock_is_had(
     path = marks.path(SERIES)
     beside = path.parent / "default.0123abcd" / "host-1-aa.json"
     path.parent.mkdir()
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         reading = marks.read(SERIES)
         record(marks, 200, 2)
         assert (True, False) == (beside.exists(), path.exists())
@@ -614,13 +619,11 @@ def test_a_file_beside_that_is_begun_again_hides_none_of_its_leases(tmp_path: Pa
     """It has one lease when the mark is read, and one, another, when neighbours are looked at."""
     marks = HighWaterMarks(tmp_path, lock_seconds=0.05)
     marks.path(SERIES).parent.mkdir()
-    with marks.path(SERIES).with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(marks.path(SERIES)):
         record(marks, 100, 1, by=OTHER)
         reading = marks.read(SERIES)
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        record(marks, 200, 2, by=OTHER)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    record(marks, 200, 2, by=OTHER)
+    with locked(marks.path(SERIES)):
         record(marks, 300, 3, by=OTHER)
         found = marks.record(SERIES, lease(400, 4), instance=ME, since=reading)
 
@@ -630,8 +633,7 @@ def test_a_file_beside_that_is_begun_again_hides_none_of_its_leases(tmp_path: Pa
 def test_what_goes_into_the_file_while_the_files_are_read_is_read(tmp_path: Path) -> None:
     neighbour = HighWaterMarks(tmp_path, lock_seconds=0.05)
     neighbour.path(SERIES).parent.mkdir()
-    with neighbour.path(SERIES).with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(neighbour.path(SERIES)):
         record(neighbour, 900, 1, by=OTHER)
     leases = [2]
 
