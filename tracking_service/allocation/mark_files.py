@@ -91,6 +91,7 @@ def _parse(data: Any) -> Contents:
 
 
 def _whole(number: Any) -> int:
-    if not isinstance(number, int):
+    # A bool is an int to isinstance, and no file is written with one, or with less than 0.
+    if type(number) is not int or number < 0:
         raise TypeError
     return number
