@@ -42,7 +42,7 @@ LEASES_FRESH_SECONDS = 1.0
 """An instance asks for the last leases no more often than this."""
 
 BODY_BYTES_MOST = 65_536
-"""The largest request body, as `serving/options.py` has it; a request for a batch has some 600."""
+"""The largest request body, in bytes, as `serving/options.py` has it; one for a batch has some 600."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
