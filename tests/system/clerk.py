@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
+
+from tests.support.client import NEXT_NUMBER
 
 NUMBER = re.compile(r"^MYID[0-9A-Z]{12}$")
 
@@ -25,12 +27,19 @@ def send(page: Page) -> None:
 
 
 def ask(page: Page) -> str:
-    """Ask for a number, and return what is shown."""
+    """Ask for a number, and return it once it is shown."""
     fill(page)
-    send(page)
-    shown = page.locator("#asked .number")
-    expect(shown).to_have_text(NUMBER)
-    return shown.inner_text()
+    # The page shows the number before until the next one is there.
+    with page.expect_response(is_number) as answered:
+        send(page)
+    number: str = answered.value.json()["tracking_number"]
+    assert NUMBER.match(number)
+    expect(page.locator("#asked .number")).to_have_text(number)
+    return number
+
+
+def is_number(response: Response) -> bool:
+    return response.request.method == "GET" and f"{NEXT_NUMBER}?" in response.url
 
 
 def ask_many(page: Page, count: int) -> None:
