@@ -157,7 +157,7 @@ def test_both_versions_remember_what_the_other_was_given(tmp_path: Path, case: s
     def present(number: int) -> int:
         """The highest number known to this version, which then records `number`."""
         reading = marks.read(MARKED)
-        lease = Lease(Block(number, number + 1), number, True, remaining=0, block_id=number)
+        lease = Lease(Block(number, number + 1), number, None, remaining=0, block_id=number)
         assert [] == marks.record(MARKED, lease, instance="host:2:present", since=reading)
         return reading.mark.lease_number
 

@@ -33,7 +33,8 @@ class FakeStore:
         self.counters: dict[str, int] = {}
         self.lease_count = 0
         self.tails: list[Block] = []
-        """Handed back by another instance, and to be leased first."""
+        """Handed back by the instance `returned_by`, and to be leased first."""
+        self.returned_by = "host:8:y"
         self.closed: set[str] = set()
         """Series from which nothing is leased any more."""
         self.failure: Exception | None = None
@@ -85,7 +86,11 @@ class FakeStore:
             self.lease_count += 1
             if self.tails:
                 lease = Lease(
-                    self.tails.pop(), self.lease_count, False, self.end - start, self.lease_count
+                    self.tails.pop(),
+                    self.lease_count,
+                    self.returned_by,
+                    self.end - start,
+                    self.lease_count,
                 )
             elif start >= self.end:
                 raise SeriesExhaustedError
@@ -93,7 +98,7 @@ class FakeStore:
                 end = min(start + blocks * self.block_size, self.end)
                 self.counters[series] = end
                 lease = Lease(
-                    Block(start, end), self.lease_count, True, self.end - end, self.lease_count
+                    Block(start, end), self.lease_count, None, self.end - end, self.lease_count
                 )
             self.committed.append(lease.block)
             if self.lost_acknowledgement is not None:

@@ -15,8 +15,10 @@ from tracking_service.errors import CounterWentBackwardsError, ImpossibleMarkErr
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
-"""Leases tried in a row while the database goes backwards."""
+REFUSALS = 3
+"""Blocks refused in a row while the database goes backwards."""
+TRIES = 100
+"""Leases tried in a row, those that are left out in doubt among them: they cost no skip."""
 
 
 class GuardedLeases:
@@ -49,6 +51,7 @@ class GuardedLeases:
         # gives it a serial twice.
         self._given = Ranges()
         self._unrecorded: tuple[Lease, Reading] | None = None
+        self._refusals = 0
 
     def lease(self, blocks: int) -> Lease:
         """Lease `blocks` blocks, as `BlockStore.lease` does.
@@ -58,10 +61,13 @@ class GuardedLeases:
         a file that cannot be written does not use a series up. Raises StoreError,
         SeriesExhaustedError and HighWaterMarkError.
         """
+        self._refusals = 0
         for _ in range(TRIES):
             found = self._unrecorded or self._ahead_of_mark(blocks)
             if found is not None and self._is_recorded_alone(*found):
                 return found[0]
+            if self._refusals == REFUSALS:
+                break
         raise CounterWentBackwardsError
 
     @property
@@ -70,10 +76,13 @@ class GuardedLeases:
         return (self._unrecorded[0].block,) if self._unrecorded is not None else ()
 
     def _ahead_of_mark(self, blocks: int) -> tuple[Lease, Reading] | None:
-        """Lease; None if the lease shows that the database went backwards.
+        """Lease; None if the block is not to be used.
 
-        It does if it lies behind the mark, or has serials that this instance was given before: a
-        tail of another history. The series is skipped ahead then.
+        The database went backwards if the lease lies behind the mark, or has serials that this
+        instance was given before: a tail of another history. The series is skipped ahead then. A
+        tail is in doubt, and left out, if the last that is known to have leased it is not the one
+        who handed it back: an instance of another host may have leased it in between, or that
+        lease is of another history.
         """
         reading = self._marks.read(self._marked_as)
         # The file may be removed meanwhile, but this instance knows its own leases.
@@ -94,7 +103,11 @@ class GuardedLeases:
         if self._given.overlaps(lease.block):
             went_back = "own serials"
         elif not mark.is_ahead_of(lease):
-            return lease, reading
+            before = reading.last_to_lease(lease.block)
+            if lease.fresh or before in {None, lease.returned_by}:
+                return lease, reading
+            self._leave_out(lease, returned_by=lease.returned_by, leased_by=before)
+            return None
         else:
             fresh_below = lease.fresh and lease.block.start < mark.end
             went_back = "serials" if fresh_below else "lease number"
@@ -129,14 +142,18 @@ class GuardedLeases:
         if since is None or any(other.overlaps(lease.block) for other in since):
             # A tail may have been leased, handed back and leased again in so short a time. That
             # cannot be told from a repeat, and a lost block costs nothing.
-            log.warning("a block in doubt is left out", extra=self._facts(lease))
-            self._store.leave_out(lease)
+            self._leave_out(lease)
             return False
         self._known = self._known.merge(reading.mark).with_lease(lease)
         self._given.add(lease.block)
         return True
 
+    def _leave_out(self, lease: Lease, **facts: object) -> None:
+        log.warning("a block in doubt is left out", extra={**self._facts(lease), **facts})
+        self._store.leave_out(lease)
+
     def _refuse(self, message: str, lease: Lease, mark: HighWaterMark, **facts: object) -> None:
+        self._refusals += 1
         log.critical(message, extra={**self._facts(lease), **facts})
         self._observer.went_backwards(self._series)
         # First, for the skip may fail, and the block is not used in any case.

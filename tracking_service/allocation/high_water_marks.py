@@ -18,8 +18,10 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
+from tracking_service.allocation.block import Block
 from tracking_service.allocation.disk import Disk
 from tracking_service.allocation.lease import HighWaterMark, Lease, RecordedLease
 from tracking_service.allocation.mark_files import Contents, MarkFiles
@@ -47,6 +49,13 @@ class Reading:
     path: Path
     """The file that has the mark's end."""
     files: Mapping[Path, Contents]
+    leases: Sequence[RecordedLease] = ()
+    """Those of the series that the files remember."""
+
+    def last_to_lease(self, block: Block) -> str | None:
+        """The instance whose lease of a serial in `block` is the latest, or None."""
+        found = [each for each in self.leases if each.overlaps(block)]
+        return max(found, key=attrgetter("lease_number")).instance if found else None
 
 
 class HighWaterMarks:
@@ -91,7 +100,13 @@ class HighWaterMarks:
             if found.end > mark.end:
                 furthest = path
             mark = mark.merge(found)
-        return Reading(mark, furthest, files)
+        leases = [
+            lease
+            for contents in files.values()
+            for name, lease in contents.leases
+            if name == series
+        ]
+        return Reading(mark, furthest, files, leases)
 
     def record(
         self, series: str, lease: Lease, *, instance: str, since: Reading

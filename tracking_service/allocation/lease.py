@@ -19,14 +19,19 @@ class Lease:
     block: Block
     lease_number: int
     """Counts the leases of the series, from 1: a later lease has a higher one."""
-    fresh: bool
-    """True if the block came from the counter, False if it is a tail that was handed back."""
+    returned_by: str | None
+    """The instance that handed the block back, if it is a tail; None if it came from the counter."""
     remaining: int
     """Serials of the series that no lease has taken yet."""
     block_id: int
     """The store's id of the block."""
     new_timeline: bool = False
     """True if the database had begun another history, and skipped the series ahead first."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the block came from the counter: no lease had its serials before."""
+        return self.returned_by is None
 
 
 @dataclass(frozen=True, slots=True)

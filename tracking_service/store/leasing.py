@@ -83,7 +83,7 @@ _RECORD = (
     .returning(BlockRow.id)
 )
 _LOWEST_TAIL = (
-    select(BlockRow.id, BlockRow.start, BlockRow.end)
+    select(BlockRow.id, BlockRow.start, BlockRow.end, BlockRow.instance)
     .where(BlockRow.series_id == bindparam("series_id"), BlockRow.state == "returned")
     .order_by(BlockRow.start)
     .limit(1)
@@ -139,16 +139,16 @@ def lease(
             return None
     if taken:
         block = Block(row.next_serial - taken, row.next_serial)
-        block_id = _record(connection, row.id, block, instance=instance)
+        block_id, returned_by = _record(connection, row.id, block, instance=instance), None
     else:
-        block, block_id = _take_returned(
+        block, block_id, returned_by = _take_returned(
             connection, row.id, row.block_size * blocks, instance=instance
         )
     remaining = row.end_serial - row.next_serial
     return Lease(
         block,
         row.lease_count,
-        fresh=taken > 0,
+        returned_by=returned_by,
         remaining=remaining,
         block_id=block_id,
         new_timeline=skips,
@@ -205,10 +205,11 @@ def _why_none_left(connection: Connection, series: str) -> str:
 
 def _take_returned(
     connection: Connection, series_id: int, most: int, *, instance: str
-) -> tuple[Block, int]:
+) -> tuple[Block, int, str]:
     """Lease up to `most` serials of the lowest tail that was handed back.
 
-    There is one: the series' row says so, and its lock makes reading before writing safe.
+    Returns the block, its id, and the instance that handed it back. There is a tail: the series'
+    row says so, and its lock makes reading before writing safe.
     """
     tail = connection.execute(_LOWEST_TAIL, {"series_id": series_id}).one()
     if tail.end - tail.start > most:
@@ -216,10 +217,10 @@ def _take_returned(
         block = Block(tail.start, tail.start + most)
         # First, for a block's start is unique within its series.
         connection.execute(_CUT_TAIL, {"block_id": tail.id, "from": block.end})
-        return block, _record(connection, series_id, block, instance=instance)
+        return block, _record(connection, series_id, block, instance=instance), tail.instance
     connection.execute(_LEASE_TAIL, {"block_id": tail.id, "by": instance})
     connection.execute(_COUNT_TAIL_OUT, {"of": series_id})
-    return Block(tail.start, tail.end), tail.id
+    return Block(tail.start, tail.end), tail.id, tail.instance
 
 
 def _record(connection: Connection, series_id: int, block: Block, *, instance: str) -> int:

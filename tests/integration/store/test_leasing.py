@@ -66,8 +66,8 @@ def test_a_tail_that_was_handed_back_is_leased_first(stores: Stores) -> None:
     tail = second.lease(SERIES, 3)
     fresh = second.lease(SERIES, 1)
 
-    assert (Block(4, 10), 3, False) == (tail.block, tail.lease_number, tail.fresh)
-    assert (Block(20, 30), 4, True) == (fresh.block, fresh.lease_number, fresh.fresh)
+    assert (Block(4, 10), 3, "host:1:aaaa") == (tail.block, tail.lease_number, tail.returned_by)
+    assert (Block(20, 30), 4, None) == (fresh.block, fresh.lease_number, fresh.returned_by)
     assert [(0, 4, "spent"), (4, 10, "leased"), (10, 20, "leased"), (20, 30, "leased")] == (
         stores.states(SERIES)
     )
@@ -82,6 +82,18 @@ def test_the_lowest_tail_is_leased_first(stores: Stores) -> None:
     given = [store.lease(SERIES, 1).block for _ in range(4)]
 
     assert [Block(5, 10), Block(10, 20), Block(25, 30), Block(30, 40)] == given
+
+
+def test_each_part_of_a_tail_tells_who_handed_it_back(stores: Stores) -> None:
+    first, second = stores.store("host:1:aaaa"), stores.store("host:2:bbbb")
+    first.lease(SERIES, 3)
+    first.hand_back(SERIES, [Block(5, 30)])
+    parts = [second.lease(SERIES, 1) for _ in range(3)]
+    second.hand_back(SERIES, [Block(27, 30)])
+
+    assert [Block(5, 15), Block(15, 25), Block(25, 30)] == [each.block for each in parts]
+    assert {"host:1:aaaa"} == {each.returned_by for each in parts}
+    assert "host:2:bbbb" == first.lease(SERIES, 1).returned_by
 
 
 def test_a_tail_that_is_leased_again_is_its_new_holders(stores: Stores) -> None:

@@ -17,7 +17,7 @@ from tracking_service.allocation import (
     HighWaterMarks,
     Lease,
 )
-from tracking_service.allocation.guarded_leases import TRIES
+from tracking_service.allocation.guarded_leases import REFUSALS
 from tracking_service.allocation.high_water_marks import RECORDED_MOST
 from tracking_service.errors import (
     CounterWentBackwardsError,
@@ -51,7 +51,7 @@ class Guarded:
 
     def know(self, end: int, number: int) -> None:
         """Let the file know of a lease that another instance was given."""
-        known = Lease(Block(end - 1, end), number, True, 0, 0)
+        known = Lease(Block(end - 1, end), number, None, 0, 0)
         self.marks.record(NAME, known, instance="host:9:z", since=self.marks.read(NAME))
 
     @property
@@ -212,8 +212,8 @@ def test_a_database_that_keeps_going_backwards_is_given_up(
     with pytest.raises(CounterWentBackwardsError):
         guarded.lease()
 
-    assert ["lease"] * TRIES == guarded.store.calls
-    assert ["default"] * TRIES == guarded.observer.backwards
+    assert ["lease"] * REFUSALS == guarded.store.calls
+    assert ["default"] * REFUSALS == guarded.observer.backwards
 
 
 def test_a_mark_beyond_the_series_leases_and_skips_nothing_and_says_what_to_do(
@@ -328,3 +328,42 @@ def test_a_lease_that_cannot_be_compared_with_all_others_is_left_out(
 
     assert Block(100, 200) == guarded.lease()
     assert [] == guarded.observer.backwards
+
+
+def test_a_tail_that_a_neighbour_handed_back_is_welcome(tmp_path: Path, guarded: Guarded) -> None:
+    neighbour = Guarded(tmp_path, store=guarded.store, by=guarded.store.returned_by)
+    neighbour.lease()
+    guarded.store.tails = [Block(60, 100)]
+
+    assert Block(60, 100) == guarded.lease()
+    assert [] == guarded.store.left_out
+
+
+def test_a_tail_that_was_leased_after_it_was_handed_back_is_left_out(
+    tmp_path: Path, guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In another copy of the database, or by an instance of another host that handed it back too."""
+    store = guarded.store
+    for by in (store.returned_by, "host:2:b"):
+        neighbour = Guarded(tmp_path, store=store, by=by)
+        store.tails = [Block(200, 290)]
+        neighbour.lease()
+    store.tails = [Block(0, 60), Block(289, 290), Block(200, 210)]
+
+    assert Block(0, 60) == guarded.lease()
+    assert [Block(200, 210), Block(289, 290)] == store.left_out
+    assert [] == store.skipped + guarded.observer.backwards
+    assert {"a block in doubt is left out"} == set(caplog.messages)
+    facts = vars(caplog.records[0])
+    assert ("host:2:b", store.returned_by) == (facts["leased_by"], facts["returned_by"])
+
+
+def test_however_many_tails_are_in_doubt_a_block_is_leased(
+    tmp_path: Path, guarded: Guarded
+) -> None:
+    guarded.store.tails = [Block(0, 50)]
+    Guarded(tmp_path, store=guarded.store, by="host:2:b").lease()
+    guarded.store.tails = [Block(start, start + 1) for start in range(50)]
+    guarded.store.counters["default"] = 100
+
+    assert Block(100, 200) == guarded.lease()

@@ -36,7 +36,7 @@ def marks(tmp_path: Path) -> HighWaterMarks:
 
 
 def lease(end: int, number: int) -> Lease:
-    return Lease(Block(end - 1, end), number, True, remaining=10**6, block_id=number)
+    return Lease(Block(end - 1, end), number, None, remaining=10**6, block_id=number)
 
 
 def record(
@@ -492,7 +492,7 @@ first = int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(first, 200, 2):
-    lease = Lease(Block(number, number + 1), number, True, 0, number)
+    lease = Lease(Block(number, number + 1), number, None, 0, number)
     for series in ("0123abcd/default", f"0123abcd/series-{number}"):
         marks.record(series, lease, instance=f"host:{first}:0", since=marks.read(series))
 """

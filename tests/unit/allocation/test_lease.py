@@ -6,7 +6,13 @@ from tracking_service.allocation import Block, HighWaterMark, Lease, RecordedLea
 
 
 def lease(start: int, *, number: int, fresh: bool = True) -> Lease:
-    return Lease(Block(start, start + 100), number, fresh, remaining=10**6, block_id=number)
+    return Lease(
+        Block(start, start + 100),
+        number,
+        None if fresh else "host:8:y",
+        remaining=10**6,
+        block_id=number,
+    )
 
 
 @pytest.mark.parametrize(
