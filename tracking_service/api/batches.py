@@ -16,9 +16,9 @@ from marshmallow import ValidationError, fields, validate
 from tracking_service.api import schemas
 from tracking_service.api.idempotency import fingerprint_of, key_faults
 from tracking_service.api.query import TWICE
-from tracking_service.api.schemas import ShipmentSchema, Text
+from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request
 from tracking_service.api.timestamps import format_moment
-from tracking_service.api.validation import ShipmentRequest, as_request, load
+from tracking_service.api.validation import load
 from tracking_service.services.issue_batch import CHUNK, Batch
 
 COUNT_MOST = 100_000

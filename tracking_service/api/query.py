@@ -1,4 +1,7 @@
-"""Reads a query string: strictly, and fast where its fields were valid in a request before.
+"""Reads a request for a number from its query string: strictly, and fast where it is valid.
+
+A valid request meets the rules of `schemas.py` and nothing else, and a field that was valid in a
+request before not even those. A request with a fault is read once more, for all of its faults.
 
 A query string is application/x-www-form-urlencoded
 (https://url.spec.whatwg.org/#urlencoded-parsing), read more strictly than usual parsers do, which
@@ -6,9 +9,15 @@ silently replace bytes that are not UTF-8 and keep one of two values.
 """
 
 from collections.abc import Callable, Container, Mapping
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 from marshmallow import ValidationError
+
+from tracking_service.api.idempotency import fingerprint_of, key_faults
+from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, Text, as_request
+from tracking_service.api.validation import load
+from tracking_service.instance.number_spaces import DEFAULT_SERIES
 
 TWICE = "must not be given more than once"
 """The fault of a parameter with two values: either may be meant."""
@@ -126,3 +135,42 @@ def restore_plus(timestamp: str) -> str:
 def unescape(latin_1: str) -> bytes:
     """Return the bytes that a name or a value of a query string stands for."""
     return unquote_to_bytes(latin_1.replace("+", " ").encode("latin-1"))
+
+
+_SCHEMA = ShipmentSchema()
+_KNOWN = frozenset(_SCHEMA.load_fields)
+_OPTIONAL = {"series": DEFAULT_SERIES}
+_RULES = {name: cast(Text, field).rule for name, field in _SCHEMA.load_fields.items()}
+_MEMO = FieldMemo(
+    {**_RULES, "created_at": lambda text: _RULES["created_at"](restore_plus(text))},
+    defaults=_OPTIONAL,
+)
+
+
+def read_query(query_string: str) -> ShipmentRequest:
+    """Read a request for a number from its query string, a character for each byte.
+
+    Raises ValidationError as `load` does.
+    """
+    valid = _MEMO.read(query_string)
+    if valid is not None:
+        return as_request(valid)
+    values, faults = _parse(query_string)
+    return as_request(load(_SCHEMA, values, faults))
+
+
+def read_keyed_query(query_string: str, key: str) -> tuple[ShipmentRequest, str]:
+    """Read a request for a number that has an idempotency key; return it and its fingerprint.
+
+    Raises ValidationError as `load` does, with the faults of the key too.
+    """
+    values, faults = _parse(query_string)
+    request = as_request(load(_SCHEMA, values, {**key_faults(key), **faults}))
+    return request, fingerprint_of({**_OPTIONAL, **values})
+
+
+def _parse(query_string: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    values, faults = parse_query(query_string, _KNOWN)
+    if "created_at" in values:
+        values["created_at"] = restore_plus(values["created_at"])
+    return values, faults

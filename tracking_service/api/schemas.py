@@ -1,4 +1,4 @@
-"""The parameters of a shipment: one rule for each, and the marshmallow schema that declares them.
+"""The parameters of a shipment: a rule for each, the marshmallow schema, and what is used of them.
 
 The rules validate. A rule takes the text of a parameter and returns its value. It raises
 marshmallow's ValidationError with one line that says what is expected and does not repeat the text.
@@ -10,8 +10,8 @@ UUID: https://www.rfc-editor.org/rfc/rfc9562 (section 4, in either case).
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 from marshmallow.types import ErrorMessages
@@ -19,6 +19,7 @@ from marshmallow.types import ErrorMessages
 from tracking_service.api import timestamps
 from tracking_service.countries import COUNTRIES
 from tracking_service.instance.number_spaces import DEFAULT_SERIES, SERIES_NAME
+from tracking_service.numbering.format import Shipment
 
 WEIGHT_BOUND = 100_000
 """Kilograms; every weight is below."""
@@ -156,3 +157,23 @@ class ShipmentSchema(Schema):
     customer_name = Text(customer_name, required=True)
     customer_slug = Text(customer_slug, required=True)
     series = Text(series, load_default=DEFAULT_SERIES)
+
+
+class ShipmentRequest(NamedTuple):
+    """What is used of a valid request; the rest was checked and is not kept.
+
+    `offset` is that of the request's `created_at`, as `timestamps.read_offset` returns it.
+    """
+
+    shipment: Shipment
+    series: str
+    offset: str
+
+
+def as_request(loaded: Mapping[str, str]) -> ShipmentRequest:
+    """Return what is used of a valid request."""
+    return ShipmentRequest(
+        Shipment(loaded["origin_country_id"], loaded["destination_country_id"]),
+        loaded["series"],
+        loaded["created_at"],
+    )

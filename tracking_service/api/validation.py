@@ -1,18 +1,16 @@
-"""A request for a number, read and validated: its query string, and every fault of it at once.
+"""Every fault of a request at once, because one response lists every fault.
 
-The rules of `schemas.py` validate, and a valid request meets nothing else. At the first fault the
-marshmallow schema reads the request once more, because one response lists every fault. What a
-schema cannot know, whether there is such a series and what its format refuses, is added to that.
+The marshmallow schema finds its own. What a schema cannot know, whether there is such a series and
+what its format refuses, is added to that. `query.py` reads a valid GET without any of this.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from marshmallow import Schema, ValidationError
 
-from tracking_service.api.idempotency import KEY_HEADER, fingerprint_of, key_faults
-from tracking_service.api.query import FieldMemo, parse_query, restore_plus
-from tracking_service.api.schemas import ShipmentSchema, Text
+from tracking_service.api.idempotency import KEY_HEADER
+from tracking_service.api.schemas import ShipmentSchema
 from tracking_service.auth import Key
 from tracking_service.errors import (
     SeriesClosedError,
@@ -20,60 +18,12 @@ from tracking_service.errors import (
     TrackingServiceError,
     UnknownSeriesError,
 )
-from tracking_service.instance.number_spaces import DEFAULT_SERIES
 from tracking_service.numbering.format import Shipment
 from tracking_service.services.issue import Issuer
 
-_SCHEMA = ShipmentSchema()
-_KNOWN = frozenset(_SCHEMA.load_fields)
-_OPTIONAL = {"series": DEFAULT_SERIES}
-_RULES = {name: cast(Text, field).rule for name, field in _SCHEMA.load_fields.items()}
-_MEMO = FieldMemo(
-    {**_RULES, "created_at": lambda text: _RULES["created_at"](restore_plus(text))},
-    defaults=_OPTIONAL,
-)
 # The order in the OpenAPI document: headers, then the body or the query; "" is the whole body.
-_ORDER = {name: at for at, name in enumerate((KEY_HEADER, "", *_SCHEMA.load_fields, "count"))}
-
-
-class ShipmentRequest(NamedTuple):
-    """What is used of a valid request; the rest was checked and is not kept.
-
-    `offset` is that of the request's `created_at`, as `timestamps.read_offset` returns it.
-    """
-
-    shipment: Shipment
-    series: str
-    offset: str
-
-
-def read_query(query_string: str) -> ShipmentRequest:
-    """Read a request for a number from its query string, a character for each byte.
-
-    Raises ValidationError as `load` does.
-    """
-    valid = _MEMO.read(query_string)
-    if valid is not None:
-        return as_request(valid)
-    values, faults = _parse(query_string)
-    return as_request(load(_SCHEMA, values, faults))
-
-
-def read_keyed_query(query_string: str, key: str) -> tuple[ShipmentRequest, str]:
-    """Read a request for a number that has an idempotency key; return it and its fingerprint.
-
-    Raises ValidationError as `load` does, with the faults of the key too.
-    """
-    values, faults = _parse(query_string)
-    request = as_request(load(_SCHEMA, values, {**key_faults(key), **faults}))
-    return request, fingerprint_of({**_OPTIONAL, **values})
-
-
-def _parse(query_string: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    values, faults = parse_query(query_string, _KNOWN)
-    if "created_at" in values:
-        values["created_at"] = restore_plus(values["created_at"])
-    return values, faults
+_PARAMETERS = (KEY_HEADER, "", *ShipmentSchema().load_fields, "count")
+_ORDER = {name: at for at, name in enumerate(_PARAMETERS)}
 
 
 def load(
@@ -95,15 +45,6 @@ def load(
     # than "is required", and a default is not what was asked for.
     valid = {name: value for name, value in loaded.items() if name not in faults}
     raise ValidationError({**found, **faults}, valid_data=valid)
-
-
-def as_request(loaded: Mapping[str, str]) -> ShipmentRequest:
-    """Return what is used of a valid request."""
-    return ShipmentRequest(
-        Shipment(loaded["origin_country_id"], loaded["destination_country_id"]),
-        loaded["series"],
-        loaded["created_at"],
-    )
 
 
 def collect_errors(

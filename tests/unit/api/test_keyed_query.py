@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 
 from tests.support.client import PARAMETERS
 from tracking_service.api.batches import read_request
-from tracking_service.api.validation import read_keyed_query, read_query
+from tracking_service.api.query import read_keyed_query, read_query
 
 QUERY = (
     "origin_country_id=MY&destination_country_id=ID&weight=1.234"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from tests.support.client import PARAMETERS
-from tracking_service.api.schemas import ShipmentSchema
-from tracking_service.api.validation import ShipmentRequest, as_request, read_query
+from tracking_service.api.query import read_query
+from tracking_service.api.schemas import ShipmentRequest, ShipmentSchema, as_request
 from tracking_service.numbering.format import Shipment
 
 VALID = dict(PARAMETERS)

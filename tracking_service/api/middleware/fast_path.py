@@ -16,14 +16,11 @@ from marshmallow import ValidationError
 from tracking_service.api import problems
 from tracking_service.api.auth import authenticate, own_idempotency_key
 from tracking_service.api.middleware.metrics import ROUTE
+from tracking_service.api.query import read_keyed_query, read_query
 from tracking_service.api.responses import JSON_HEADERS
+from tracking_service.api.schemas import ShipmentRequest
 from tracking_service.api.timestamps import format_moment
-from tracking_service.api.validation import (
-    ShipmentRequest,
-    collect_errors,
-    read_keyed_query,
-    read_query,
-)
+from tracking_service.api.validation import collect_errors
 from tracking_service.auth import Key, Keyring, Scope
 from tracking_service.errors import SpeculativeRequestError
 from tracking_service.services.issue import Issuer
