@@ -63,7 +63,7 @@ def name_successors(app: Flask, *line: str) -> None:
 
 def hears(app: Flask, series: str, successor: str) -> None:
     """Wait until an instance knows a successor that was named while it ran."""
-    opened = services_of(app).instance.series(series)
+    opened = services_of(app).instance.wait_for_series(series)
     wait_until(
         lambda: opened.supply.successor == successor, seconds=20, what=f"{successor} to be known"
     )

@@ -121,17 +121,14 @@ class Instance:
             with suppress(ReserveEmptyError):
                 self.registry.request(DEFAULT_SERIES)
 
-    def series(self, name: str) -> OpenSeries:
-        """The open series of this name; at its first use, wait for it a bounded time.
+    def wait_for_series(self, name: str) -> OpenSeries:
+        """Have a series opened at its first use, and wait for it a bounded time.
 
-        Raises UnknownSeriesError, ReserveEmptyError, ShuttingDownError, and at a first use also
-        KeyChangedError and SchemaError.
+        Raises UnknownSeriesError, ReserveEmptyError, ShuttingDownError, KeyChangedError and
+        SchemaError.
         """
-        series = self.registry.open.get(name)
-        if series is None:
-            self.start()
-            series = self.registry.get(name)
-        return series
+        self.start()
+        return self.registry.get(name)
 
     def first_with_serials(self, series: OpenSeries) -> OpenSeries:
         """The series, or else the first of its open successors, that has serials in memory.

@@ -34,7 +34,7 @@ class Issuer:
         SeriesExhaustedError, SeriesClosedError or ShuttingDownError if there is no number to give.
         At a series' first use also KeyChangedError and SchemaError.
         """
-        opened = self._instance.series(series)
+        opened = self._series(series)
         if opened.supply.exhausted:
             opened = self._instance.first_with_serials(opened)
         number = opened.numbers_ahead.take_number(shipment)
@@ -53,7 +53,7 @@ class Issuer:
 
         Return the series, which may be a successor of the one that is asked for, and its format.
         """
-        opened = self._instance.series(series)
+        opened = self._series(series)
         if opened.supply.exhausted:
             opened = self._instance.first_with_serials(opened)
         opened.format.check(shipment)
@@ -65,7 +65,7 @@ class Issuer:
 
         Raises UnknownSeriesError, or ReserveEmptyError if the database does not answer.
         """
-        return self._instance.series(series).format
+        return self._series(series).format
 
     def known_format(self, series: str) -> Format | None:
         """The format of a series, which is not opened for it, so that nothing is leased.
@@ -83,9 +83,13 @@ class Issuer:
 
     def check(self, shipment: Shipment, series: str = DEFAULT_SERIES) -> None:
         """Raise what `issue` would of this shipment and series, and spend nothing."""
-        opened = self._instance.series(series)
+        opened = self._series(series)
         _check_open(opened)
         opened.format.check(shipment)
+
+    def _series(self, name: str) -> OpenSeries:
+        """The open series of this name; raises as `Instance.wait_for_series` at its first use."""
+        return self._instance.registry.open.get(name) or self._instance.wait_for_series(name)
 
     def _take(self, opened: OpenSeries, take: Callable[[OpenSeries], T]) -> tuple[OpenSeries, T]:
         """Take from a series, or else from the first of its successors that has enough."""
@@ -101,7 +105,7 @@ class Issuer:
                 successor = opened.supply.successor
                 if late or successor is None or successor in tried:
                     raise
-            opened = self._instance.series(successor)
+            opened = self._series(successor)
 
 
 def _check_open(opened: OpenSeries) -> None:

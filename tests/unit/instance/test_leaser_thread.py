@@ -67,7 +67,9 @@ def test_one_lease_at_a_time_however_many_ask(issuing: Issuing, series: int) -> 
     names = [f"series-{number}" for number in range(series)]
     issuing.series_store.series |= {name: FakeSeries(name) for name in names}
     issuing.instance.start()
-    opening = InThreads(20, lambda: [issuing.instance.series(name) for name in names]).join()
+    opening = InThreads(
+        20, lambda: [issuing.instance.wait_for_series(name) for name in names]
+    ).join()
     allocators = [issuing.allocator(name) for name in names]
 
     def hammer() -> list[tuple[str, int]]:
