@@ -32,6 +32,7 @@ from tracking_service.store.blocks import BlockReader, BlockStore
 from tracking_service.store.database import Bulkhead, Database, Use, database_url
 from tracking_service.store.fleet import FleetReader
 from tracking_service.store.series import SeriesStore
+from tracking_service.telemetry.counters import Counters
 from tracking_service.telemetry.history import History
 from tracking_service.telemetry.logs import configure_logging
 from tracking_service.telemetry.metrics import Metrics
@@ -66,7 +67,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     state_dir = _state_dir(settings, database.url.database, app.instance_path)
     history = History()
-    metrics = Metrics(state_dir / "metrics", history)
+    counters = Counters(state_dir / "metrics")
+    metrics = Metrics(counters, history)
     marks = HighWaterMarks(state_dir)
     # Requests read series through the bulkhead; the leasing thread and commands do not.
     series, request_series = SeriesStore(database), SeriesStore(database, Use.REQUEST)
@@ -83,7 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         reserve_seconds=settings.reserve_seconds,
         wait_seconds=settings.wait_seconds,
         observer=metrics,
-        parts=[metrics, history, *([keyring] if keyring else [])],
+        parts=[counters, history, *([keyring] if keyring else [])],
         new_name=partial(instance_name, settings.instance_name),
     )
     metrics.watch(instance.state)
@@ -123,7 +125,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     hooks.register(app, keyring)
     register_commands(app)
     app.wsgi_app = MetricsMiddleware(  # type: ignore[method-assign]
-        FastPath(app.wsgi_app, issuer, batches, keyring), metrics, access_log=settings.access_log
+        FastPath(app.wsgi_app, issuer, batches, keyring), counters, access_log=settings.access_log
     )
     if settings.traces:
         app.wsgi_app = _traced(app.wsgi_app)  # type: ignore[method-assign, assignment]

@@ -1,6 +1,7 @@
 """The counters, histograms and gauges of a process, and the sums over all worker processes."""
 
 import logging
+import multiprocessing
 import threading
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -37,17 +38,33 @@ class Counters:
     Its methods may be called from any number of threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """Worker processes that share a port count in files in `folder`; without one, each alone."""
+        self._folder = folder
+        self._files: WorkerFiles | None = None
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Begin at zero with a new lock: for the child of a fork."""
-        if hasattr(self, "_files") and self._files is not None:
+        """Begin at zero with a new lock, which another thread may have held: for a fork's child."""
+        if self._files is not None:
             self._files.leave()
         self._lock = threading.Lock()
-        self._files: WorkerFiles | None = None
+        self._files = None
         self._memory = [MmapValues.private()]
         self._rows: dict[MetricKey, Values] = {}
+        self.has_joined = False
+        """Whether `join_workers` has been called."""
+
+    def join_workers(self, *, multiprocess: bool) -> None:
+        """Count together with the other worker processes, if some share the port.
+
+        Called at the first request: WSGI servers say by `wsgi.multiprocess` whether there are any.
+        granian does not, but starts its workers by `multiprocessing`, which this process can see.
+        """
+        self.has_joined = True
+        several = multiprocess or multiprocessing.parent_process() is not None
+        if several and self._folder is not None:
+            self.share(self._folder)
 
     def share(self, folder: Path) -> None:
         """Count in a file in `folder` from now on; what has been counted is kept.

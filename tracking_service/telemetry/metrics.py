@@ -1,9 +1,7 @@
 """Metrics of this process, and of all worker processes that share its port."""
 
 import math
-import multiprocessing
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
@@ -35,44 +33,23 @@ _UP = {"up": 1.0, "away": 0.0, "unknown": math.nan}
 
 
 class Metrics(Collector):
-    """Counts requests, observes the allocation core, and renders the metrics.
+    """Observes the allocation core, and renders the metrics.
 
-    Its methods may be called from any number of threads. Worker processes that share a port count
-    in files in `folder`, so that a scrape of one has the sums of all.
+    Its methods may be called from any number of threads.
     """
 
-    def __init__(self, folder: Path | None = None, history: History | None = None) -> None:
-        """`history` is given every state that is looked at, about once a second."""
-        self._folder = folder
+    def __init__(self, counters: Counters | None = None, history: History | None = None) -> None:
+        """`counters` are rendered; requests are counted there already.
+
+        `history` is given every state that is looked at, about once a second.
+        """
+        self._counters = counters or Counters()
         self._history = history or History()
         self._state: Callable[[], InstanceState] | None = None
-        self._counters = Counters()
-        self.has_joined = False
-        """Whether `join_workers` has been called."""
-
-    def reset_after_fork(self) -> None:
-        """Begin at zero: for the child of a fork, because another thread may have held a lock."""
-        self._counters.reset_after_fork()
-        self.has_joined = False
 
     def watch(self, state: Callable[[], InstanceState]) -> None:
         """Call `state` at each scrape; it must not ask the database."""
         self._state = state
-
-    def join_workers(self, *, multiprocess: bool) -> None:
-        """Count together with the other worker processes, if some share the port.
-
-        Called at the first request: WSGI servers say by `wsgi.multiprocess` whether there are any.
-        granian does not, but starts its workers by `multiprocessing`, which this process can see.
-        """
-        self.has_joined = True
-        several = multiprocess or multiprocessing.parent_process() is not None
-        if several and self._folder is not None:
-            self._counters.share(self._folder)
-
-    def observe_request(self, route: str, status: str, seconds: float) -> None:
-        """Count a request that was answered; `status` has three digits."""
-        self._counters.observe((exposition.REQUESTS, route, status), seconds)
 
     def leased(self, series: str, serials: int, seconds: float) -> None:
         """See `allocation.Observer`."""

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.exposition import names, read, read_openmetrics, value
 from tracking_service import errors
+from tracking_service.telemetry.counters import Counters
+from tracking_service.telemetry.exposition import REQUESTS
 from tracking_service.telemetry.metrics import Metrics
 from tracking_service.telemetry.state import InstanceState, SeriesState
 
@@ -51,9 +53,9 @@ def test_what_is_held_is_told(busy: Metrics) -> None:
 
 @pytest.mark.parametrize("seconds, bucket", [(0.00005, "5e-05"), (0.003, "0.005"), (11, "+Inf")])
 def test_an_observation_counts_in_its_bucket_and_all_above(seconds: float, bucket: str) -> None:
-    metrics = Metrics()
-    metrics.observe_request("/", "200", seconds)
-    samples = read(metrics.render()[0])["tracking_http_request_duration_seconds"].samples
+    counters = Counters()
+    counters.observe((REQUESTS, "/", "200"), seconds)
+    samples = read(Metrics(counters).render()[0])["tracking_http_request_duration_seconds"].samples
     counts = {
         float(sample.labels["le"]): sample.value for sample in samples if "le" in sample.labels
     }
@@ -172,13 +174,13 @@ def test_plain_text_is_told_to_whoever_asks_for_nothing_else(accept: str | None)
     assert Metrics().render(accept)[1].startswith("text/plain; version=0.0.4")
 
 
-def test_the_child_of_a_fork_begins_at_nothing(busy: Metrics) -> None:
-    busy.join_workers(multiprocess=False)
+def test_the_child_of_a_fork_begins_at_nothing(busy: Metrics, counters: Counters) -> None:
+    counters.join_workers(multiprocess=False)
     busy.watch(lambda: InstanceState("unknown", ()))
-    busy.reset_after_fork()
+    counters.reset_after_fork()
     told = read(busy.render()[0])
 
-    assert not busy.has_joined
+    assert not counters.has_joined
     assert {"tracking_build_info", "tracking_processes"} == {
         family.name for family in told.values() if family.samples
     }

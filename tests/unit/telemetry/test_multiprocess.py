@@ -12,6 +12,7 @@ import pytest
 from tests.support.exposition import read, total, value
 from tracking_service.telemetry import multiprocess
 from tracking_service.telemetry.counters import BUCKETS, Counters
+from tracking_service.telemetry.exposition import REQUESTS
 from tracking_service.telemetry.metrics import Metrics
 from tracking_service.telemetry.multiprocess import GAUGE, WorkerFiles
 from tracking_service.telemetry.state import InstanceState, SeriesState
@@ -255,15 +256,14 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
         InstanceState("away", (SeriesState("default", 20, 300, 10.0, 400),)),
         InstanceState("unknown", ()),
     ]
-    workers = []
-    for state in states:
-        metrics = Metrics(tmp_path)
+    workers = [Counters(tmp_path) for _ in states]
+    for counters, state in zip(workers, states, strict=True):
+        metrics = Metrics(counters)
         metrics.watch(lambda state=state: state)  # type: ignore[misc]
-        metrics.join_workers(multiprocess=True)
-        metrics.observe_request("/", "200", 0.1)
+        counters.join_workers(multiprocess=True)
+        counters.observe((REQUESTS, "/", "200"), 0.1)
         metrics.round_done()
-        workers.append(metrics)
-    told = read(workers[0].render()[0])
+    told = read(Metrics(workers[0]).render()[0])
 
     assert 3 == value(told, "tracking_processes")
     assert 3 == total(told, "tracking_http_requests_total")
@@ -272,17 +272,17 @@ def test_several_processes_are_told_as_one(tmp_path: Path) -> None:
     assert 30.0 == value(told, "tracking_reserve_seconds")
     assert 400 == value(told, "tracking_series_remaining_serials")
     assert 0 == value(told, "tracking_database_up")
-    for metrics in workers:
-        metrics.reset_after_fork()
+    for counters in workers:
+        counters.reset_after_fork()
 
 
 def test_a_process_alone_makes_no_file(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path / "metrics")
-    metrics.join_workers(multiprocess=False)
-    metrics.observe_request("/", "200", 0.1)
+    counters = Counters(tmp_path / "metrics")
+    counters.join_workers(multiprocess=False)
+    counters.observe((REQUESTS, "/", "200"), 0.1)
 
     assert [] == list(tmp_path.iterdir())
-    assert 1 == total(read(metrics.render()[0]), "tracking_http_requests_total")
+    assert 1 == total(read(Metrics(counters).render()[0]), "tracking_http_requests_total")
 
 
 def test_buckets_rise() -> None:

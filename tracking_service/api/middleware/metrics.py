@@ -14,8 +14,9 @@ from time import perf_counter
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from tracking_service.telemetry.counters import Counters
+from tracking_service.telemetry.exposition import REQUESTS
 from tracking_service.telemetry.logs import REQUEST_ID_HEADER, choose_id, request_id, trace_id
-from tracking_service.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +41,18 @@ class MetricsMiddleware:
     """WSGI middleware around the whole app: gives each request its id; counts, times and logs it."""
 
     def __init__(
-        self, application: WSGIApplication, metrics: Metrics, *, access_log: bool = False
+        self, application: WSGIApplication, counters: Counters, *, access_log: bool = False
     ) -> None:
         """`access_log`: write a line for each request."""
         self._application = application
-        self._metrics = metrics
+        self._counters = counters
         self._access_log = access_log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass a request on; record it at the end of its response."""
         began = perf_counter()
-        if not self._metrics.has_joined:
-            self._metrics.join_workers(multiprocess=bool(environ.get("wsgi.multiprocess")))
+        if not self._counters.has_joined:
+            self._counters.join_workers(multiprocess=bool(environ.get("wsgi.multiprocess")))
         chosen = choose_id(environ.get("HTTP_X_REQUEST_ID"))
         _set_id(chosen)
         if TRACEPARENT in environ:
@@ -84,7 +85,7 @@ class MetricsMiddleware:
     def _answered(self, environ: WSGIEnvironment, status: str, began: float) -> None:
         route = environ.get(ROUTE, NO_ROUTE)
         seconds = perf_counter() - began
-        self._metrics.observe_request(route, status, seconds)
+        self._counters.observe((REQUESTS, route, status), seconds)
         if self._access_log:
             _log_access(environ, route, status, seconds)
         _set_id(None)

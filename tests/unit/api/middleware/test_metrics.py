@@ -8,24 +8,25 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 
 from tracking_service.api.middleware.metrics import ROUTE, MetricsMiddleware
+from tracking_service.telemetry.exposition import REQUESTS
 from tracking_service.telemetry.logs import request_id
 
 
-class Metrics:
+class Counters:
     """Notes what it is told."""
 
     def __init__(self) -> None:
         self.has_joined = False
         self.multiprocess: list[bool] = []
-        self.answers: list[tuple[str, str]] = []
+        self.answers: list[tuple[str, ...]] = []
 
     def join_workers(self, *, multiprocess: bool) -> None:
         self.has_joined = True
         self.multiprocess.append(multiprocess)
 
-    def observe_request(self, route: str, status: str, seconds: float) -> None:
+    def observe(self, key: tuple[str, ...], seconds: float) -> None:
         assert 0 <= seconds < 60
-        self.answers.append((route, status))
+        self.answers.append(key)
 
 
 class Body:
@@ -52,10 +53,10 @@ class Watched:
 
     def __init__(self, body: Any, *, status: str = "200 OK", access_log: bool = False) -> None:
         self.body, self.status = body, status
-        self.metrics = Metrics()
+        self.counters = Counters()
         self.heads: list[tuple[str, list[tuple[str, str]]]] = []
         self.seen_ids: list[str | None] = []
-        self.watch = MetricsMiddleware(self._answer, self.metrics, access_log=access_log)  # type: ignore[arg-type]
+        self.watch = MetricsMiddleware(self._answer, self.counters, access_log=access_log)  # type: ignore[arg-type]
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[ROUTE] = "/route"
@@ -83,7 +84,7 @@ def test_a_whole_body_is_counted_at_once_and_passed_on_as_it_is() -> None:
     watched = Watched(body)
 
     assert watched.ask() is body
-    assert [("/route", "200")] == watched.metrics.answers
+    assert [(REQUESTS, "/route", "200")] == watched.counters.answers
     assert "200 OK" == watched.heads[0][0]
     assert ("A", "b") == watched.heads[0][1][0]
 
@@ -93,11 +94,11 @@ def test_a_body_in_parts_is_counted_at_its_end() -> None:
     watched = Watched(body, status="201 CREATED")
     answer = watched.ask()
 
-    assert [] == watched.metrics.answers
+    assert [] == watched.counters.answers
     assert [b"a", b"b"] == list(answer)
-    assert [("/route", "201")] == watched.metrics.answers
+    assert [(REQUESTS, "/route", "201")] == watched.counters.answers
     answer.close()
-    assert [("/route", "201")] == watched.metrics.answers
+    assert [(REQUESTS, "/route", "201")] == watched.counters.answers
     assert 1 == body.closed
 
 
@@ -108,7 +109,7 @@ def test_a_body_that_nobody_reads_is_counted_at_its_close() -> None:
     next(answer)
     answer.close()
 
-    assert [("/route", "200")] == watched.metrics.answers
+    assert [(REQUESTS, "/route", "200")] == watched.counters.answers
     assert 1 == body.closed
 
 
@@ -119,7 +120,7 @@ def test_a_body_that_fails_is_counted_at_its_close() -> None:
         list(answer)
     answer.close()
 
-    assert [("/route", "200")] == watched.metrics.answers
+    assert [(REQUESTS, "/route", "200")] == watched.counters.answers
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), SystemExit(1)])
@@ -128,16 +129,19 @@ def test_an_application_that_fails_counts_as_a_500(error: BaseException) -> None
     with pytest.raises(type(error)):
         watched.ask()
 
-    assert [("/route", "500")] == watched.metrics.answers
+    assert [(REQUESTS, "/route", "500")] == watched.counters.answers
     assert request_id.get() is None
 
 
 def test_what_has_no_route_is_counted_as_other() -> None:
     watched = Watched([b""])
-    watch = MetricsMiddleware(lambda _, start: (start("404 NOT FOUND", []), [])[1], watched.metrics)  # type: ignore[arg-type]
-    watch({"REQUEST_METHOD": "GET"}, lambda *_: lambda _: None)
+    nothing = MetricsMiddleware(
+        lambda _, start: (start("404 NOT FOUND", []), [])[1],
+        watched.counters,  # type: ignore[arg-type]
+    )
+    nothing({"REQUEST_METHOD": "GET"}, lambda *_: lambda _: None)
 
-    assert [("other", "404")] == watched.metrics.answers
+    assert [(REQUESTS, "other", "404")] == watched.counters.answers
 
 
 def test_a_request_has_its_id_from_its_beginning_to_its_end_and_no_longer() -> None:
@@ -165,7 +169,7 @@ def test_the_first_request_tells_whether_there_are_more_processes(flag: bool) ->
     watched.ask(**{"wsgi.multiprocess": flag})
     watched.ask(**{"wsgi.multiprocess": not flag})
 
-    assert [flag] == watched.metrics.multiprocess
+    assert [flag] == watched.counters.multiprocess
 
 
 def test_without_being_asked_for_there_is_no_access_log(caplog: pytest.LogCaptureFixture) -> None:

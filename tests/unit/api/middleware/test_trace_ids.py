@@ -9,8 +9,8 @@ import pytest
 from werkzeug.test import Client
 
 from tracking_service.api.middleware.metrics import MetricsMiddleware, read_trace_id
+from tracking_service.telemetry.counters import Counters
 from tracking_service.telemetry.logs import TextFormatter
-from tracking_service.telemetry.metrics import Metrics
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GOOD = f"00-{TRACE}-{PARENT}-01"
@@ -57,7 +57,7 @@ class Logging:
         self._log.addHandler(self._handler)
         self._log.setLevel(logging.INFO)
         self._whole = whole
-        self.application = MetricsMiddleware(self._answer, Metrics())
+        self.application = MetricsMiddleware(self._answer, Counters())
 
     def _answer(self, _environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         start("200 OK", [])
@@ -100,7 +100,7 @@ def test_a_request_that_fails_leaves_no_trace_behind(logging_app: Logging) -> No
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        Client(MetricsMiddleware(fail, Metrics())).get("/", headers={"traceparent": GOOD})
+        Client(MetricsMiddleware(fail, Counters())).get("/", headers={"traceparent": GOOD})
     logging_app.write("after")
 
     assert "trace_id=" not in logging_app.text.getvalue()
