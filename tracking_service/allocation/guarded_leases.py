@@ -5,13 +5,18 @@ have been spent.
 """
 
 import logging
+from collections.abc import Sequence
 
 from tracking_service.allocation.block import Block
 from tracking_service.allocation.high_water_marks import HighWaterMarks, Reading
 from tracking_service.allocation.lease import BlockStore, HighWaterMark, Lease
 from tracking_service.allocation.observer import Observer
 from tracking_service.allocation.ranges import Ranges
-from tracking_service.errors import CounterWentBackwardsError, ImpossibleMarkError
+from tracking_service.errors import (
+    CounterWentBackwardsError,
+    HighWaterMarkError,
+    ImpossibleMarkError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +80,26 @@ class GuardedLeases:
         """Blocks that were leased and could not be used, to be handed back."""
         return (self._unrecorded[0].block,) if self._unrecorded is not None else ()
 
+    def record_hand_back(self, unspent: Sequence[Block]) -> None:
+        """Record what was handed back, so that neighbours may use it once others have leased it.
+
+        Call it last: if it fails it only logs, for then those tails are left out in doubt here.
+        """
+        try:
+            self._marks.record_hand_back(self._marked_as, unspent, instance=self._instance)
+        except HighWaterMarkError as error:
+            log.warning(
+                "it is not recorded which serials were handed back",
+                extra={"series": self._series, "error": str(error)},
+            )
+
     def _ahead_of_mark(self, blocks: int) -> tuple[Lease, Reading] | None:
         """Lease; None if the block is not to be used.
 
         The database went backwards if the lease lies behind the mark, or has serials that this
         instance was given before: a tail of another history. The series is skipped ahead then. A
-        tail is in doubt, and left out, if the last that is known to have leased it is not the one
-        who handed it back: an instance of another host may have leased it in between, or that
-        lease is of another history.
+        tail is in doubt, and left out, if the last that is known to have leased it neither handed
+        it back here nor has recorded that it did: that lease may be of another history.
         """
         reading = self._marks.read(self._marked_as)
         # The file may be removed meanwhile, but this instance knows its own leases.
@@ -103,10 +120,12 @@ class GuardedLeases:
         if self._given.overlaps(lease.block):
             went_back = "own serials"
         elif not mark.is_ahead_of(lease):
-            before = reading.last_to_lease(lease.block)
-            if lease.fresh or before in {None, lease.returned_by}:
+            if lease.returned_by is None:
                 return lease, reading
-            self._leave_out(lease, returned_by=lease.returned_by, leased_by=before)
+            holder = reading.may_still_hold(lease.block, returned_by=lease.returned_by)
+            if holder is None:
+                return lease, reading
+            self._leave_out(lease, returned_by=lease.returned_by, leased_by=holder)
             return None
         else:
             fresh_below = lease.fresh and lease.block.start < mark.end

@@ -12,12 +12,15 @@ committed before the lease began, so an honest database cannot give less. What w
 is by neighbours that leased at the same time; they raise the mark without a false alarm, but a
 lease of theirs that no single history can have beside this one shows two histories. Each instance
 records first and looks then, so of two at least one sees the other, in whatever order they run.
+
+An instance that stops records what it hands back. So a tail that an instance of another host leased in
+between, and handed back, is told from one that a neighbour still holds in another history.
 """
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from tracking_service.allocation.block import Block
 from tracking_service.allocation.disk import Disk
 from tracking_service.allocation.lease import HighWaterMark, Lease, RecordedLease
 from tracking_service.allocation.mark_files import Contents, MarkFiles
+from tracking_service.allocation.ranges import Ranges
 from tracking_service.errors import HighWaterMarkError
 
 log = logging.getLogger(__name__)
@@ -52,10 +56,24 @@ class Reading:
     leases: Sequence[RecordedLease] = ()
     """Those of the series that the files remember."""
 
-    def last_to_lease(self, block: Block) -> str | None:
-        """The instance whose lease of a serial in `block` is the latest, or None."""
-        found = [each for each in self.leases if each.overlaps(block)]
-        return max(found, key=attrgetter("lease_number")).instance if found else None
+    def may_still_hold(self, tail: Block, *, returned_by: str) -> str | None:
+        """The instance that may hold serials of a tail which `returned_by` handed back, or None.
+
+        It is the last that is known to have leased some of them, unless it is `returned_by` itself,
+        or has recorded that it handed them back: then one of another host leased them in between.
+        One that leased them here before cannot have been the last to hand them back.
+        """
+        found = [each for each in self.leases if each.overlaps(tail)]
+        if not found:
+            return None
+        last = max(found, key=attrgetter("lease_number"))
+        if last.instance == returned_by:
+            return None
+        known_here = any(each.instance == returned_by for each in found)
+        # Of two files that have this lease, one may not know that it was handed back.
+        if not known_here and any(each == last and each.has_returned(tail) for each in found):
+            return None
+        return last.instance
 
 
 class HighWaterMarks:
@@ -148,6 +166,31 @@ class HighWaterMarks:
             raise HighWaterMarkError(f"{path}: {error.strerror}") from error
         return self._neighbours(series, instance, since)
 
+    def record_hand_back(self, series: str, unspent: Sequence[Block], *, instance: str) -> None:
+        """Record that `instance` will never spend `unspent`, for those that are given it later.
+
+        Call it once nothing of `unspent` can be spent any more. It goes to the leases that the
+        series' own file remembers. Raises HighWaterMarkError; what is not recorded is in doubt.
+        """
+        path = self.path(series)
+        ranges = Ranges()
+        for block in sorted(unspent):
+            ranges.add(block)
+        try:
+            if not self._disk.exists(path):
+                return
+            with self._disk.lock(path.with_suffix(".lock"), seconds=self._lock_seconds):
+                before = self._files.load(path) or Contents()
+                leases = [
+                    (name, _returned(each, ranges) if each.instance == instance else each)
+                    for name, each in before.leases
+                ]
+                # By identity, for leases that differ in this alone are equal.
+                if any(a is not b for (_, a), (_, b) in zip(leases, before.leases, strict=True)):
+                    self._files.save(path, Contents(before.marks, before.count, leases))
+        except OSError as error:
+            raise HighWaterMarkError(f"{path}: {error.strerror}") from error
+
     def _neighbours(self, series: str, instance: str, since: Reading) -> list[RecordedLease] | None:
         found: list[tuple[str, RecordedLease]] = []
         for path, contents in self._load_all(series).items():
@@ -206,3 +249,11 @@ class HighWaterMarks:
         of_many = (*beside, *former, *self._moved)
         loaded |= {each: self._files.load(each, of_many=True) for each in of_many}
         return {each: contents for each, contents in loaded.items() if contents is not None}
+
+
+def _returned(lease: RecordedLease, unspent: Ranges) -> RecordedLease:
+    """A lease, with what lies at its end of `unspent`: the rest of it can be handed back."""
+    for block in unspent:
+        if lease.end - 1 in block:
+            return replace(lease, returned_from=max(lease.start, block.start))
+    return lease

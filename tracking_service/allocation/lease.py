@@ -6,7 +6,7 @@ No method waits for ever.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tracking_service.allocation.block import Block
@@ -42,6 +42,16 @@ class RecordedLease:
     start: int
     end: int
     instance: str
+    returned_from: int | None = field(default=None, compare=False)
+    """[returned_from, end) was handed back unspent; None if nothing is known to have been."""
+
+    def has_returned(self, block: Block) -> bool:
+        """Whether the instance is known to have handed back all serials of `block` unspent."""
+        return (
+            self.returned_from is not None
+            and self.returned_from <= block.start
+            and block.end <= self.end
+        )
 
     def overlaps(self, block: Block) -> bool:
         """Whether the two have a serial in common."""

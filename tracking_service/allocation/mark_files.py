@@ -73,6 +73,8 @@ def _formatted(contents: Contents) -> dict[str, Any]:
         return {"series": series}
     leases = [
         [name, each.lease_number, each.start, each.end, each.instance]
+        # Not in a file of the version before: nothing there is marked as handed back.
+        + ([each.returned_from] if each.returned_from is not None else [])
         for name, each in contents.leases
     ]
     return {"series": series, "recorded": contents.count, "leases": leases}
@@ -83,11 +85,20 @@ def _parse(data: Any) -> Contents:
         name: HighWaterMark(_whole(end), _whole(number))
         for name, (end, number) in data["series"].items()
     }
-    leases = [
-        (str(series), RecordedLease(_whole(number), _whole(start), _whole(end), str(instance)))
-        for series, number, start, end, instance in data.get("leases", ())
-    ]
+    leases = [(str(series), _parse_lease(*fields)) for series, *fields in data.get("leases", ())]
     return Contents(marks, _whole(data.get("recorded", 0)), leases)
+
+
+def _parse_lease(
+    number: Any, start: Any, end: Any, instance: Any, returned_from: Any = None
+) -> RecordedLease:
+    return RecordedLease(
+        _whole(number),
+        _whole(start),
+        _whole(end),
+        str(instance),
+        None if returned_from is None else _whole(returned_from),
+    )
 
 
 def _whole(number: Any) -> int:

@@ -178,6 +178,7 @@ def _leased(
         unspent = ([left] if left else []) + list(leases.kept_aside)
         try:
             store.hand_back(record.name, unspent)
+            leases.record_hand_back(unspent)
         except StoreError as error:
             # The numbers that were written are valid all the same.
             click.echo(f"Warning: unspent serials are lost: {error}", err=True)

@@ -175,7 +175,8 @@ class Instance:
             seconds = 0.0
         self.leaving = self._closing = True
         self.registry.close()
-        return self.leaser.handed_back if self.leaser.stop(seconds) else None
+        self.leaser.stop(seconds)
+        return self.leaser.handed_back
 
     def reset_after_fork(self) -> None:
         """Drop everything that a fork copied: the blocks, which are the parent's, and the rest."""

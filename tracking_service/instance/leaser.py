@@ -218,6 +218,7 @@ class Leaser:
 
     def _hand_back(self) -> None:
         serials = 0
+        done: list[OpenSeries] = []
         for name, series in self._registry.open.items():
             try:
                 serials += series.supply.hand_back()
@@ -225,5 +226,10 @@ class Leaser:
                 log.warning(
                     "serials could not be handed back", extra={"series": name, "error": str(error)}
                 )
-                return
-        self.handed_back = serials
+                break
+            done.append(series)
+        else:
+            self.handed_back = serials
+        # After all have gone back, for the time may be up.
+        for series in done:
+            series.supply.record_hand_back()

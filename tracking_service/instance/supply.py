@@ -196,6 +196,11 @@ class SeriesSupply:
         self._observer.handed_back(self._name, serials)
         return serials
 
+    def record_hand_back(self) -> None:
+        """Record for neighbours what was handed back; after `hand_back`, for it may take a second."""
+        if not self.is_closed:
+            self._leases.record_hand_back(self._numbers_ahead.close())
+
     def _close_for_good(self) -> None:
         self.error = error = SeriesClosedError.of(self._name)
         self.exhausted = self.is_closed = True

@@ -12,8 +12,10 @@ from flask import Flask
 
 from tests.support.answers import Run, data
 from tests.support.stores import Stores
+from tracking_service.allocation import Block
 from tracking_service.container import services_of
 from tracking_service.errors import StoreUnavailableError
+from tracking_service.numbering import key_fingerprint
 from tracking_service.store.blocks import BlockReader, BlockStore
 
 NUMBER = re.compile(r"MYID[0-9A-Z]{12}")
@@ -53,6 +55,17 @@ def test_what_is_over_goes_back_and_is_minted_next(run: Run, database_url: str) 
         (10_000, 11_000, "spent"),
         (11_000, 20_000, "returned"),
     ] == states(database_url)
+
+
+def test_neighbours_learn_what_is_over_from_the_marks(run: Run, app: Flask) -> None:
+    """Else they would leave it out once another host has leased it and handed it back."""
+    run(*WORDS, "4000")
+    services = services_of(app)
+    key = services.series.find("default").key
+    reading = services.marks.read(f"{key_fingerprint(key)}/default")
+
+    assert None is reading.may_still_hold(Block(4_000, 10_000), returned_by="away:1:cc")
+    assert reading.may_still_hold(Block(3_999, 10_000), returned_by="away:1:cc")
 
 
 def test_a_series_can_be_named(run: Run, refuse: Run) -> None:

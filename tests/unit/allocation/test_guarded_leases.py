@@ -358,6 +358,31 @@ def test_a_tail_that_was_leased_after_it_was_handed_back_is_left_out(
     assert ("host:2:b", store.returned_by) == (facts["leased_by"], facts["returned_by"])
 
 
+def test_a_tail_that_an_instance_of_another_host_leased_in_between_is_welcome(
+    tmp_path: Path, guarded: Guarded
+) -> None:
+    """A neighbour handed it back, and somebody whom this folder does not know has leased it since."""
+    neighbour = Guarded(tmp_path, store=guarded.store, by="host:2:b")
+    neighbour.lease()
+    neighbour.leases.record_hand_back([Block(20, 100)])
+    guarded.store.lease_count += 1
+    guarded.store.tails = [Block(30, 100)]
+
+    assert Block(30, 100) == guarded.lease()
+    assert [] == guarded.store.left_out
+
+
+def test_a_hand_back_that_cannot_be_recorded_is_logged(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    guarded.lease()
+    guarded.path.write_text("damaged")
+    guarded.leases.record_hand_back([Block(20, 100)])
+
+    assert ["it is not recorded which serials were handed back"] == caplog.messages
+    assert "WARNING" == caplog.records[0].levelname
+
+
 def test_however_many_tails_are_in_doubt_a_block_is_leased(
     tmp_path: Path, guarded: Guarded
 ) -> None:

@@ -648,3 +648,119 @@ def test_what_goes_into_the_file_while_the_files_are_read_is_read(tmp_path: Path
             return text
 
     assert 900 == HighWaterMarks(tmp_path, disk=Meanwhile()).read(SERIES).mark.end
+
+
+def lease_of(start: int, end: int, number: int) -> Lease:
+    return Lease(Block(start, end), number, None, remaining=10**6, block_id=number)
+
+
+def leased(marks: HighWaterMarks, start: int, end: int, number: int, *, by: str = ME) -> None:
+    marks.record(SERIES, lease_of(start, end, number), instance=by, since=marks.read(SERIES))
+
+
+def holder(
+    marks: HighWaterMarks, start: int, end: int, *, returned_by: str = "away:3:cc"
+) -> object:
+    tail = Block(start, end)
+    return marks.read(SERIES).may_still_hold(tail, returned_by=returned_by)
+
+
+def test_an_instance_that_leased_a_tail_may_hold_it_until_it_is_recorded(
+    marks: HighWaterMarks,
+) -> None:
+    leased(marks, 0, 100, 1)
+    before = holder(marks, 60, 100)
+    marks.record_hand_back(SERIES, [Block(60, 100)], instance=ME)
+
+    assert (ME, None) == (before, holder(marks, 60, 100))
+    assert None is holder(HighWaterMarks(marks.folder), 70, 80)
+    # Spent, in part or whole, or leased by nobody here.
+    assert [ME, ME, None] == [holder(marks, *each) for each in ((59, 100), (0, 60), (100, 200))]
+
+
+def test_only_what_is_unspent_at_the_end_of_a_lease_counts_as_handed_back(
+    marks: HighWaterMarks,
+) -> None:
+    leased(marks, 0, 100, 1)
+    leased(marks, 100, 200, 2)
+    leased(marks, 200, 300, 3)
+    unspent = [Block(100, 120), Block(40, 60), Block(90, 100), Block(60, 70), Block(250, 299)]
+    marks.record_hand_back(SERIES, unspent, instance=ME)
+
+    assert [None, ME, ME, ME] == [
+        holder(marks, *each) for each in ((90, 100), (40, 60), (100, 120), (250, 299))
+    ]
+
+
+def test_each_hand_back_is_of_its_own_instance_and_series(marks: HighWaterMarks) -> None:
+    leased(marks, 0, 100, 1)
+    record(marks, 100, 1, series=OTHER_SERIES)
+    marks.record_hand_back(SERIES, [Block(0, 100)], instance=OTHER)
+    marks.record_hand_back(OTHER_SERIES, [Block(0, 100)], instance=ME)
+
+    assert ME == holder(marks, 50, 100)
+
+
+def test_who_leased_a_tail_last_decides(marks: HighWaterMarks) -> None:
+    leased(marks, 0, 100, 1)
+    marks.record_hand_back(SERIES, [Block(50, 100)], instance=ME)
+    leased(marks, 50, 100, 5, by=OTHER)
+
+    assert OTHER == holder(marks, 60, 100)
+    marks.record_hand_back(SERIES, [Block(60, 100)], instance=OTHER)
+    assert None is holder(marks, 60, 100)
+    # It was handed back here before it was leased again: no single history has that.
+    assert OTHER == holder(marks, 60, 100, returned_by=ME)
+    assert None is holder(marks, 60, 100, returned_by=OTHER)
+
+
+def test_a_hand_back_raises_no_alarm_with_one_who_leases_meanwhile(marks: HighWaterMarks) -> None:
+    leased(marks, 0, 100, 1)
+    reading = marks.read(SERIES)
+    marks.record_hand_back(SERIES, [Block(60, 100)], instance=ME)
+
+    found = marks.record(SERIES, lease_of(60, 100, 2), instance=OTHER, since=reading)
+
+    assert [] == found
+    assert HighWaterMark(100, 2) == mark(marks)
+
+
+def test_a_hand_back_that_is_recorded_lasts_beside_the_file_of_the_version_before(
+    marks: HighWaterMarks,
+) -> None:
+    """That file has the lease too, in the form that its version reads."""
+    former = marks.folder / FORMER_FILES[0]
+    former.write_text('{"series": {}}')
+    leased(marks, 0, 100, 1)
+    text = former.read_text()
+    marks.record_hand_back(SERIES, [Block(60, 100)], instance=ME)
+    record(marks, 200, 2, by=OTHER)
+
+    assert None is holder(marks, 60, 100)
+    assert [SERIES, 1, 0, 100, ME] == json.loads(text)["leases"][0]
+    assert [SERIES, 1, 0, 100, ME] == json.loads(former.read_text())["leases"][0]
+
+
+def test_a_hand_back_where_nothing_was_recorded_makes_no_file(marks: HighWaterMarks) -> None:
+    marks.record_hand_back(SERIES, [Block(0, 100)], instance=ME)
+
+    assert not marks.path(SERIES).exists()
+
+
+def test_a_hand_back_waits_no_longer_than_a_lease_for_a_lock(marks: HighWaterMarks) -> None:
+    marks = HighWaterMarks(marks.folder, lock_seconds=0.01)
+    leased(marks, 0, 100, 1)
+    with locked(marks.path(SERIES)), pytest.raises(HighWaterMarkError):
+        marks.record_hand_back(SERIES, [Block(0, 100)], instance=ME)
+
+    assert ME == holder(marks, 0, 100)
+
+
+@pytest.mark.parametrize("returned_from", ["-1", "true", '"5"', "1.5", "5, 6"])
+def test_a_hand_back_that_nobody_wrote_is_damage(marks: HighWaterMarks, returned_from: str) -> None:
+    leased(marks, 0, 100, 1)
+    path = marks.path(SERIES)
+    path.write_text(path.read_text().replace(f'"{ME}"]', f'"{ME}", {returned_from}]'))
+
+    with pytest.raises(HighWaterMarkError):
+        marks.read(SERIES)

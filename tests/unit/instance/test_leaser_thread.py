@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.fakes import FakeSeries, InThreads, Jitter, next_when_added
+from tracking_service.allocation import Block, HighWaterMarks
 from tracking_service.errors import SchemaError, StoreUnavailableError
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.series import OpenSeries
@@ -186,6 +187,53 @@ def test_stopping_ends_within_its_bound_though_the_store_hangs(issuing: Issuing)
     issuing.store.open.set()
     assert leaser.stop(30)
     assert leaser.handed_back
+
+
+def test_what_was_handed_back_is_recorded_after_all_of_it_has_gone_back(
+    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A neighbour that keeps the lock of a series may take a second of the time that there is."""
+    issuing.series_store.series["other"] = FakeSeries("other")
+    recorded: list[list[str]] = []
+    goes_on = threading.Event()
+
+    def record(_: HighWaterMarks, series: str, *__: object, **___: object) -> None:
+        recorded.append(sorted(issuing.store.handed_back))
+        goes_on.wait(30)
+
+    monkeypatch.setattr(HighWaterMarks, "record_hand_back", record)
+    for name in ("default", "other"):
+        opened(issuing, name)
+
+    assert 200 == issuing.instance.close(0.5)
+    goes_on.set()
+    assert issuing.instance.leaser.stop(30)
+    assert [["default", "other"]] * 2 == recorded
+
+
+def test_what_went_back_before_the_database_went_away_is_recorded(
+    issuing: Issuing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuing.series_store.series["other"] = FakeSeries("other")
+    recorded: list[str] = []
+
+    def record(_: HighWaterMarks, series: str, *__: object, **___: object) -> None:
+        recorded.append(series.rpartition("/")[2])
+
+    hand_back = issuing.store.hand_back
+
+    def fail_after_one(series: str, unspent: Sequence[Block]) -> int:
+        if issuing.store.handed_back:
+            raise AWAY
+        return hand_back(series, unspent)
+
+    monkeypatch.setattr(HighWaterMarks, "record_hand_back", record)
+    monkeypatch.setattr(issuing.store, "hand_back", fail_after_one)
+    for name in ("default", "other"):
+        opened(issuing, name)
+
+    assert None is issuing.instance.close(30)
+    assert ["default"] == recorded == list(issuing.store.handed_back)
 
 
 def test_it_is_not_started_again(issuing: Issuing) -> None:
