@@ -91,7 +91,9 @@ def bring_former_primary_back(world: World) -> None:
     if former is None or not server.guarded or former.alive:
         return
     former.alive = True
-    server.unfenced = True
+    # So it is beside all that were begun from it, not the last alone.
+    for each in world.servers:
+        each.unfenced |= each.parent is former
     for process in fleet.serving(world):
         if world.draw.random() < 0.5:
             process.pinned = former

@@ -53,7 +53,7 @@ def _lease(operator: Operator, name: str, blocks: int, *, spend: int | None) -> 
     finally:
         if spend is not None:
             store.hand_back(name, [*rest, *leases.kept_aside])
-            leases.record_hand_back(rest)
+            leases.record_hand_back([*rest, *leases.kept_aside])
 
 
 def skip(world: World) -> None:

@@ -25,6 +25,7 @@ FOUND_AT = {
     "host-clock": 1000011,
     "random-half": 1000216,
     "last-holder": 44001764,
+    "own-serials": 2003316,
 }
 """The seed of a history that fails without the protection, and holds with it."""
 

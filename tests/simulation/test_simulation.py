@@ -27,6 +27,7 @@ FAILED_ONCE = [
     41018072,
     41019295,
     44001764,
+    77000332,
 ]
 """Seeds of histories that failed when they were first gone through.
 
@@ -60,6 +61,9 @@ read.
 44001764: of two copies that were served to one host, one leased a tail, and the other lost a lease of
 the same number with the answer to its commit. So marks did not know the number of its next lease, of
 that tail.
+
+77000332: the oracle was wrong. A former primary came back beside the last server that had been begun from
+it, and the serials were of the one before, which had been skipped past what was leased by then.
 
 41019295: the oracle was wrong. A batch was held to what its key stood for on a server that its instance
 had left meanwhile.

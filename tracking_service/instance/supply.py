@@ -9,6 +9,7 @@ import time
 
 from tracking_service.allocation import (
     Allocator,
+    Block,
     BlockStore,
     GuardedLeases,
     Observer,
@@ -190,16 +191,17 @@ class SeriesSupply:
 
         Raises StoreError.
         """
-        serials = self._store.hand_back(
-            self._name, self._numbers_ahead.close() + self._leases.kept_aside
-        )
+        serials = self._store.hand_back(self._name, self._unspent())
         self._observer.handed_back(self._name, serials)
         return serials
 
     def record_hand_back(self) -> None:
         """Record for neighbours what was handed back; after `hand_back`, for it may take a second."""
         if not self.is_closed:
-            self._leases.record_hand_back(self._numbers_ahead.close())
+            self._leases.record_hand_back(self._unspent())
+
+    def _unspent(self) -> tuple[Block, ...]:
+        return self._numbers_ahead.close() + self._leases.kept_aside
 
     def _close_for_good(self) -> None:
         self.error = error = SeriesClosedError.of(self._name)
