@@ -174,8 +174,8 @@ def _compare(
     blocks: tuple[Block, ...],
 ) -> None:
     """Hold an answer beside those before, of this history, that were not forgotten by then."""
-    # No later than this, for the clock may have gone on since it was recorded.
-    until = began + timedelta(seconds=KEEP_SECONDS)
+    # No later than this, for the clock may have gone on since it was recorded, or been put back before.
+    until = min(began, server.time()) + timedelta(seconds=KEEP_SECONDS)
     own = commit[1] if commit is not None and commit[0] is server else None
     heard = world.oracle.keys.setdefault(key, [])
     now = server.furthest_time()

@@ -28,6 +28,7 @@ FAILED_ONCE = [
     41019295,
     44001764,
     77000332,
+    2002382,
 ]
 """Seeds of histories that failed when they were first gone through.
 
@@ -61,6 +62,9 @@ read.
 44001764: of two copies that were served to one host, one leased a tail, and the other lost a lease of
 the same number with the answer to its commit. So marks did not know the number of its next lease, of
 that tail.
+
+2002382: the oracle was wrong. A clock was put back by an hour before a key was recorded, so that the key
+had expired by the clock of the server that everything was moved to.
 
 77000332: the oracle was wrong. A former primary came back beside the last server that had been begun from
 it, and the serials were of the one before, which had been skipped past what was leased by then.
