@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select
+from sqlalchemy import Connection, Float, Row, Select, bindparam, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracking_service.allocation import Block
@@ -49,7 +49,7 @@ class BatchStore:
                 first = connection.execute(_OF_KEY, {"key": key}).one()
             # Last, and skipping what others have locked: a transaction that holds one row and waits
             # for another could deadlock.
-            _forget_expired(connection)
+            connection.execute(_FORGET_EXPIRED)
         return batch if first is None else _recorded(first, fingerprint)
 
 
@@ -62,6 +62,38 @@ _EXPIRED = or_(
     BatchRow.ranges.is_(None),
 )
 _LIVE_OF_KEY = _OF_KEY.where(~_EXPIRED)
+
+# Built once: to build a statement takes several times as long as to run it.
+
+_VALUES: dict[str, Any] = {
+    "fingerprint": bindparam("bound"),
+    "series": bindparam("giver"),
+    "token": "",
+    "ranges": bindparam("blocks"),
+    "issued_at": bindparam("at"),
+    "expires_at": DatabaseTime(bindparam("keep_seconds", type_=Float)),
+}
+_INSERT = {
+    name: insert(BatchRow)
+    .values(key=bindparam("of"), **_VALUES)
+    .on_conflict_do_update(index_elements=[BatchRow.key], set_=_VALUES, where=_EXPIRED)
+    .returning(BatchRow.id)
+    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
+"""By the dialect's name."""
+_OLDEST_EXPIRED = (
+    select(BatchRow.id)
+    .where(BatchRow.expires_at <= DatabaseTime())
+    .order_by(BatchRow.expires_at)
+    .limit(FORGOTTEN_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+_FORGET_EXPIRED = delete(BatchRow).where(
+    BatchRow.id.in_(_OLDEST_EXPIRED),
+    # Of the row itself, too: after a wait PostgreSQL evaluates this condition again, and not the
+    # subquery; the row may have been replaced meanwhile.
+    BatchRow.expires_at <= DatabaseTime(),
+)
 
 
 def _recorded(row: Row[*tuple[Any, ...]], fingerprint: str) -> RecordedBatch:
@@ -94,37 +126,12 @@ def _insert(
     PostgreSQL waits for a transaction that has locked the row, and evaluates the condition again,
     https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
     """
-    values: dict[str, Any] = {
-        "fingerprint": _bound(fingerprint, batch.series),
-        "series": batch.series,
-        "token": "",
-        "ranges": [[block.start, block.end] for block in batch.blocks],
-        "issued_at": batch.issued_at,
-        "expires_at": DatabaseTime(keep_seconds),
+    values = {
+        "of": key,
+        "bound": _bound(fingerprint, batch.series),
+        "giver": batch.series,
+        "blocks": [[block.start, block.end] for block in batch.blocks],
+        "at": batch.issued_at,
+        "keep_seconds": keep_seconds,
     }
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    inserted = connection.execute(
-        dialect.insert(BatchRow)
-        .values(key=key, **values)
-        .on_conflict_do_update(index_elements=[BatchRow.key], set_=values, where=_EXPIRED)
-        .returning(BatchRow.id)
-    )
-    return inserted.first() is not None
-
-
-def _forget_expired(connection: Connection) -> None:
-    oldest = (
-        select(BatchRow.id)
-        .where(BatchRow.expires_at <= DatabaseTime())
-        .order_by(BatchRow.expires_at)
-        .limit(FORGOTTEN_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(
-        delete(BatchRow).where(
-            BatchRow.id.in_(oldest),
-            # Of the row itself, too: after a wait PostgreSQL evaluates this condition again, and not
-            # the subquery; the row may have been replaced meanwhile.
-            BatchRow.expires_at <= DatabaseTime(),
-        )
-    )
+    return connection.execute(_INSERT[connection.dialect.name], values).first() is not None

@@ -41,6 +41,11 @@ _RELEASE = (
     .where(BlockRow.id == bindparam("block_id"))
     .values(end=bindparam("until"), state=bindparam("as"), released_at=DatabaseTime())
 )
+_RELEASE_SPENT = (
+    update(BlockRow)
+    .where(BlockRow.id.in_(bindparam("block_ids", expanding=True)))
+    .values(state="spent", released_at=DatabaseTime())
+)
 _ADD_PART = insert(BlockRow).values(
     series_id=bindparam("series_id"),
     start=bindparam("start"),
@@ -109,12 +114,7 @@ def hand_back(
             )
     # All that the instance has leased in its life: one by one they would outlast the shutdown.
     for first in range(0, len(spent), ROWS):
-        ids = spent[first : first + ROWS]
-        connection.execute(
-            update(BlockRow)
-            .where(BlockRow.id.in_(ids))
-            .values(state="spent", released_at=DatabaseTime())
-        )
+        connection.execute(_RELEASE_SPENT, {"block_ids": spent[first : first + ROWS]})
     if returned:
         connection.execute(_COUNT, {"of": series_id, "more": len(returned)})
     return sum(map(len, returned))

@@ -7,7 +7,7 @@ have been leased again by a lease that the database has forgotten.
 import secrets
 from collections.abc import Callable
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, select, update
 
 from tracking_service.allocation import Block, HighWaterMark
 from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
@@ -22,6 +22,67 @@ LEASES_AHEAD = 1_000_000_000
 """Added to `lease_count` where leases may have been forgotten, for each promotion, so that new lease
 numbers exceed every recorded high-water mark: a database that was skipped ahead did not go backwards.
 A second skip for its marks would take it to where a later promotion skips to."""
+
+# Built once: to build a statement takes several times as long as to run it, and these run in a
+# transaction that has locked the series.
+
+_LEAVE_TAILS_OUT = (
+    update(BlockRow)
+    .where(BlockRow.series_id == bindparam("of"), BlockRow.state == "returned")
+    .values(state="skipped")
+)
+_UNTIL = bindparam("until", type_=BigInteger)
+_MOVE_COUNTER = (
+    update(SeriesRow)
+    .where(SeriesRow.id == bindparam("of"))
+    .values(
+        returned_blocks=0,
+        next_serial=case((SeriesRow.end_serial < _UNTIL, SeriesRow.end_serial), else_=_UNTIL),
+    )
+    .returning(SeriesRow.next_serial)
+)
+_RECORD = insert(BlockRow).values(
+    series_id=bindparam("series_id"),
+    start=bindparam("start"),
+    end=bindparam("end"),
+    state="skipped",
+    instance=bindparam("instance"),
+    leased_at=DatabaseTime(),
+)
+_COUNTERS = (
+    SeriesRow.id,
+    SeriesRow.next_serial,
+    SeriesRow.end_serial,
+    SeriesRow.block_size,
+    SeriesRow.failover_skip,
+)
+_SET_TIMELINE = (
+    update(SeriesRow)
+    .where(SeriesRow.id == bindparam("of"))
+    .values(
+        timeline=bindparam("now"),
+        lease_count=SeriesRow.lease_count + bindparam("ahead", type_=BigInteger),
+    )
+    .returning(*_COUNTERS)
+)
+_MARKED = bindparam("marked", type_=BigInteger)
+_RAISE_LEASE_COUNT = (
+    update(SeriesRow)
+    .where(SeriesRow.name == bindparam("series"))
+    .values(
+        lease_count=case((SeriesRow.lease_count < _MARKED, _MARKED), else_=SeriesRow.lease_count)
+    )
+    .returning(*_COUNTERS)
+)
+_SET_ASIDE = (
+    update(BlockRow)
+    .where(
+        BlockRow.series_id == bindparam("of"),
+        BlockRow.start == bindparam("from"),
+        BlockRow.instance == bindparam("by"),
+    )
+    .values(state="skipped")
+)
 
 
 def margin(
@@ -53,34 +114,13 @@ def skip(connection: Connection, series_id: int, skipped: Block, *, instance: st
     `skipped` begins at or below the counter: what lies between is left out by being leased. The
     block table records what was left out, if anything was.
     """
-    connection.execute(
-        update(BlockRow)
-        .where(BlockRow.series_id == series_id, BlockRow.state == "returned")
-        .values(state="skipped")
-    )
-    end = connection.execute(
-        update(SeriesRow)
-        .where(SeriesRow.id == series_id)
-        .values(
-            returned_blocks=0,
-            next_serial=case(
-                (SeriesRow.end_serial < skipped.end, SeriesRow.end_serial), else_=skipped.end
-            ),
-        )
-        .returning(SeriesRow.next_serial)
-    ).scalar_one()
+    connection.execute(_LEAVE_TAILS_OUT, {"of": series_id})
+    moved = connection.execute(_MOVE_COUNTER, {"of": series_id, "until": skipped.end})
+    end = moved.scalar_one()
     if end <= skipped.start:
         return
-    connection.execute(
-        insert(BlockRow).values(
-            series_id=series_id,
-            start=skipped.start,
-            end=end,
-            state="skipped",
-            instance=instance,
-            leased_at=DatabaseTime(),
-        )
-    )
+    record = {"series_id": series_id, "start": skipped.start, "end": end, "instance": instance}
+    connection.execute(_RECORD, record)
 
 
 def skip_if_forgotten(
@@ -106,18 +146,7 @@ def skip_if_forgotten(
     forgotten = recorded is not None or not is_first(timeline)
     promoted = promotions(recorded, timeline) if forgotten else 0
     row = connection.execute(
-        update(SeriesRow)
-        .where(SeriesRow.id == series_id)
-        .values(
-            timeline=timeline,
-            lease_count=SeriesRow.lease_count + LEASES_AHEAD * promoted,
-        )
-        .returning(
-            SeriesRow.next_serial,
-            SeriesRow.end_serial,
-            SeriesRow.block_size,
-            SeriesRow.failover_skip,
-        )
+        _SET_TIMELINE, {"of": series_id, "now": timeline, "ahead": LEASES_AHEAD * promoted}
     ).one()
     if forgotten:
         left_out = margin(
@@ -147,33 +176,11 @@ def skip_past(
     Raises UnknownSeriesError.
     """
     row = connection.execute(
-        update(SeriesRow)
-        .where(SeriesRow.name == series)
-        .values(
-            lease_count=case(
-                (SeriesRow.lease_count < mark.lease_number, mark.lease_number),
-                else_=SeriesRow.lease_count,
-            )
-        )
-        .returning(
-            SeriesRow.id,
-            SeriesRow.next_serial,
-            SeriesRow.end_serial,
-            SeriesRow.block_size,
-            SeriesRow.failover_skip,
-        )
+        _RAISE_LEASE_COUNT, {"series": series, "marked": mark.lease_number}
     ).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
-    connection.execute(
-        update(BlockRow)
-        .where(
-            BlockRow.series_id == row.id,
-            BlockRow.start == refused.start,
-            BlockRow.instance == instance,
-        )
-        .values(state="skipped")
-    )
+    connection.execute(_SET_ASIDE, {"of": row.id, "from": refused.start, "by": instance})
     reached = max(mark.end, row.next_serial)
     beyond = reached + margin(
         remaining=max(0, row.end_serial - reached),
