@@ -101,7 +101,7 @@ class Server:
     def _strftime(self, _format: str, _now: str, later: str = "0 seconds") -> str:
         process = self.holder.process if self.holder else None
         moment = self.time(process) + timedelta(seconds=float(later.partition(" ")[0]))
-        return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+        return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
     def is_free(self) -> bool:
         """Whether a transaction may begin, or fails to."""

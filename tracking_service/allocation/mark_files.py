@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tracking_service.errors import HighWaterMarkError
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one file holds. Never changed, because that of a large file is remembered."""
+    """What one file holds. Never changed, because it is remembered."""
 
     marks: Mapping[str, HighWaterMark] = field(default_factory=dict)
     count: int = 0
@@ -47,7 +48,7 @@ class MarkFiles:
         if known is not None and known[0] == text:
             return known[1]
         try:
-            contents = _parse(json.loads(text))
+            contents = _parse(text) if of_many else _parse_again(text)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise HighWaterMarkError(f"{path} is damaged") from error
         if of_many:
@@ -80,7 +81,8 @@ def _formatted(contents: Contents) -> dict[str, Any]:
     return {"series": series, "recorded": contents.count, "leases": leases}
 
 
-def _parse(data: Any) -> Contents:
+def _parse(text: str) -> Contents:
+    data = json.loads(text)
     marks = {
         name: HighWaterMark(_whole(end), _whole(number))
         for name, (end, number) in data["series"].items()
@@ -99,6 +101,11 @@ def _parse_lease(
         str(instance),
         None if returned_from is None else _whole(returned_from),
     )
+
+
+_parse_again = lru_cache(maxsize=64)(_parse)
+"""Remembers what the last texts say, of files of one series: a lease reads its file three times, and
+mostly as it was."""
 
 
 def _whole(number: Any) -> int:
