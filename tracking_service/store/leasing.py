@@ -70,6 +70,25 @@ _ADVANCE_COUNTER = (
     )
     .returning(*_ROW)
 )
+_LOCK_REST = (
+    select(SeriesRow.end_serial - SeriesRow.next_serial, SeriesRow.block_size, SeriesRow.closed_at)
+    .where(SeriesRow.name == bindparam("series"))
+    .with_for_update()
+)
+_TAKE_REST = (
+    update(SeriesRow)
+    .where(SeriesRow.name == bindparam("series"))
+    .values(
+        lease_count=SeriesRow.lease_count + 1,
+        next_serial=SeriesRow.next_serial + bindparam("rest", type_=BigInteger),
+    )
+    .returning(*_ROW)
+)
+_MOVED_AT = (
+    select(NumberSpaceRow.moved_at)
+    .join(SeriesRow, SeriesRow.number_space_id == NumberSpaceRow.id)
+    .where(SeriesRow.name == bindparam("series"))
+)
 _RECORD = (
     insert(BlockRow)
     .values(
@@ -167,13 +186,7 @@ def _advance_counter(connection: Connection, series: str, blocks: int) -> tuple[
 def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, int]:
     """Take what is left of a series that has less than was wanted, or is closed."""
     # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
-    found = connection.execute(
-        select(
-            SeriesRow.end_serial - SeriesRow.next_serial, SeriesRow.block_size, SeriesRow.closed_at
-        )
-        .where(SeriesRow.name == series)
-        .with_for_update()
-    ).one_or_none()
+    found = connection.execute(_LOCK_REST, {"series": series}).one_or_none()
     if found is None:
         raise UnknownSeriesError(series)
     left, block_size, closed_at = found
@@ -183,21 +196,12 @@ def _take_rest(connection: Connection, series: str, blocks: int) -> tuple[_Row, 
     taken = min(left, block_size * blocks)
     if not taken:
         raise SeriesExhaustedError(_why_none_left(connection, series))
-    row = connection.execute(
-        update(SeriesRow)
-        .where(SeriesRow.name == series)
-        .values(lease_count=SeriesRow.lease_count + 1, next_serial=SeriesRow.next_serial + taken)
-        .returning(*_ROW)
-    ).one()
+    row = connection.execute(_TAKE_REST, {"series": series, "rest": taken}).one()
     return _Row(*row), taken
 
 
 def _why_none_left(connection: Connection, series: str) -> str:
-    moved_at = connection.execute(
-        select(NumberSpaceRow.moved_at)
-        .join(SeriesRow, SeriesRow.number_space_id == NumberSpaceRow.id)
-        .where(SeriesRow.name == series)
-    ).scalar_one()
+    moved_at = connection.execute(_MOVED_AT, {"series": series}).scalar_one()
     if moved_at is not None:
         return f"series exhausted: {series} was moved to another database"
     return f"series exhausted: {series} has no serials left"

@@ -83,6 +83,17 @@ _SET_ASIDE = (
     )
     .values(state="skipped")
 )
+_LOCK = (
+    select(SeriesRow.id, SeriesRow.next_serial, SeriesRow.end_serial)
+    .where(SeriesRow.name == bindparam("series"))
+    .with_for_update()
+)
+_FURTHEST = select(func.max(BlockRow.end)).where(BlockRow.series_id == bindparam("of"))
+_SET_COUNTER = (
+    update(SeriesRow)
+    .where(SeriesRow.id == bindparam("of"))
+    .values(next_serial=bindparam("until"), lease_count=SeriesRow.lease_count + LEASES_AHEAD)
+)
 
 
 def margin(
@@ -205,17 +216,11 @@ def skip_to(
     end.
     """
     # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
-    row = connection.execute(
-        select(SeriesRow.id, SeriesRow.next_serial, SeriesRow.end_serial)
-        .where(SeriesRow.name == series)
-        .with_for_update()
-    ).one_or_none()
+    row = connection.execute(_LOCK, {"series": series}).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
     end = to if to is not None else row.next_serial + (by or 0)
-    recorded = connection.execute(
-        select(func.max(BlockRow.end)).where(BlockRow.series_id == row.id)
-    ).scalar()
+    recorded = connection.execute(_FURTHEST, {"of": row.id}).scalar()
     # The same as the counter, unless that lies behind blocks that were leased.
     start = max(row.next_serial, recorded or 0)
     if not (row.next_serial < end <= row.end_serial and start <= end):
@@ -225,9 +230,5 @@ def skip_to(
     if start < end:
         skip(connection, row.id, Block(start, end), instance=instance)
     # The series may have been made again, and its count of leases with it.
-    connection.execute(
-        update(SeriesRow)
-        .where(SeriesRow.id == row.id)
-        .values(next_serial=end, lease_count=SeriesRow.lease_count + LEASES_AHEAD)
-    )
+    connection.execute(_SET_COUNTER, {"of": row.id, "until": end})
     return Block(row.next_serial, end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -416,6 +417,31 @@ def test_a_file_of_many_series_is_parsed_only_where_its_text_is_another(
     assert HighWaterMark() == mark(marks)
     former.write_text(before)
     assert HighWaterMark(500, 7) == mark(marks)
+
+
+def test_the_file_of_a_series_is_parsed_only_where_its_text_is_another(
+    marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease reads it three times, and it says something new after the second alone."""
+    parsed: list[str] = []
+    loads = json.loads
+
+    def seen_loads(text: str) -> object:
+        parsed.append(text)
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", seen_loads)
+    # A name of its own: what was parsed before is known in the whole process.
+    by = f"host:1:{secrets.token_hex(8)}"
+    for number, end in ((1, 31_000), (2, 32_000), (3, 33_000)):
+        record(marks, end, number, by=by)
+    assert [1, 2, 3] == [loads(text)["recorded"] for text in parsed]
+
+    # It may be as long as the one before.
+    file = marks.path(SERIES)
+    file.write_text(file.read_text().replace("33000", "34000"))
+    assert HighWaterMark(34_000, 3) == mark(marks)
+    assert 4 == len(parsed)
 
 
 def test_a_former_file_that_is_a_link_is_followed(tmp_path: Path) -> None:
