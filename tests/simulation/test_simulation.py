@@ -13,7 +13,7 @@ from tests.simulation.canaries import CANARIES
 from tests.simulation.shrinking import describe, shrink
 
 FIXED = range(100)
-"""Seeds of the histories that are always gone through: some 30 seconds of one core."""
+"""Seeds of the histories that are always gone through: some 7 seconds of one core."""
 
 FAILED_ONCE = [
     35,
