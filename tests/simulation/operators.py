@@ -52,8 +52,9 @@ def _lease(operator: Operator, name: str, blocks: int, *, spend: int | None) -> 
         rest = [Block(end, block.end)] if end < block.end else []
     finally:
         if spend is not None:
-            store.hand_back(name, [*rest, *leases.kept_aside])
-            leases.record_hand_back([*rest, *leases.kept_aside])
+            unspent = [*rest, *leases.close()]
+            store.hand_back(name, unspent)
+            leases.record_hand_back(unspent)
 
 
 def skip(world: World) -> None:

@@ -56,6 +56,7 @@ class GuardedLeases:
         # gives it a serial twice.
         self._given = Ranges()
         self._unrecorded: tuple[Lease, Reading] | None = None
+        self._kept_aside: tuple[Block, ...] | None = None
         self._refusals = 0
 
     def lease(self, blocks: int) -> Lease:
@@ -75,10 +76,22 @@ class GuardedLeases:
                 break
         raise CounterWentBackwardsError
 
-    @property
-    def kept_aside(self) -> tuple[Block, ...]:
-        """Blocks that were leased and could not be used, to be handed back."""
-        return (self._unrecorded[0].block,) if self._unrecorded is not None else ()
+    def close(self) -> tuple[Block, ...]:
+        """Return the blocks that were leased and could not be used, to be handed back.
+
+        Call it when nothing is leased any more; a second call returns the same.
+        """
+        if self._kept_aside is None:
+            self._kept_aside = ()
+            if self._unrecorded is not None:
+                lease, reading = self._unrecorded
+                # The record may have failed when others could read it already. They would trust it
+                # as one that had been compared, and take the tail.
+                if self._is_alone(lease, reading):
+                    self._kept_aside = (lease.block,)
+                else:
+                    self._leave_out(lease)
+        return self._kept_aside
 
     def record_hand_back(self, unspent: Sequence[Block]) -> None:
         """Record what was handed back, so that neighbours may use it once others have leased it.
@@ -166,6 +179,16 @@ class GuardedLeases:
         self._known = self._known.merge(reading.mark).with_lease(lease)
         self._given.add(lease.block)
         return True
+
+    def _is_alone(self, lease: Lease, reading: Reading) -> bool:
+        """Whether nobody else is known to have recorded, since `reading`, what conflicts with it."""
+        try:
+            since = self._marks.recorded_since(reading, self._marked_as, instance=self._instance)
+        except HighWaterMarkError:
+            return False
+        return since is not None and not any(
+            other.contradicts(lease) or other.overlaps(lease.block) for other in since
+        )
 
     def _leave_out(self, lease: Lease, **facts: object) -> None:
         log.warning("a block in doubt is left out", extra={**self._facts(lease), **facts})

@@ -164,7 +164,7 @@ class HighWaterMarks:
                 self._add(written, self._load_all(series), series, [(series, recorded)])
         except OSError as error:
             raise HighWaterMarkError(f"{path}: {error.strerror}") from error
-        return self._neighbours(series, instance, since)
+        return self.recorded_since(since, series, instance=instance)
 
     def record_hand_back(self, series: str, unspent: Sequence[Block], *, instance: str) -> None:
         """Record that `instance` will never spend `unspent`, for those that are given it later.
@@ -191,7 +191,13 @@ class HighWaterMarks:
         except OSError as error:
             raise HighWaterMarkError(f"{path}: {error.strerror}") from error
 
-    def _neighbours(self, series: str, instance: str, since: Reading) -> list[RecordedLease] | None:
+    def recorded_since(
+        self, since: Reading, series: str, *, instance: str
+    ) -> list[RecordedLease] | None:
+        """The leases that others than `instance` have recorded since `since`.
+
+        None: so many that not all are remembered. Raises HighWaterMarkError.
+        """
         found: list[tuple[str, RecordedLease]] = []
         for path, contents in self._load_all(series).items():
             before = since.files.get(path, Contents())

@@ -175,7 +175,7 @@ def _leased(
                 count -= len(run)
                 yield run
     finally:
-        unspent = ([left] if left else []) + list(leases.kept_aside)
+        unspent = ([left] if left else []) + list(leases.close())
         try:
             store.hand_back(record.name, unspent)
             leases.record_hand_back(unspent)

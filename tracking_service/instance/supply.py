@@ -201,7 +201,7 @@ class SeriesSupply:
             self._leases.record_hand_back(self._unspent())
 
     def _unspent(self) -> tuple[Block, ...]:
-        return self._numbers_ahead.close() + self._leases.kept_aside
+        return self._numbers_ahead.close() + self._leases.close()
 
     def _close_for_good(self) -> None:
         self.error = error = SeriesClosedError.of(self._name)

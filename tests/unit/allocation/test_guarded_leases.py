@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tracking_service.allocation import (
     HighWaterMarks,
     Lease,
 )
+from tracking_service.allocation.disk import Disk
 from tracking_service.allocation.guarded_leases import REFUSALS
 from tracking_service.allocation.high_water_marks import RECORDED_MOST
 from tracking_service.errors import (
@@ -107,12 +109,30 @@ def test_a_lease_is_recorded_before_it_is_returned(
                 guarded.lease()
         # Kept aside: a file that cannot be written does not use the series up.
         assert [Block(0, 100)] == guarded.store.committed
-        assert (Block(0, 100),) == guarded.leases.kept_aside
 
     assert Block(0, 100) == guarded.lease()
     assert [Block(0, 100)] == guarded.store.committed
-    assert not guarded.leases.kept_aside
+    assert () == guarded.leases.close()
     assert HighWaterMark(100, 1) == guarded.mark
+
+
+def test_a_block_that_cannot_be_recorded_is_handed_back_unless_the_marks_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise HighWaterMarkError
+
+    monkeypatch.setattr(HighWaterMarks, "record", fails)
+    leasing = [Guarded(tmp_path), Guarded(tmp_path)]
+    for guarded in leasing:
+        with pytest.raises(HighWaterMarkError):
+            guarded.lease()
+
+    readable, other = leasing
+    assert (Block(0, 100),) == readable.leases.close() == readable.leases.close()
+    monkeypatch.setattr(HighWaterMarks, "recorded_since", fails)
+    assert () == other.leases.close()
+    assert ([], [Block(0, 100)]) == (readable.store.left_out, other.store.left_out)
 
 
 def test_nothing_is_leased_where_the_marks_cannot_be_read(guarded: Guarded) -> None:
@@ -293,6 +313,41 @@ def test_a_second_history_is_refused_though_both_lease_at_the_same_time(
     assert "two living histories" in caplog.text
     facts = vars(caplog.records[0])
     assert ("host:2:b", 200) == (facts["other_instance"], facts["refused_start"])
+
+
+def test_a_block_that_a_second_history_has_too_is_not_handed_back_where_its_record_failed(
+    tmp_path: Path,
+    guarded: Guarded,
+    during_lease: Callable[[FakeStore, Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The file has the lease, but it was compared with no other: its tail would pass for unspent."""
+    guarded.store.lease_count = 1
+    second = Guarded(tmp_path, by="host:2:b")
+    given: list[Block] = []
+
+    def no_space(*_: Any) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+
+        def meanwhile() -> None:
+            given.append(second.lease())
+            # What a lease does last: its file has been replaced by then.
+            patched.setattr(Disk, "remove", no_space)
+
+        during_lease(guarded.store, meanwhile)
+        with pytest.raises(HighWaterMarkError):
+            guarded.lease()
+    unspent = guarded.leases.close()
+    guarded.leases.record_hand_back(unspent)
+    assert ((), [Block(0, 100)]) == (guarded.leases.close(), guarded.store.left_out)
+
+    third = Guarded(tmp_path, store=guarded.store, by="host:3:c")
+    guarded.store.tails, guarded.store.returned_by = list(unspent), "host:1:a"
+    given.append(third.lease())
+
+    assert [Block(0, 100), Block(100, 200)] == given
 
 
 def test_a_tail_that_another_leased_meanwhile_is_left_out_without_an_alarm(
