@@ -43,10 +43,10 @@ class RecordingMarks(HighWaterMarks):
 
     def read(self, series: str) -> Reading:
         name = series.rpartition("/")[2]
-        # Before it reads: what neighbours record amid that, it may miss.
-        known = set(self.client.host.known.get(name, ()))
+        before = set(self.client.host.known.get(name, ()))
         reading = super().read(series)
-        self.client.read[name] = known
+        # What neighbours record amid that it may miss, and what stood in a folder that is lost.
+        self.client.read[name] = before & self.client.host.known.get(name, set())
         return reading
 
     def record(

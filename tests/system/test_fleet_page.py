@@ -52,6 +52,8 @@ def test_an_instance_that_is_gone_is_told(migrated_sqlite_url: str, watched: Ope
     with Instance({"DATABASE_URL": migrated_sqlite_url}) as one.instance:
         page = one.open("/fleet")
         expect(page.locator("#ready")).to_have_text("Ready")
+        # The fleet is asked for by itself, and may be told of later.
+        expect(page.locator("#fleet-at")).to_contain_text("As the database had them")
         one.instance.kill()
 
         expect(page.locator("#ready")).to_have_text("No answer")
