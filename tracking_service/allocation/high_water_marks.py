@@ -226,8 +226,10 @@ class HighWaterMarks:
             before = files.get(path, Contents())
             contents = Contents({**before.marks, series: mark})
             if path != marks_alone:
-                kept = [*before.leases, *leases][-RECORDED_MOST:]
-                contents = Contents(contents.marks, before.count + len(leases), kept)
+                # A record that failed late is tried again, and is to push out no other.
+                new = [each for each in leases if each not in before.leases]
+                kept = [*before.leases, *new][-RECORDED_MOST:]
+                contents = Contents(contents.marks, before.count + len(new), kept)
             self._files.save(path, contents)
 
     @contextmanager

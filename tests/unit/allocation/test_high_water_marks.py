@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -689,6 +690,32 @@ def holder(
 ) -> object:
     tail = Block(start, end)
     return marks.read(SERIES).may_still_hold(tail, returned_by=returned_by)
+
+
+def test_a_lease_that_is_recorded_again_and_again_pushes_out_no_other(
+    marks: HighWaterMarks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk with room for the file of the series, and none for that of all."""
+    (marks.folder / FORMER_FILES[0]).write_text('{"series": {}}')
+    leased(marks, 0, 100, 1, by=OTHER)
+    reading = marks.read(SERIES)
+
+    def again() -> object:
+        return marks.record(SERIES, lease_of(100, 200, 2), instance=ME, since=reading)
+
+    def write(disk: Disk, path: Path, text: str) -> None:
+        if path.parent == marks.folder:
+            raise OSError(ENOSPC, "No space left on device")
+        path.write_text(text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Disk, "write", write)
+        for _ in range(RECORDED_MOST):
+            with pytest.raises(HighWaterMarkError):
+                again()
+
+    assert [] == again()
+    assert [OTHER, ME] == [holder(marks, *each) for each in ((50, 100), (150, 200))]
 
 
 def test_an_instance_that_leased_a_tail_may_hold_it_until_it_is_recorded(
