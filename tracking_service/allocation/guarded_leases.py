@@ -146,7 +146,7 @@ class GuardedLeases:
         self._refuse(
             "the database went backwards: a block was refused and the series skipped ahead",
             lease,
-            mark,
+            mark=mark,
             went_back=went_back,
             known_end=mark.end,
             known_lease_number=mark.lease_number,
@@ -164,7 +164,6 @@ class GuardedLeases:
                     "the database has two living histories: a block was refused and the series"
                     " skipped ahead",
                     lease,
-                    self._marks.read(self._marked_as).mark,
                     other_instance=other.instance,
                     other_lease_number=other.lease_number,
                     other_start=other.start,
@@ -194,12 +193,16 @@ class GuardedLeases:
         log.warning("a block in doubt is left out", extra={**self._facts(lease), **facts})
         self._store.leave_out(lease)
 
-    def _refuse(self, message: str, lease: Lease, mark: HighWaterMark, **facts: object) -> None:
+    def _refuse(
+        self, message: str, lease: Lease, *, mark: HighWaterMark | None = None, **facts: object
+    ) -> None:
+        """Leave a lease out, and skip the series past `mark`, or past what the files say now."""
         self._refusals += 1
         log.critical(message, extra={**self._facts(lease), **facts})
         self._observer.went_backwards(self._series)
-        # First, for the skip may fail, and the block is not used in any case.
+        # First, for the rest may fail, and the block is not used in any case.
         self._store.leave_out(lease)
+        mark = mark or self._marks.read(self._marked_as).mark
         self._store.skip_past(self._series, mark, lease.block)
 
     def _facts(self, lease: Lease) -> dict[str, object]:

@@ -350,6 +350,31 @@ def test_a_block_that_a_second_history_has_too_is_not_handed_back_where_its_reco
     assert [Block(0, 100), Block(100, 200)] == given
 
 
+def test_a_refused_block_is_left_out_though_the_marks_cannot_be_read_then(
+    tmp_path: Path,
+    guarded: Guarded,
+    during_lease: Callable[[FakeStore, Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was not handed out is never to count as spent."""
+    second = Guarded(tmp_path, store=FakeStore(end=END), by="host:2:b")
+
+    def happens() -> None:
+        second.lease()
+
+        def fails(*_: Any) -> None:
+            raise HighWaterMarkError
+
+        monkeypatch.setattr(guarded.marks, "read", fails)
+
+    during_lease(guarded.store, happens)
+    with pytest.raises(HighWaterMarkError):
+        guarded.lease()
+
+    assert [Block(0, 100)] == guarded.store.left_out
+    assert not guarded.leases.close()
+
+
 def test_a_tail_that_another_leased_meanwhile_is_left_out_without_an_alarm(
     tmp_path: Path,
     guarded: Guarded,
