@@ -135,7 +135,7 @@ class GuardedLeases:
         elif not mark.is_ahead_of(lease):
             if lease.returned_by is None:
                 return lease, reading
-            holder = reading.may_still_hold(lease.block, returned_by=lease.returned_by)
+            holder = reading.possible_holder(lease.block, returned_by=lease.returned_by)
             if holder is None:
                 return lease, reading
             self._leave_out(lease, returned_by=lease.returned_by, leased_by=holder)

@@ -56,12 +56,12 @@ class Reading:
     leases: Sequence[RecordedLease] = ()
     """Those of the series that the files remember."""
 
-    def may_still_hold(self, tail: Block, *, returned_by: str) -> str | None:
-        """The instance that may hold serials of a tail which `returned_by` handed back, or None.
+    def possible_holder(self, tail: Block, *, returned_by: str) -> str | None:
+        """The instance that may hold serials of a tail, in another history; or None.
 
-        It is the last that is known to have leased some of them, unless it is `returned_by` itself,
-        or has recorded that it handed them back: then one of another host leased them in between.
-        One that leased them here before cannot have been the last to hand them back.
+        It is the last one known to have leased some of them. It does not hold them if it is
+        `returned_by`, the instance that handed the tail back; or if it has recorded that it handed
+        them back, and `returned_by` is of another host and leased them in between.
         """
         found = [each for each in self.leases if each.overlaps(tail)]
         if not found:
@@ -69,6 +69,7 @@ class Reading:
         last = max(found, key=attrgetter("lease_number"))
         if last.instance == returned_by:
             return None
+        # If `returned_by` leased them here, it did so before, and not in between.
         known_here = any(each.instance == returned_by for each in found)
         # Of two files that have this lease, one may not know that it was handed back.
         if not known_here and any(each == last and each.has_returned(tail) for each in found):

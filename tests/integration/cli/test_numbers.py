@@ -64,8 +64,8 @@ def test_neighbours_learn_what_is_over_from_the_marks(run: Run, app: Flask) -> N
     key = services.series.find("default").key
     reading = services.marks.read(f"{key_fingerprint(key)}/default")
 
-    assert None is reading.may_still_hold(Block(4_000, 10_000), returned_by="away:1:cc")
-    assert reading.may_still_hold(Block(3_999, 10_000), returned_by="away:1:cc")
+    assert None is reading.possible_holder(Block(4_000, 10_000), returned_by="away:1:cc")
+    assert reading.possible_holder(Block(3_999, 10_000), returned_by="away:1:cc")
 
 
 def test_a_series_can_be_named(run: Run, refuse: Run) -> None:

@@ -689,7 +689,7 @@ def holder(
     marks: HighWaterMarks, start: int, end: int, *, returned_by: str = "away:3:cc"
 ) -> object:
     tail = Block(start, end)
-    return marks.read(SERIES).may_still_hold(tail, returned_by=returned_by)
+    return marks.read(SERIES).possible_holder(tail, returned_by=returned_by)
 
 
 def test_a_lease_that_is_recorded_again_and_again_pushes_out_no_other(
