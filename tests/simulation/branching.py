@@ -84,8 +84,7 @@ def skip_by_the_runbook(world: World) -> None:
         for name, leased in server.raw.execute(_LEASED):
             furthest[name] = max(leased, furthest.get(name, 0))
     for name, counter, end, *_ in world.primary.raw.execute(_COUNTERS).fetchall():
-        skipped = min(furthest.get(name, 0) + 1, end) - counter
-        if skipped > 0:
-            store.skip_to(name, by=skipped)
+        # Also where nothing but tails was leased since.
+        store.skip_to(name, by=max(min(furthest.get(name, 0) + 1, end) - counter, 1))
         world.primary.skipped_by_runbook[name] = world.primary.commits
     world.say("an operator skips every series past what was leased")

@@ -159,23 +159,29 @@ def skip(
 ) -> None:
     """Leave serials of NAME out, for ever; for example after a restore from a backup.
 
-    Tails that were handed back are left out as well. The command says how much that is, and asks.
+    Tails that were handed back are left out as well, and of an exhausted series these alone. The
+    command says how much that is, and asks.
     """
     if (to is None) == (by is None):
         raise click.UsageError("give one of --to and --by")
     record = services.series.find(name)
     end = record.next_serial + by if by is not None else to or 0
     # The store refuses what is out of range.
-    if record.next_serial < end <= record.end_serial:
+    if record.next_serial < end <= record.end_serial or not record.remaining:
         confirm(_describe_skip(record, end), yes=yes)
     skipped = BlockStore(services.database, instance_name()).skip_to(name, to=to, by=by)
     if as_json:
-        print_json({"series": name, "start": skipped.start, "end": skipped.end})
-    else:
+        start, end = (skipped.start, skipped.end) if skipped else (record.end_serial,) * 2
+        print_json({"series": name, "start": start, "end": end})
+    elif skipped:
         print_text(f"{name}: serials {skipped.start} to {skipped.end - 1} are left out")
+    else:
+        print_text(f"{name}: all tails are left out; no other serials are left")
 
 
 def _describe_skip(record: SeriesRecord, end: int) -> str:
+    if not record.remaining:
+        return f"This leaves out, for ever, all tails of {record.name} that were handed back."
     count = end - record.next_serial
     percent = 100 * count / record.remaining
     return (

@@ -112,8 +112,8 @@ class BlockStore:
                 randbelow=self._randbelow,
             )
 
-    def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block:
-        """Skip ahead for an operator, see `skipping.skip_to`; return what was left out."""
+    def skip_to(self, series: str, *, to: int | None = None, by: int | None = None) -> Block | None:
+        """Skip ahead for an operator, see `skipping.skip_to`; return what was left out but tails."""
         with self._database.transaction(Use.LEASE, write=True) as connection:
             return skipping.skip_to(connection, series, to=to, by=by, instance=self._instance)
 

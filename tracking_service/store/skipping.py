@@ -89,10 +89,10 @@ _LOCK = (
     .with_for_update()
 )
 _FURTHEST = select(func.max(BlockRow.end)).where(BlockRow.series_id == bindparam("of"))
-_SET_COUNTER = (
+_RAISE_COUNT = (
     update(SeriesRow)
     .where(SeriesRow.id == bindparam("of"))
-    .values(next_serial=bindparam("until"), lease_count=SeriesRow.lease_count + LEASES_AHEAD)
+    .values(lease_count=SeriesRow.lease_count + LEASES_AHEAD)
 )
 
 
@@ -119,19 +119,18 @@ def margin(
     return (2 * promotions - 1) * least + randbelow(least)
 
 
-def skip(connection: Connection, series_id: int, skipped: Block, *, instance: str) -> None:
-    """Leave `skipped` out of a series whose row is locked, up to the series' end.
+def skip(connection: Connection, series_id: int, start: int, end: int, *, instance: str) -> None:
+    """Leave [start, end) and all tails out of a series whose row is locked, up to the series' end.
 
-    `skipped` begins at or below the counter: what lies between is left out by being leased. The
-    block table records what was left out, if anything was.
+    `start` is at or below the counter: what lies between is left out by being leased. The block
+    table records what was left out, if anything was.
     """
     connection.execute(_LEAVE_TAILS_OUT, {"of": series_id})
-    moved = connection.execute(_MOVE_COUNTER, {"of": series_id, "until": skipped.end})
+    moved = connection.execute(_MOVE_COUNTER, {"of": series_id, "until": end})
     end = moved.scalar_one()
-    if end <= skipped.start:
-        return
-    record = {"series_id": series_id, "start": skipped.start, "end": end, "instance": instance}
-    connection.execute(_RECORD, record)
+    if start < end:
+        record = {"series_id": series_id, "start": start, "end": end, "instance": instance}
+        connection.execute(_RECORD, record)
 
 
 def skip_if_forgotten(
@@ -167,8 +166,8 @@ def skip_if_forgotten(
             promotions=promoted,
             randbelow=randbelow,
         )
-        skipped = Block(row.next_serial - taken, row.next_serial + left_out)
-        skip(connection, series_id, skipped, instance=instance)
+        start, end = row.next_serial - taken, row.next_serial + left_out
+        skip(connection, series_id, start, end, instance=instance)
     return forgotten
 
 
@@ -199,7 +198,7 @@ def skip_past(
         failover_skip=row.failover_skip,
         randbelow=randbelow,
     )
-    skip(connection, row.id, Block(row.next_serial, beyond), instance=instance)
+    skip(connection, row.id, row.next_serial, beyond, instance=instance)
 
 
 def skip_to(
@@ -209,9 +208,10 @@ def skip_to(
     to: int | None = None,
     by: int | None = None,
     instance: str,
-) -> Block:
-    """Skip ahead for an operator: to the serial `to`, or by `by` serials.
+) -> Block | None:
+    """Skip ahead for an operator: to the serial `to`, or by `by` serials, and leave all tails out.
 
+    Of a series that has no serials left but in tails, those are left out, and None is returned.
     Raises UnknownSeriesError, and InvalidSeriesError if that would go back or beyond the series'
     end.
     """
@@ -219,16 +219,17 @@ def skip_to(
     row = connection.execute(_LOCK, {"series": series}).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
-    end = to if to is not None else row.next_serial + (by or 0)
+    exhausted = row.next_serial == row.end_serial
+    if to is None:
+        to = row.end_serial if exhausted else row.next_serial + (by or 0)
     recorded = connection.execute(_FURTHEST, {"of": row.id}).scalar()
     # The same as the counter, unless that lies behind blocks that were leased.
     start = max(row.next_serial, recorded or 0)
-    if not (row.next_serial < end <= row.end_serial and start <= end):
+    if not (start <= to <= row.end_serial and (row.next_serial < to or exhausted)):
         raise InvalidSeriesError(
-            f"{series} is at serial {start} and ends at {row.end_serial}: it cannot skip to {end}"
+            f"{series} is at serial {start} and ends at {row.end_serial}: it cannot skip to {to}"
         )
-    if start < end:
-        skip(connection, row.id, Block(start, end), instance=instance)
+    skip(connection, row.id, start, to, instance=instance)
     # The series may have been made again, and its count of leases with it.
-    connection.execute(_SET_COUNTER, {"of": row.id, "until": end})
-    return Block(row.next_serial, end)
+    connection.execute(_RAISE_COUNT, {"of": row.id})
+    return None if exhausted else Block(row.next_serial, to)

@@ -152,6 +152,20 @@ def test_a_series_is_skipped_ahead(run: Run) -> None:
     assert 2000 == block["start"]
 
 
+def test_of_an_exhausted_series_the_tails_are_skipped(run: Run, refuse: Run) -> None:
+    run(*["series", "create", "few", "--format", "routed", "--serials", "5", "--block-size", "10"])
+    lane = ("--origin", "MY", "--destination", "ID")
+    run("numbers", "mint", *lane, "--count", "1", "--series", "few")
+    asked = refuse("series", "skip", "few", "--by", "1").stderr
+    said = run("series", "skip", "few", "--by", "1", "--yes").stdout
+    again = data(run("series", "skip", "few", "--by", "9", "--yes", "--json"))
+
+    assert "This leaves out, for ever, all tails of few that were handed back." in asked
+    assert "few: all tails are left out; no other serials are left\n" == said
+    assert {"series": "few", "start": again["start"], "end": again["start"]} == again
+    assert "series exhausted: few" in refuse("blocks", "lease", "--series", "few").stderr
+
+
 def test_no_command_shows_a_key(run: Run, app: Flask) -> None:
     key = services_of(app).series.find("default").key
     run("blocks", "lease")

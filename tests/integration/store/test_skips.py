@@ -141,6 +141,32 @@ def test_an_operators_skip_leaves_returned_tails_out(stores: Stores) -> None:
     assert Block(20, 30) == store.lease(SERIES, 1).block
 
 
+@pytest.mark.parametrize("words", [{"to": 1000}, {"by": 1}, {"by": 10**9}])
+def test_of_an_exhausted_series_an_operators_skip_leaves_the_tails_out(
+    stores: Stores, words: dict[str, int]
+) -> None:
+    """After a restore, one may have been leased again by a lease that nobody remembers."""
+    store = stores.store()
+    store.lease(SERIES, 100)
+    store.hand_back(SERIES, [Block(990, 1000)])
+
+    assert store.skip_to(SERIES, **words) is None
+    assert [(0, 990, "spent"), (990, 1000, "skipped")] == stores.states(SERIES)
+    with pytest.raises(SeriesExhaustedError):
+        store.lease(SERIES, 1)
+
+
+def test_tails_are_left_out_where_the_counter_lies_behind_as_well(stores: Stores) -> None:
+    store = stores.store()
+    store.lease(SERIES, 2)
+    store.hand_back(SERIES, [Block(15, 20)])
+    stores.change("UPDATE series SET next_serial = 10 WHERE name = :name", name=SERIES)
+    store.skip_to(SERIES, to=20)
+
+    assert [(0, 15, "spent"), (15, 20, "skipped")] == stores.states(SERIES)
+    assert Block(20, 30) == store.lease(SERIES, 1).block
+
+
 def guarded(stores: Stores, folder: Path, observer: FakeObserver, instance: str) -> GuardedLeases:
     """Leases of an instance that keeps its high-water marks in `folder`."""
     return GuardedLeases(

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, delete, select, text, update
 
-from tracking_service.allocation import Block
 from tracking_service.errors import ExportError, MovedError
 from tracking_service.installation import program
 from tracking_service.store.clock import DatabaseTime
@@ -131,8 +130,8 @@ def _seal(connection: Connection, name: str) -> None:
     for series_id, start, end in connection.execute(
         select(SeriesRow.id, SeriesRow.next_serial, SeriesRow.end_serial)
     ).all():
-        # A series with nothing left has its tails sealed, too; `skip` stops at its end.
-        skip(connection, series_id, Block(start, max(end, start + 1)), instance=name)
+        # A series with nothing left has its tails sealed, too.
+        skip(connection, series_id, start, end, instance=name)
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[Row]:
