@@ -166,8 +166,9 @@ def skip(
         raise click.UsageError("give one of --to and --by")
     record = services.series.find(name)
     end = record.next_serial + by if by is not None else to or 0
+    tails_alone = not record.remaining and to in {None, record.end_serial}
     # The store refuses what is out of range.
-    if record.next_serial < end <= record.end_serial or not record.remaining:
+    if record.next_serial < end <= record.end_serial or tails_alone:
         confirm(_describe_skip(record, end), yes=yes)
     skipped = BlockStore(services.database, instance_name()).skip_to(name, to=to, by=by)
     if as_json:

@@ -156,10 +156,12 @@ def test_of_an_exhausted_series_the_tails_are_skipped(run: Run, refuse: Run) -> 
     run(*["series", "create", "few", "--format", "routed", "--serials", "5", "--block-size", "10"])
     lane = ("--origin", "MY", "--destination", "ID")
     run("numbers", "mint", *lane, "--count", "1", "--series", "few")
+    back = refuse("series", "skip", "few", "--to", "1").stderr
     asked = refuse("series", "skip", "few", "--by", "1").stderr
     said = run("series", "skip", "few", "--by", "1", "--yes").stdout
     again = data(run("series", "skip", "few", "--by", "9", "--yes", "--json"))
 
+    assert "cannot skip to 1" in back
     assert "This leaves out, for ever, all tails of few that were handed back." in asked
     assert "few: all tails are left out; no other serials are left\n" == said
     assert {"series": "few", "start": again["start"], "end": again["start"]} == again
