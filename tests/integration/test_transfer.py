@@ -179,6 +179,24 @@ def test_reopened_it_goes_on_where_it_was(old: Stores, migrated_sqlite_url: str)
         transfer.reopen(old.database)
 
 
+def test_a_sealed_series_is_not_skipped_for_to_reopen_it_would_take_that_back(
+    old: Stores, migrated_sqlite_url: str
+) -> None:
+    """After a restore from a backup, the operator would take each series for skipped."""
+    old.store().lease("default", 1)
+    exported(old)
+    refused = fails(
+        *["series", "skip", "default", "--by", "1000000000", "--yes"],
+        env={"DATABASE_URL": migrated_sqlite_url},
+    )
+    do(migrated_sqlite_url, "series", "reopen", "--yes")
+    do(migrated_sqlite_url, *["series", "skip", "default", "--by", "1000000000", "--yes"])
+
+    assert "default is sealed" in refused.stderr
+    assert "`flask series reopen` first" in refused.stderr
+    assert 1_000_010_000 == old.store().lease("default", 1).block.start
+
+
 def test_a_series_that_ran_out_is_moved_like_any_other(old: Stores, new: Stores) -> None:
     end = old.create("few", serials=25, block_size=10, pattern=ROUTED).end_serial
     store = old.store()

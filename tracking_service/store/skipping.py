@@ -10,9 +10,10 @@ from collections.abc import Callable
 from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, select, update
 
 from tracking_service.allocation import Block, HighWaterMark
-from tracking_service.errors import InvalidSeriesError, UnknownSeriesError
+from tracking_service.errors import InvalidSeriesError, MovedError, UnknownSeriesError
+from tracking_service.installation import program
 from tracking_service.store.clock import DatabaseTime
-from tracking_service.store.models import BlockRow, SeriesRow
+from tracking_service.store.models import BlockRow, NumberSpaceRow, SeriesRow
 from tracking_service.store.timeline import is_first, promotions, server_timeline
 
 RandBelow = Callable[[int], int]
@@ -87,6 +88,11 @@ _LOCK = (
     select(SeriesRow.id, SeriesRow.next_serial, SeriesRow.end_serial)
     .where(SeriesRow.name == bindparam("series"))
     .with_for_update()
+)
+_IS_SEALED = (
+    select(NumberSpaceRow.moved_at.is_not(None))
+    .join(SeriesRow, SeriesRow.number_space_id == NumberSpaceRow.id)
+    .where(SeriesRow.id == bindparam("of"))
 )
 _FURTHEST = select(func.max(BlockRow.end)).where(BlockRow.series_id == bindparam("of"))
 _RAISE_COUNT = (
@@ -212,13 +218,19 @@ def skip_to(
     """Skip ahead for an operator: to the serial `to`, or by `by` serials, and leave all tails out.
 
     Of a series that has no serials left but in tails, those are left out, and None is returned.
-    Raises UnknownSeriesError, and InvalidSeriesError if that would go back or beyond the series'
-    end.
+    Raises UnknownSeriesError, InvalidSeriesError if that would go back or beyond the series' end,
+    and MovedError if an export has sealed the series.
     """
     # The lock makes reading before writing safe; on SQLite, BEGIN IMMEDIATE has it.
     row = connection.execute(_LOCK, {"series": series}).one_or_none()
     if row is None:
         raise UnknownSeriesError(series)
+    # To remove the seal moves the counter back to where the export found it, and would undo this.
+    if connection.execute(_IS_SEALED, {"of": row.id}).scalar_one():
+        raise MovedError(
+            f"the series of this database were exported, and {series} is sealed: nothing is left to"
+            f" skip; if the export was never imported, run `{program()} series reopen` first"
+        )
     exhausted = row.next_serial == row.end_serial
     if to is None:
         to = row.end_serial if exhausted else row.next_serial + (by or 0)
