@@ -32,6 +32,7 @@ FAILED_ONCE = [
     51003524,
     53010967,
     53012173,
+    54005808,
 ]
 """Seeds of histories that failed when they were first gone through.
 
@@ -74,6 +75,10 @@ it, and the serials were of the one before, which had been skipped past what was
 
 53010967, 53012173: after a restore that no timeline shows an operator left out a series of which
 nothing but tails was leased since; two hosts were given one.
+
+54005808: a backup was served as it was, and skipped by hand, which raised lease numbers as a promotion
+does. Marks refused a good lease after the promotion that followed, so that its series was skipped once
+more, to where the next promotion skipped to.
 
 51003524: the oracle was wrong. What stood in a folder counted as read, though the folder was lost while
 the marks were read.

@@ -24,6 +24,10 @@ LEASES_AHEAD = 1_000_000_000
 numbers exceed every recorded high-water mark: a database that was skipped ahead did not go backwards.
 A second skip for its marks would take it to where a later promotion skips to."""
 
+LEASES_AHEAD_BY_HAND = LEASES_AHEAD // 10
+"""Added to `lease_count` by an operator's skip: less, for the numbers after a promotion are to exceed
+those of a copy of the database before it that was served and skipped by hand."""
+
 # Built once: to build a statement takes several times as long as to run it, and these run in a
 # transaction that has locked the series.
 
@@ -98,7 +102,7 @@ _FURTHEST = select(func.max(BlockRow.end)).where(BlockRow.series_id == bindparam
 _RAISE_COUNT = (
     update(SeriesRow)
     .where(SeriesRow.id == bindparam("of"))
-    .values(lease_count=SeriesRow.lease_count + LEASES_AHEAD)
+    .values(lease_count=SeriesRow.lease_count + LEASES_AHEAD_BY_HAND)
 )
 
 

@@ -214,7 +214,8 @@ def test_a_lease_is_on_disk_whatever_the_database_says(postgres: Stores) -> None
 
 
 def test_requests_that_use_up_their_connections_stop_no_lease(stores: Stores) -> None:
-    with Stores(stores.text, timeout_seconds=1.0) as other, ExitStack() as held:
+    # The request waits as long, and the lease has to begin a connection in that time.
+    with Stores(stores.text, timeout_seconds=3.0) as other, ExitStack() as held:
         for _ in range(CONNECTIONS_MOST):
             held.enter_context(other.database.transaction())
 

@@ -16,6 +16,7 @@ from tracking_service.errors import (
     UnknownSeriesError,
 )
 from tracking_service.numbering import key_fingerprint
+from tracking_service.store.skipping import LEASES_AHEAD
 
 SERIES = "small"
 
@@ -204,6 +205,20 @@ def test_a_series_made_again_and_skipped_by_hand_did_not_go_backwards(
 
     assert Block(500, 510) == lease.block
     assert [] == observer.backwards
+
+
+def test_lease_numbers_after_a_skip_by_hand_stay_below_those_after_a_promotion(
+    stores: Stores,
+) -> None:
+    """Else marks of a copy that was skipped would refuse good leases after the promotion."""
+    store = stores.store()
+    numbers = []
+    for _ in range(9):
+        store.skip_to(SERIES, by=10)
+        numbers.append(store.lease(SERIES, 1).lease_number)
+
+    assert sorted(numbers) == numbers
+    assert 10**6 < numbers[0] < numbers[-1] < LEASES_AHEAD
 
 
 def test_a_lease_of_serials_that_a_block_has_says_what_to_do(stores: Stores) -> None:
