@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import postgres_programs
 from tests.support.commands import ROOT, environment, flask
 from tests.support.postgres import PostgresServer
@@ -77,40 +79,43 @@ def verifies(url: str, number: str) -> bool:
     return done.returncode == 0 and json.loads(done.stdout)["tracking_number"] == number
 
 
-def test_sqlite_comes_back_with_its_keys_and_repeats_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Shell:
+    """A folder with a new database where `make run` has it."""
     (tmp_path / "instance").mkdir()
     url = f"sqlite:///{tmp_path / 'instance' / 'tracking.sqlite3'}"
-    shell = Shell(tmp_path, url)
     assert 0 == flask("db", "upgrade", env={"DATABASE_URL": url}).returncode
-    before = mint(url)
-    shell.type(blocks("Backing up")[1])
-    afterwards = mint(url)
-    shell.type(blocks("Restoring from a backup")[1])
+    return Shell(tmp_path, url)
+
+
+def test_sqlite_comes_back_with_its_keys_and_repeats_nothing(sqlite: Shell, tmp_path: Path) -> None:
+    before = mint(sqlite.url)
+    sqlite.type(blocks("Backing up")[1])
+    afterwards = mint(sqlite.url)
+    sqlite.type(blocks("Restoring from a backup")[1])
 
     assert 0o600 == (tmp_path / "tracking.backup").stat().st_mode & 0o777
-    assert verifies(url, before[0])
-    assert not {*before, *afterwards} & {*mint(url)}
+    assert verifies(sqlite.url, before[0])
+    assert not {*before, *afterwards} & {*mint(sqlite.url)}
 
 
-def test_sqlite_comes_back_from_one_backup_again_and_repeats_nothing(tmp_path: Path) -> None:
+def test_sqlite_comes_back_from_one_backup_again_and_repeats_nothing(
+    sqlite: Shell, tmp_path: Path
+) -> None:
     """The lines of the first time would lead to the serials that were leased after it."""
-    (tmp_path / "instance").mkdir()
-    url = f"sqlite:///{tmp_path / 'instance' / 'tracking.sqlite3'}"
-    shell = Shell(tmp_path, url)
-    assert 0 == flask("db", "upgrade", env={"DATABASE_URL": url}).returncode
-    numbers = mint(url)
+    numbers = mint(sqlite.url)
     # An older backup makes way for the new one.
     for _ in range(2):
-        shell.type(blocks("Backing up")[1])
+        sqlite.type(blocks("Backing up")[1])
     restore, again = (blocks("Restoring from a backup")[at] for at in (1, 2))
     *others, skip = restore.splitlines()
     assert " skip " in skip
     for lines in (restore, "\n".join([*others, again])):
-        numbers += mint(url)
-        shell.type(lines)
+        numbers += mint(sqlite.url)
+        sqlite.type(lines)
         # Marks would notice; an instance on another host has none.
         shutil.rmtree(tmp_path / "instance" / "high-water-marks")
-    numbers += mint(url)
+    numbers += mint(sqlite.url)
 
     assert len(numbers) == len(set(numbers))
 

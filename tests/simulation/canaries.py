@@ -26,11 +26,9 @@ from tracking_service.allocation import (
     RecordedLease,
 )
 from tracking_service.allocation.high_water_marks import Reading
-from tracking_service.allocation.ranges import Ranges
 from tracking_service.errors import BatchKeyReusedError, StoreError
 from tracking_service.instance.instance import Instance
 from tracking_service.instance.number_spaces import SeriesSource
-from tracking_service.instance.series import OpenSeries
 from tracking_service.records import RecordedBatch
 from tracking_service.store import leasing
 from tracking_service.store.batches import BatchStore
@@ -180,23 +178,6 @@ class ForkedInstance(Instance):
         self.registry.open.update(inherited)
 
 
-class Forgotten(Ranges):
-    """Serials that nobody remembers."""
-
-    def add(self, block: Block) -> None:
-        pass
-
-
-class ForgetfulInstance(Instance):
-    """Which serials it was given itself, it does not know."""
-
-    def _open_series(self, name: str) -> OpenSeries:
-        opened = super()._open_series(name)
-        # No other test needs a way to them.
-        opened.supply._leases._given = Forgotten()
-        return opened
-
-
 class OverwritingBatches(BatchStore):
     """Of two that record one key at once, each believes in its own numbers."""
 
@@ -249,9 +230,5 @@ RARE: dict[str, tuple[str, Variant]] = {
         "it is not looked at who leased a tail last",
         Variant(marks=TrustingMarks),
     ),
-    "own-serials": (
-        "an instance does not know the serials that it was given itself",
-        Variant(instance=ForgetfulInstance),
-    ),
 }
-"""Protections that one of some thousand histories needs: the command does not look for these."""
+"""Protections that one of some ten thousand histories needs: the command does not look for these."""

@@ -10,6 +10,7 @@ import pytest
 
 from tests.simulation import campaign, history
 from tests.simulation.canaries import CANARIES, RARE
+from tracking_service.allocation.ranges import Ranges
 
 FOUND_AT = {
     "timeline": 1000003,
@@ -25,7 +26,6 @@ FOUND_AT = {
     "host-clock": 1000011,
     "random-half": 1000216,
     "last-holder": 44001764,
-    "own-serials": 2003316,
 }
 """The seed of a history that fails without the protection, and holds with it."""
 
@@ -40,6 +40,19 @@ def test_a_protection_that_is_taken_out_is_missed(name: str) -> None:
     with campaign.silence():
         without = history.run(FOUND_AT[name], variant=variant)
         with_it = history.run(FOUND_AT[name])
+
+    assert without.fault
+    assert with_it.fault is None
+
+
+def test_an_instance_that_does_not_know_its_own_serials_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Found after 3,317 histories. Nothing else asks ranges whether they overlap."""
+    with campaign.silence():
+        with_it = history.run(2003316)
+        monkeypatch.setattr(Ranges, "overlaps", lambda *_: False)
+        without = history.run(2003316)
 
     assert without.fault
     assert with_it.fault is None
